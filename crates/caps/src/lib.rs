@@ -1,0 +1,3 @@
+//! caps
+#![no_std]
+#![forbid(unsafe_code)]

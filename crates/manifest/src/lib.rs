@@ -1,0 +1,3 @@
+//! manifest
+#![no_std]
+#![forbid(unsafe_code)]

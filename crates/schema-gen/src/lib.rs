@@ -1,0 +1,3 @@
+//! schema-gen
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! sundial
+fn main() {}
