@@ -1,0 +1,40 @@
+//! PARK and UNPARK: waiting on a 32-bit word of user memory until someone says that it changed.
+
+/// Time-out of a park that waits until woken.
+pub const NO_TIMEOUT: u64 = u64::MAX;
+/// Alignment of a park word in bytes.
+pub const WORD_ALIGNMENT: u64 = 4;
+
+/// How a park ended; the number in `Cqe::result`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(i32)]
+pub enum Outcome {
+    /// An unpark chose this waiter.
+    Woken = 0,
+    /// The word did not hold the expected value; the thread never waited.
+    Mismatch = 1,
+    /// The time-out passed.
+    TimedOut = 2,
+    /// The thread or its process is going away.
+    Interrupted = 3,
+}
+
+impl Outcome {
+    /// The number in `Cqe::result`.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// The outcome with this number.
+    #[must_use]
+    pub const fn from_code(code: i32) -> Option<Self> {
+        Some(match code {
+            0 => Self::Woken,
+            1 => Self::Mismatch,
+            2 => Self::TimedOut,
+            3 => Self::Interrupted,
+            _ => return None,
+        })
+    }
+}

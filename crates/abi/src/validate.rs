@@ -1,0 +1,333 @@
+//! The wire rules of submissions: which flags and fields each opcode may use.
+//!
+//! Nearly every rule has the form "these fields are zero", so a rule set is one mask over the eight words of a
+//! submission: a set bit in the mask must be clear in the words. Checking is eight ANDs whatever the opcode; the few
+//! rules that are not masks follow in the arm of their opcode. Nothing here looks at capabilities or memory, and
+//! a refusal leaves no trace.
+//!
+//! The outcome is an [`Op`]: the fields that mean something for that opcode, under names that say what.
+
+use crate::result::Failure;
+use crate::ring::{Opcode, SQE_WORDS, Sqe, sqe_flags};
+
+/// Why a submission is refused before it is looked at any closer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WireError {
+    /// Unknown opcode, forbidden flag, a field that must be zero, or one that must not.
+    Invalid,
+    /// A reserved opcode.
+    Unsupported,
+}
+
+impl WireError {
+    /// The completion's result.
+    #[must_use]
+    pub const fn failure(self) -> Failure {
+        match self {
+            Self::Invalid => Failure::InvalidRequest,
+            Self::Unsupported => Failure::UnsupportedOpcode,
+        }
+    }
+}
+
+/// A range of user memory as the submission gives it: unchecked, and with any address when empty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Buffer {
+    /// First byte.
+    pub addr: u64,
+    /// Bytes.
+    pub len: u32,
+}
+
+/// A well-formed submission.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// Call method `method` of `cap`.
+    Call {
+        /// Capability called.
+        cap: u32,
+        /// Method ordinal.
+        method: u16,
+        /// Parameters.
+        params: Buffer,
+        /// Where results go.
+        result: Buffer,
+        /// Transfer descriptors behind the parameters; may exceed what a transfer allows.
+        transfers: u16,
+        /// The only thread that may dispatch this, if it names one.
+        owner: Option<u32>,
+        /// Session fields the caller discloses, bits 0-2.
+        disclosure: u8,
+    },
+    /// Answer call `call` received from endpoint `cap`.
+    Return {
+        /// Endpoint.
+        cap: u32,
+        /// Call number from the receive.
+        call: u32,
+        /// Answer.
+        payload: Buffer,
+        /// Transfer descriptors behind the answer.
+        transfers: u16,
+        /// The answer is an encoded exception.
+        exception: bool,
+    },
+    /// Receive one call from endpoint `cap`.
+    Recv {
+        /// Endpoint.
+        cap: u32,
+        /// Where header, parameters and capability records go.
+        result: Buffer,
+    },
+    /// Drop `cap`.
+    Release {
+        /// Capability to drop.
+        cap: u32,
+    },
+    /// Complete with 0.
+    Nop,
+    /// Withdraw the receive with this `user_data` from endpoint `cap`.
+    Cancel {
+        /// Endpoint.
+        cap: u32,
+        /// `user_data` of the receive.
+        target: u64,
+    },
+    /// Wait while the word holds `expected`.
+    Park {
+        /// Park space.
+        cap: u32,
+        /// Address of the word.
+        addr: u64,
+        /// Value it must hold for the wait to begin.
+        expected: u32,
+        /// Relative time-out; [`crate::park::NO_TIMEOUT`] for none.
+        timeout_ns: u64,
+        /// The waiting thread, and the only one that may dispatch this.
+        owner: u32,
+    },
+    /// Wake up to `max_waiters` waiters of the word.
+    Unpark {
+        /// Park space.
+        cap: u32,
+        /// Address of the word.
+        addr: u64,
+        /// At least 1.
+        max_waiters: u32,
+    },
+}
+
+impl Op {
+    /// The only thread that may dispatch this submission, if it names one.
+    #[inline]
+    #[must_use]
+    pub const fn owner(&self) -> Option<u32> {
+        match *self {
+            Self::Call { owner, .. } => owner,
+            Self::Park { owner, .. } => Some(owner),
+            _ => None,
+        }
+    }
+}
+
+/// Checks a submission. See [`validate_words`].
+///
+/// # Errors
+/// [`WireError::Unsupported`] for FINISH, [`WireError::Invalid`] for everything else that is not well-formed.
+#[inline]
+pub fn validate(sqe: &Sqe) -> Result<Op, WireError> {
+    validate_words(&sqe.to_words())
+}
+
+/// Checks a submission as read from the ring.
+///
+/// # Errors
+/// As for [`validate`].
+#[inline]
+pub fn validate_words(words: &[u64; SQE_WORDS]) -> Result<Op, WireError> {
+    let number = usize::from(words[0] as u8);
+    let Some(mask) = MUST_BE_CLEAR.get(number) else {
+        return Err(WireError::Invalid);
+    };
+    let mut offending = 0;
+    for (word, mask) in words.iter().zip(mask) {
+        offending |= word & mask;
+    }
+    if offending != 0 {
+        return Err(WireError::Invalid);
+    }
+    decode(number, &Sqe::from_words(*words))
+}
+
+/// The rules that are not masks, and the fields under their proper names.
+#[inline]
+fn decode(number: usize, sqe: &Sqe) -> Result<Op, WireError> {
+    const CALL: usize = Opcode::Call as usize;
+    const RETURN: usize = Opcode::Return as usize;
+    const RECV: usize = Opcode::Recv as usize;
+    const RELEASE: usize = Opcode::Release as usize;
+    const FINISH: usize = Opcode::Finish as usize;
+    const NOP: usize = Opcode::Nop as usize;
+    const CANCEL: usize = Opcode::Cancel as usize;
+    const PARK: usize = Opcode::Park as usize;
+    const UNPARK: usize = Opcode::Unpark as usize;
+
+    let thread_owned = sqe.flags & sqe_flags::THREAD_OWNED != 0;
+    let cap = sqe.cap_id;
+    let payload = Buffer {
+        addr: sqe.addr,
+        len: sqe.len,
+    };
+    let result = Buffer {
+        addr: sqe.result_addr,
+        len: sqe.result_len,
+    };
+    let op = match number {
+        CALL if thread_owned == (sqe.call_id != 0) => Op::Call {
+            cap,
+            method: sqe.method_id,
+            params: payload,
+            result,
+            transfers: sqe.xfer_cap_count,
+            owner: if thread_owned { Some(sqe.call_id) } else { None },
+            disclosure: sqe.session_disclosure as u8,
+        },
+        RETURN => {
+            let exception = sqe.flags & sqe_flags::RETURN_APPLICATION_EXCEPTION != 0;
+            if exception && sqe.xfer_cap_count != 0 {
+                return Err(WireError::Invalid);
+            }
+            Op::Return {
+                cap,
+                call: sqe.call_id,
+                payload,
+                transfers: sqe.xfer_cap_count,
+                exception,
+            }
+        }
+        RECV => Op::Recv { cap, result },
+        RELEASE => Op::Release { cap },
+        FINISH => return Err(WireError::Unsupported),
+        NOP => Op::Nop,
+        CANCEL if sqe.pipeline_dep != 0 => Op::Cancel {
+            cap,
+            target: sqe.pipeline_dep,
+        },
+        PARK if thread_owned && sqe.call_id != 0 => Op::Park {
+            cap,
+            addr: sqe.addr,
+            expected: sqe.len,
+            timeout_ns: sqe.pipeline_dep,
+            owner: sqe.call_id,
+        },
+        UNPARK if sqe.len != 0 => Op::Unpark {
+            cap,
+            addr: sqe.addr,
+            max_waiters: sqe.len,
+        },
+        _ => return Err(WireError::Invalid),
+    };
+    Ok(op)
+}
+
+/// Per opcode the bits that must be clear: written as a submission whose forbidden fields are all ones.
+static MUST_BE_CLEAR: [[u64; SQE_WORDS]; 10] = {
+    let nothing = Sqe {
+        opcode: 0,
+        flags: 0,
+        method_id: 0,
+        cap_id: 0,
+        user_data: 0,
+        addr: 0,
+        len: 0,
+        result_len: 0,
+        result_addr: 0,
+        pipeline_dep: 0,
+        pipeline_field: 0,
+        xfer_cap_count: 0,
+        call_id: 0,
+        session_disclosure: 0,
+    };
+    let no_flags = Sqe {
+        flags: u8::MAX,
+        ..nothing
+    };
+    let no_pipeline = Sqe {
+        pipeline_dep: u64::MAX,
+        pipeline_field: u16::MAX,
+        ..no_flags
+    };
+
+    let call = Sqe {
+        flags: !sqe_flags::THREAD_OWNED,
+        session_disclosure: !0b111,
+        ..no_pipeline
+    };
+    let return_ = Sqe {
+        flags: !sqe_flags::RETURN_APPLICATION_EXCEPTION,
+        method_id: u16::MAX,
+        result_addr: u64::MAX,
+        result_len: u32::MAX,
+        session_disclosure: u64::MAX,
+        ..no_pipeline
+    };
+    let recv = Sqe {
+        method_id: u16::MAX,
+        addr: u64::MAX,
+        len: u32::MAX,
+        xfer_cap_count: u16::MAX,
+        call_id: u32::MAX,
+        session_disclosure: u64::MAX,
+        ..no_pipeline
+    };
+    let release = Sqe {
+        result_addr: u64::MAX,
+        result_len: u32::MAX,
+        ..recv
+    };
+    let finish = nothing;
+    let nop = Sqe {
+        cap_id: u32::MAX,
+        ..release
+    };
+    let cancel = Sqe {
+        pipeline_dep: 0,
+        ..release
+    };
+    // Measurement opcode: every submission carries its own opcode, so forbidding the bits of that refuses all.
+    let park_bench = Sqe {
+        opcode: Opcode::ParkBench as u8,
+        ..nothing
+    };
+    let park = Sqe {
+        flags: !sqe_flags::THREAD_OWNED,
+        method_id: u16::MAX,
+        result_addr: u64::MAX,
+        result_len: u32::MAX,
+        pipeline_field: u16::MAX,
+        xfer_cap_count: u16::MAX,
+        session_disclosure: u64::MAX,
+        ..nothing
+    };
+    let unpark = Sqe {
+        addr: 0,
+        len: 0,
+        ..release
+    };
+
+    [
+        call.to_words(),
+        return_.to_words(),
+        recv.to_words(),
+        release.to_words(),
+        finish.to_words(),
+        nop.to_words(),
+        cancel.to_words(),
+        park_bench.to_words(),
+        park.to_words(),
+        unpark.to_words(),
+    ]
+};
+
+#[cfg(test)]
+mod tests;
