@@ -1,3 +1,9 @@
 //! kernel
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod log;
+pub mod pipe;
+pub mod terminal;
