@@ -1,0 +1,125 @@
+# Interfaces that only this system has: looking at the whole machine, and reaching into it one thing at a time.
+#
+# `Monitor` observes and can change nothing. `Supervisor` turns what was observed into authority over exactly one
+# process or thread. Counters only ever grow while their owner lives. The rules of sundial.capnp hold here too.
+@0xd5a1c0de5e7a0000;
+
+using System = import "sundial.capnp";
+
+# The machine as a whole.
+struct SystemStatus {
+  monotonicNs @0 :UInt64;
+  # From the kernel's first instruction to init's first.
+  bootNs @1 :UInt64;
+  cpuCount @2 :UInt32;
+  framesTotal @3 :UInt64;
+  framesFree @4 :UInt64;
+  heapBytes @5 :UInt64;
+  processCount @6 :UInt32;
+  threadCount @7 :UInt32;
+  kernelVersion @8 :Text;
+  clocksource @9 :Text;
+  interruptController @10 :Text;
+  tscHz @11 :UInt64;
+}
+
+# One CPU: where it is, and what it did since boot.
+struct CpuStatus {
+  cpu @0 :UInt32;
+  apicId @1 :UInt32;
+  package @2 :UInt32;
+  core @3 :UInt32;
+  thread @4 :UInt32;
+  online @5 :Bool;
+  idleNs @6 :UInt64;
+  busyNs @7 :UInt64;
+  switches @8 :UInt64;
+  preemptions @9 :UInt64;
+  voluntaryBlocks @10 :UInt64;
+  migrationsIn @11 :UInt64;
+  steals @12 :UInt64;
+  rescheduleIpisSent @13 :UInt64;
+  rescheduleIpisReceived @14 :UInt64;
+  shootdownsSent @15 :UInt64;
+  shootdownsReceived @16 :UInt64;
+  timerInterrupts @17 :UInt64;
+  timerSlice @18 :UInt64;
+  timerSleep @19 :UInt64;
+  timerSpurious @20 :UInt64;
+  tickSuppressed @21 :UInt64;
+  queueDepth @22 :UInt32;
+  # Process number in the high half, thread number in the low half; zero when idle.
+  currentThread @23 :UInt64;
+  localEnqueues @24 :UInt64;
+  remoteWakes @25 :UInt64;
+  handoffs @26 :UInt64;
+  placementFailures @27 :UInt64;
+  syscalls @28 :UInt64;
+  sqes @29 :UInt64;
+}
+
+enum ProcessState {
+  running @0;
+  exiting @1;
+  exited @2;
+}
+
+# One process, also for a while after its end.
+struct ProcessStatus {
+  pid @0 :UInt32;
+  generation @1 :UInt64;
+  parentPid @2 :UInt32;
+  name @3 :Text;
+  state @4 :ProcessState;
+  exitCode @5 :Int64;
+  exitReason @6 :Text;
+  threads @7 :UInt32;
+  caps @8 :UInt32;
+  residentPages @9 :UInt64;
+  # Includes what threads used that are gone.
+  runtimeNs @10 :UInt64;
+  switches @11 :UInt64;
+}
+
+enum ThreadState {
+  running @0;
+  ready @1;
+  blocked @2;
+  exited @3;
+}
+
+# One thread.
+struct ThreadStatus {
+  pid @0 :UInt32;
+  tid @1 :UInt32;
+  name @2 :Text;
+  state @3 :ThreadState;
+  # Where it runs, or ran last.
+  cpu @4 :UInt32;
+  weight @5 :UInt16;
+  class @6 :System.LatencyClass;
+  runtimeNs @7 :UInt64;
+  virtualRuntimeNs @8 :UInt64;
+  switches @9 :UInt64;
+  preemptions @10 :UInt64;
+  voluntaryBlocks @11 :UInt64;
+  migrations @12 :UInt64;
+  # Ready, but not running.
+  waitingNs @13 :UInt64;
+}
+
+# Read-only observation. `threads` of process 0 are those of all processes.
+interface Monitor @0xd5a1c0de5e7a0001 {
+  system @0 () -> (info :SystemStatus);
+  cpus @1 () -> (cpus :List(CpuStatus));
+  processes @2 () -> (processes :List(ProcessStatus));
+  threads @3 (pid :UInt32) -> (threads :List(ThreadStatus));
+  capabilities @4 (pid :UInt32) -> (capabilities :List(System.CapabilityInfo));
+}
+
+# From a number to authority: a ProcessHandle, or a SchedulingPolicyCap for one thread. Numbers that name nothing
+# are refused with `invalidArgument`.
+interface Supervisor @0xd5a1c0de5e7a0002 {
+  process @0 (pid :UInt32) -> (handleIndex :UInt16);
+  threadPolicy @1 (pid :UInt32, tid :UInt32) -> (policyIndex :UInt16);
+}
