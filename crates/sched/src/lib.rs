@@ -1,3 +1,47 @@
-//! sched
+//! The scheduler core: who runs where, and for how long, as a pure state machine.
+//!
+//! Time comes in as an argument and what must happen comes out as a value; nothing here reads a clock, takes a
+//! lock, performs I/O or (after an entity was created) allocates. The kernel, the simulator and the tests run this
+//! same code. The rules it keeps are numbered in docs/rules/scheduler.md.
+//!
+//! Reading order: [`time`] and [`ids`] name the quantities; [`weight`] and [`fair`] say what a fair share is;
+//! [`entity`] is a schedulable thread; [`run_tree`] orders the waiting ones; [`cpu`] is one CPU's state machine;
+//! [`topology`], [`board`] and [`placement`] choose between CPUs.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod accounting;
+pub mod board;
+pub mod cpu;
+pub mod deadline;
+pub mod entity;
+pub mod event;
+pub mod fair;
+pub mod ids;
+pub mod mask;
+pub mod placement;
+pub mod reason;
+pub mod run_tree;
+pub mod time;
+pub mod topology;
+pub mod treap;
+pub mod weight;
+
+pub use accounting::{Account, Charge, CpuCounters, Usage};
+pub use board::{Load, LoadBoard, LoadView};
+pub use cpu::{Cpu, Effect, EndReason, EnqueueReason, Enqueued, HandoffRefused, Picked, Verdict};
+pub use deadline::{Deadline, DeadlineKey, DeadlineQueue};
+pub use entity::{Affinity, Entity, QueueKey};
+pub use event::{Event, Record};
+pub use fair::{Policy, Share};
+pub use ids::{CpuId, ThreadId};
+pub use mask::{CpuMask, MaskError};
+pub use placement::{Placement, PlacementReason};
+pub use reason::Reason;
+pub use time::{Instant, Nanos, VirtualTime};
+pub use topology::{CpuPlace, Topology, TopologyError};
+pub use weight::{LatencyClass, Weight};

@@ -1,0 +1,153 @@
+//! What was used, by whom. Rules C1 to C3 and the always-on counters of A1 and B4.
+//!
+//! A [`Charge`] is produced at every point where a thread's time is counted; the caller adds it to the [`Usage`] of
+//! the thread's process, session and service in the same step, so the sums never disagree with the parts.
+
+use crate::ids::CpuId;
+use crate::time::Nanos;
+
+/// CPU time that has just been counted for one thread.
+#[must_use = "the time also belongs in the usage of the thread's process and session"]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// CPU time.
+    pub ran: Nanos,
+    /// The virtual time it amounts to at the thread's weight: nanoseconds × 64 / weight.
+    pub virtual_ran: u64,
+}
+
+/// One thread's record (C2). All counts are since the thread was created and only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// CPU time used.
+    pub runtime: Nanos,
+    /// Virtual time used; unlike the virtual runtime that orders the queue it never jumps.
+    pub virtual_runtime: u64,
+    /// Times the thread was given a CPU.
+    pub switches: u64,
+    /// Times it lost the CPU although it wanted to go on.
+    pub preemptions: u64,
+    /// Times it gave the CPU up to wait for something.
+    pub voluntary_blocks: u64,
+    /// Times it was given a CPU other than the one it ran on before.
+    pub migrations: u64,
+    /// Time spent runnable but not running.
+    pub waiting: Nanos,
+    /// The CPU it ran on last.
+    pub last_cpu: Option<CpuId>,
+}
+
+/// What a process, session or service has used: the sum over its threads, living and gone (C3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time used.
+    pub runtime: Nanos,
+    /// Virtual time used.
+    pub virtual_runtime: u64,
+    /// Charges counted, one for each time a thread left a CPU or was charged on it.
+    pub charges: u64,
+}
+
+impl Usage {
+    /// Counts one charge.
+    pub fn add(&mut self, charge: Charge) {
+        self.runtime += charge.ran;
+        self.virtual_runtime = self.virtual_runtime.saturating_add(charge.virtual_ran);
+        self.charges += 1;
+    }
+}
+
+/// One CPU's record (A1, B4). All counts are since boot and only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuCounters {
+    /// Times a thread was given this CPU.
+    pub switches: u64,
+    /// Times a thread lost it although it wanted to go on.
+    pub preemptions: u64,
+    /// Times a thread gave it up to wait.
+    pub voluntary_blocks: u64,
+    /// Times a thread was given this CPU after having run on another.
+    pub migrations_in: u64,
+    /// Threads put into this queue, for whatever reason.
+    pub enqueues: u64,
+    /// Of those, threads that woke up.
+    pub wakes: u64,
+    /// Enqueues after which the running thread had to make way.
+    pub wakes_that_preempt: u64,
+    /// Enqueues that found the CPU idle.
+    pub wakes_of_idle: u64,
+    /// Enqueues that ended the running thread's time alone, so that it needed a slice timer.
+    pub slices_begun_by_arrival: u64,
+    /// Threads that other CPUs took from this queue.
+    pub stolen_from: u64,
+    /// Threads that ran here because another thread handed them the CPU.
+    pub handoffs: u64,
+    /// Handoffs that were refused or fell back to the queue.
+    pub handoff_fallbacks: u64,
+    /// Reschedule requests that needed an interrupt.
+    pub reschedules_sent: u64,
+    /// Reschedule requests that found one already pending.
+    pub reschedules_already_pending: u64,
+    /// Reschedule interrupts acknowledged.
+    pub reschedules_received: u64,
+    /// Times a slice end was armed.
+    pub slices_armed: u64,
+    /// Times a thread began or went on without any slice timer because nobody else was runnable.
+    pub slices_not_needed: u64,
+    /// Time with a thread running, up to the last charge.
+    pub busy: Nanos,
+    /// Time without one, up to the last time a thread began.
+    pub idle: Nanos,
+}
+
+impl CpuCounters {
+    /// All zero.
+    #[must_use]
+    pub const fn new() -> CpuCounters {
+        CpuCounters {
+            switches: 0,
+            preemptions: 0,
+            voluntary_blocks: 0,
+            migrations_in: 0,
+            enqueues: 0,
+            wakes: 0,
+            wakes_that_preempt: 0,
+            wakes_of_idle: 0,
+            slices_begun_by_arrival: 0,
+            stolen_from: 0,
+            handoffs: 0,
+            handoff_fallbacks: 0,
+            reschedules_sent: 0,
+            reschedules_already_pending: 0,
+            reschedules_received: 0,
+            slices_armed: 0,
+            slices_not_needed: 0,
+            busy: Nanos::ZERO,
+            idle: Nanos::ZERO,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c3_the_sum_of_a_process_keeps_what_gone_threads_used() {
+        let mut process = Usage::default();
+        for ran in [10, 20, 30] {
+            process.add(Charge {
+                ran: Nanos(ran),
+                virtual_ran: ran / 2,
+            });
+        }
+        assert_eq!(
+            process,
+            Usage {
+                runtime: Nanos(60),
+                virtual_runtime: 30,
+                charges: 3
+            }
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! One CPU's dispatch state. Rules B1, B2, B4, B6, C1, D1 to D5 and X1 (docs/rules/scheduler.md).
+//!
+//! A thread's life on a CPU: `enqueue` (or `offer_handoff`), `pick`, `begin`, maybe `charge`, `end`. Every operation
+//! takes the time, none allocates, and each returns a small value that says what the caller must do now: send an
+//! interrupt, arm a timer, switch.
+//!
+//! The *running* entity is not in here: whoever runs the CPU owns its box. What stays is [`Running`], a snapshot with
+//! the thread's share, so that another CPU holding this one's lock can decide about preemption, change the weight
+//! or read the usage of a thread whose box is out of reach. While a thread runs the snapshot is the truth; `charge`
+//! and `end` copy it back.
+//!
+//! The operations are in the files below: [`arrive`] puts threads in, [`dispatch`] runs them, [`handoff`] passes the
+//! CPU on directly, [`policy`] changes weights, [`leave`] takes waiting threads out.
+
+use alloc::boxed::Box;
+
+use crate::accounting::{Charge, CpuCounters};
+use crate::board::Load;
+use crate::entity::{Entity, QueueKey};
+use crate::fair::{Policy, Share, VirtualClock};
+use crate::ids::{CpuId, ThreadId};
+use crate::run_tree::RunTree;
+use crate::time::{Instant, Nanos, VirtualTime};
+
+pub mod arrive;
+pub mod dispatch;
+pub mod handoff;
+pub mod leave;
+pub mod policy;
+#[cfg(test)]
+mod tests;
+
+pub use arrive::{Effect, EnqueueReason, Enqueued};
+pub use dispatch::{EndReason, Picked, PickedFrom, Verdict};
+pub use handoff::{HandoffRefusal, HandoffRefused};
+
+/// The shortest time a timer is armed for: an armed deadline always lies in the future.
+const SHORTEST_TURN: Nanos = Nanos::from_micros(1);
+
+/// What a CPU knows about the thread it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    id: ThreadId,
+    share: Share,
+    /// Everything before this instant has been charged to `share`.
+    charged_to: Instant,
+    /// Charged to `share` but not yet copied to the entity.
+    uncollected: Charge,
+    /// When the turn is used up, whether or not anybody waits for it.
+    turn_ends: Instant,
+    /// Whether a one-shot for `turn_ends` has been asked for.
+    slice_armed: bool,
+}
+
+impl Running {
+    /// The thread.
+    #[must_use]
+    pub const fn id(&self) -> ThreadId {
+        self.id
+    }
+
+    /// Its share as of the last charge.
+    #[must_use]
+    pub const fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// When its turn ends if somebody waits.
+    #[must_use]
+    pub const fn turn_ends(&self) -> Instant {
+        self.turn_ends
+    }
+
+    /// Whether its turn is bounded by a timer; without one it runs alone.
+    #[must_use]
+    pub const fn slice_armed(&self) -> bool {
+        self.slice_armed
+    }
+}
+
+/// What the CPU does.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Idle { since: Instant },
+    Busy(Running),
+}
+
+/// One CPU's dispatch state: protected by that CPU's lock alone.
+#[derive(Debug)]
+pub struct Cpu<P> {
+    id: CpuId,
+    policy: Policy,
+    queue: RunTree<P>,
+    handoff: Option<Box<Entity<P>>>,
+    /// The end of the turn that a handoff continues.
+    lent_turn: Option<Instant>,
+    clock: VirtualClock,
+    state: State,
+    reschedule_pending: bool,
+    counters: CpuCounters,
+}
+
+impl<P> Cpu<P> {
+    /// An idle CPU with an empty queue, coming up at `now`.
+    #[must_use]
+    pub const fn new(id: CpuId, policy: Policy, now: Instant) -> Cpu<P> {
+        Cpu {
+            id,
+            policy,
+            queue: RunTree::new(),
+            handoff: None,
+            lent_turn: None,
+            clock: VirtualClock::new(),
+            state: State::Idle { since: now },
+            reschedule_pending: false,
+            counters: CpuCounters::new(),
+        }
+    }
+
+    /// This CPU.
+    #[must_use]
+    pub const fn id(&self) -> CpuId {
+        self.id
+    }
+
+    /// The order in which threads are served here.
+    #[must_use]
+    pub const fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// The running thread, as of the last charge.
+    #[must_use]
+    pub const fn running(&self) -> Option<&Running> {
+        match &self.state {
+            State::Busy(running) => Some(running),
+            State::Idle { .. } => None,
+        }
+    }
+
+    /// The waiting threads in the order of their virtual finish times, without the one in the handoff slot.
+    pub fn queued(&self) -> impl Iterator<Item = &Entity<P>> {
+        self.queue.iter()
+    }
+
+    /// The thread that will run next because it was handed the CPU.
+    #[must_use]
+    pub fn handoff(&self) -> Option<&Entity<P>> {
+        self.handoff.as_deref()
+    }
+
+    /// The virtual clock as of the last charge.
+    #[must_use]
+    pub const fn clock(&self) -> VirtualTime {
+        self.clock.now()
+    }
+
+    /// The counters since boot.
+    #[must_use]
+    pub const fn counters(&self) -> &CpuCounters {
+        &self.counters
+    }
+
+    /// How busy this CPU is, for the board that placement reads.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let waiting = self.queue.len() as u32 + u32::from(self.handoff.is_some());
+        let running = self.running().is_some();
+        Load {
+            waiting,
+            running,
+            weight: u32::try_from(self.total_weight()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Asks for this CPU's attention. `true`: send the interrupt; `false`: one is already on its way (B4).
+    #[must_use = "an interrupt may have to be sent"]
+    pub fn request_reschedule(&mut self) -> bool {
+        if self.reschedule_pending {
+            self.counters.reschedules_already_pending += 1;
+            return false;
+        }
+        self.reschedule_pending = true;
+        self.counters.reschedules_sent += 1;
+        true
+    }
+
+    /// Called by this CPU when the interrupt arrives, before it looks at its queue.
+    pub fn acknowledge_reschedule(&mut self) {
+        if self.reschedule_pending {
+            self.reschedule_pending = false;
+            self.counters.reschedules_received += 1;
+        }
+    }
+
+    /// Whether a reschedule interrupt is on its way.
+    #[must_use]
+    pub const fn reschedule_pending(&self) -> bool {
+        self.reschedule_pending
+    }
+
+    /// What the running thread has used up to `now` and its entity does not know yet.
+    pub fn uncollected(&mut self, now: Instant) -> Charge {
+        self.settle(now);
+        self.running()
+            .map_or(Charge::default(), |running| running.uncollected)
+    }
+
+    /// Charges the running thread up to `now` and moves the virtual clock by the service delivered.
+    ///
+    /// Every operation that changes who competes does this first, so each stretch of time is counted with the total
+    /// weight that was runnable in it. A `now` before the last charge counts as no time (nothing runs backwards).
+    fn settle(&mut self, now: Instant) {
+        let total_weight = self.total_weight();
+        let State::Busy(running) = &mut self.state else {
+            return;
+        };
+        let ran = now.since(running.charged_to);
+        running.charged_to = running.charged_to.max(now);
+        running.uncollected.ran += ran;
+        running.uncollected.virtual_ran += running.share.charge(ran);
+        self.counters.busy += ran;
+        self.clock.advance(ran, total_weight);
+        let mut slowest = running.share.vruntime();
+        if let Some(waiting) = self.queue.slowest() {
+            slowest = slowest.min(waiting);
+        }
+        if let Some(next) = &self.handoff {
+            slowest = slowest.min(next.share.vruntime());
+        }
+        self.clock.catch_up(slowest);
+    }
+
+    /// The weight of everybody who is runnable here.
+    fn total_weight(&self) -> u64 {
+        let running = self.running().map_or(0, |running| running.share.weight().wide());
+        let next = self.handoff.as_ref().map_or(0, |next| next.weight().wide());
+        self.queue.weight() + running + next
+    }
+
+    /// Whether anybody waits for the running thread's CPU.
+    fn somebody_waits(&self) -> bool {
+        !self.queue.is_empty() || self.handoff.is_some()
+    }
+
+    /// The queued thread that the policy would serve next.
+    fn head(&self) -> Option<&Entity<P>> {
+        match self.policy {
+            Policy::WeightedFair => self.queue.first(),
+            Policy::Eevdf => self.queue.first_eligible(self.clock.now()),
+        }
+    }
+
+    /// The key under which an entity of this CPU's queue is found.
+    const fn key_of(share: &Share, id: ThreadId) -> QueueKey {
+        QueueKey {
+            vfinish: share.vfinish(),
+            id,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Threads arriving in the queue: new, woken, moved here, or put back. Rules B4, D3, D4 and X1.
+
+use alloc::boxed::Box;
+
+use super::{Cpu, State};
+use crate::entity::{Entity, Home, QueueKey};
+use crate::fair::{Policy, Share};
+use crate::time::Instant;
+
+/// Why a thread is put into a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EnqueueReason {
+    /// It has just been created.
+    New,
+    /// What it waited for has happened.
+    Wake,
+    /// It was interrupted and wants to go on. The caller is about to `pick`.
+    Preempted,
+    /// It gave way of its own accord. The caller is about to `pick`.
+    Yielded,
+    /// It was taken out of another CPU's queue.
+    Migrated,
+}
+
+/// What the caller has to do after an arrival.
+#[must_use = "the caller still has to act on this"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing: the thread's time will come.
+    Nothing,
+    /// The running thread has to make way: reschedule this CPU.
+    Preempt,
+    /// The running thread was alone and had no slice timer; this CPU has to arm one for this instant.
+    ArmSlice(Instant),
+    /// The CPU runs nothing: wake it.
+    WakeIdle,
+}
+
+/// The outcome of an arrival.
+#[must_use = "the effect still has to be acted on"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enqueued {
+    /// Where the thread waits now.
+    pub key: QueueKey,
+    /// What the caller has to do.
+    pub effect: Effect,
+}
+
+impl<P> Cpu<P> {
+    /// Puts a runnable thread into this CPU's queue.
+    pub fn enqueue(&mut self, mut entity: Box<Entity<P>>, why: EnqueueReason, now: Instant) -> Enqueued {
+        self.settle(now);
+        entity.share = self.share_on_arrival(&entity, why);
+        self.counters.enqueues += 1;
+        self.counters.wakes += u64::from(why == EnqueueReason::Wake);
+        let key = self.insert(entity, now);
+        let effect = match why {
+            EnqueueReason::Preempted | EnqueueReason::Yielded => Effect::Nothing,
+            EnqueueReason::New | EnqueueReason::Wake | EnqueueReason::Migrated => self.effect_of(key, now),
+        };
+        Enqueued { key, effect }
+    }
+
+    /// The share a thread has once it is here: measured on this CPU's clock, with its turn decided.
+    pub(super) fn share_on_arrival(&self, entity: &Entity<P>, why: EnqueueReason) -> Share {
+        let clock = self.clock.now();
+        let mut share = entity.share;
+        match entity.home {
+            None => share.start_at(clock),
+            Some(home) if home.cpu != self.id => share.rebase(home.clock, clock),
+            Some(_) => {}
+        }
+        match why {
+            EnqueueReason::New | EnqueueReason::Wake => {
+                share.limit_credit(clock);
+                share.renew();
+            }
+            EnqueueReason::Preempted | EnqueueReason::Migrated => {
+                if self.policy == Policy::WeightedFair || !share.turn_is_open() {
+                    share.renew();
+                }
+            }
+            EnqueueReason::Yielded => {
+                share.renew();
+                if let Some(head) = self.queue.first() {
+                    share.finish_after(head.share.vfinish());
+                }
+            }
+        }
+        share
+    }
+
+    /// Queues an entity whose share is already right for this CPU.
+    pub(super) fn insert(&mut self, mut entity: Box<Entity<P>>, now: Instant) -> QueueKey {
+        entity.home = Some(Home {
+            cpu: self.id,
+            clock: self.clock.now(),
+        });
+        entity.ready_since = now;
+        let key = Self::key_of(&entity.share, entity.id());
+        self.queue.insert(entity);
+        key
+    }
+
+    /// What the presence of the queued thread `key` means for the thread that runs.
+    pub(super) fn effect_of(&mut self, key: QueueKey, now: Instant) -> Effect {
+        let clock = self.clock.now();
+        let eligible = match self.policy {
+            Policy::WeightedFair => true,
+            Policy::Eevdf => self
+                .head()
+                .is_some_and(|head| head.id() == key.id && head.share.is_eligible(clock)),
+        };
+        let State::Busy(running) = &mut self.state else {
+            self.counters.wakes_of_idle += 1;
+            return Effect::WakeIdle;
+        };
+        if !running.slice_armed && now >= running.turn_ends {
+            // It ran alone past the end of its turn, which nobody wanted: it is in a fresh one.
+            running.share.renew();
+            running.turn_ends = now + running.share.slice();
+        }
+        if eligible && key.vfinish < running.share.vfinish() {
+            self.counters.wakes_that_preempt += 1;
+            return Effect::Preempt;
+        }
+        if running.slice_armed {
+            return Effect::Nothing;
+        }
+        running.slice_armed = true;
+        self.counters.slices_begun_by_arrival += 1;
+        self.counters.slices_armed += 1;
+        Effect::ArmSlice(running.turn_ends)
+    }
+}

@@ -1,0 +1,223 @@
+//! Running threads: choosing one, starting it, charging it, ending its turn. Rules B1, C1, C2, D1, D5 and X1.
+
+use alloc::boxed::Box;
+
+use super::{Cpu, Running, SHORTEST_TURN, State};
+use crate::accounting::Charge;
+use crate::entity::{Entity, Home};
+use crate::fair::Policy;
+use crate::time::Instant;
+
+/// Where a picked thread came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PickedFrom {
+    /// Another thread handed it the CPU.
+    Handoff,
+    /// It was first in the queue.
+    Queue,
+}
+
+/// A thread that is to run now: the caller owns it until it ends.
+#[must_use = "a picked thread must begin, or go back into a queue"]
+#[derive(Debug)]
+pub struct Picked<P> {
+    /// The thread.
+    pub entity: Box<Entity<P>>,
+    /// Where it came from.
+    pub from: PickedFrom,
+}
+
+/// Why a thread stops running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// It waits for something.
+    Blocked,
+    /// It wants to go on but somebody else's turn has come.
+    Preempted,
+    /// It gave way of its own accord and stays runnable.
+    Yielded,
+    /// It waits and has given the rest of its turn to the thread in the handoff slot.
+    HandedOff,
+    /// It is gone.
+    Exited,
+}
+
+/// What a CPU should do with the thread it runs.
+#[must_use = "the caller still has to act on this"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on (or stay idle), with the slice timer at this instant, or without one.
+    Keep(Option<Instant>),
+    /// End the running thread, if any, as preempted, put it back, and pick.
+    Switch,
+}
+
+impl<P> Cpu<P> {
+    /// Takes the thread that is to run next: the one in the handoff slot, else the first of the queue.
+    pub fn pick(&mut self, now: Instant) -> Option<Picked<P>> {
+        debug_assert!(self.running().is_none(), "the running thread has not ended");
+        if let Some(mut entity) = self.handoff.take() {
+            entity.account.waiting += now.since(entity.ready_since);
+            entity.ready_since = now;
+            return Some(Picked {
+                entity,
+                from: PickedFrom::Handoff,
+            });
+        }
+        self.lent_turn = None;
+        // Nothing runs, so the queue holds everybody the clock may not fall behind.
+        self.clock.catch_up(self.queue.slowest()?);
+        let key = self
+            .head()
+            .or(self.queue.first())
+            .map(|head| Self::key_of(&head.share, head.id()))?;
+        let mut entity = self.queue.remove(key)?;
+        entity.account.waiting += now.since(entity.ready_since);
+        entity.ready_since = now;
+        Some(Picked {
+            entity,
+            from: PickedFrom::Queue,
+        })
+    }
+
+    /// Starts a picked thread. Returns the instant to arm the slice timer for; `None` when nobody waits (X1).
+    #[must_use = "the slice timer may have to be armed"]
+    pub fn begin(&mut self, entity: &mut Entity<P>, now: Instant) -> Option<Instant> {
+        if let State::Idle { since } = self.state {
+            self.counters.idle += now.since(since);
+        }
+        let account = &mut entity.account;
+        account.switches += 1;
+        account.waiting += now.since(entity.ready_since);
+        if account.last_cpu != Some(self.id) {
+            let moved = u64::from(account.last_cpu.is_some());
+            account.migrations += moved;
+            self.counters.migrations_in += moved;
+            account.last_cpu = Some(self.id);
+        }
+        self.counters.switches += 1;
+        let own_turn = now + entity.share.turn_left();
+        let turn_ends = match self.lent_turn.take() {
+            Some(lent) => {
+                self.counters.handoffs += 1;
+                lent
+            }
+            None => own_turn,
+        };
+        let mut running = Running {
+            id: entity.id(),
+            share: entity.share,
+            charged_to: now,
+            uncollected: Charge::default(),
+            turn_ends: turn_ends.max(now + SHORTEST_TURN),
+            slice_armed: false,
+        };
+        running.slice_armed = self.somebody_waits();
+        self.state = State::Busy(running);
+        self.slice_timer(running)
+    }
+
+    /// Charges the running thread up to `now` and brings its entity up to date; it goes on running.
+    pub fn charge(&mut self, entity: &mut Entity<P>, now: Instant) -> Charge {
+        self.settle(now);
+        let State::Busy(running) = &mut self.state else {
+            return Charge::default();
+        };
+        debug_assert_eq!(running.id, entity.id(), "this thread does not run here");
+        let charge = core::mem::take(&mut running.uncollected);
+        entity.share = running.share;
+        entity.account.runtime += charge.ran;
+        entity.account.virtual_runtime = entity.account.virtual_runtime.saturating_add(charge.virtual_ran);
+        charge
+    }
+
+    /// Takes the CPU from the running thread: charges it for the last time and forgets it. The caller then parks the
+    /// entity, enqueues it, or drops it, as `why` says.
+    pub fn end(&mut self, entity: &mut Entity<P>, now: Instant, why: EndReason) -> Charge {
+        let charge = self.charge(entity, now);
+        let account = &mut entity.account;
+        match why {
+            EndReason::Blocked => {
+                account.voluntary_blocks += 1;
+                self.counters.voluntary_blocks += 1;
+            }
+            EndReason::HandedOff => {
+                account.voluntary_blocks += 1;
+                self.counters.voluntary_blocks += 1;
+                self.lent_turn = self.running().map(Running::turn_ends);
+            }
+            EndReason::Preempted => {
+                account.preemptions += 1;
+                self.counters.preemptions += 1;
+            }
+            EndReason::Yielded | EndReason::Exited => {}
+        }
+        entity.home = Some(Home {
+            cpu: self.id,
+            clock: self.clock.now(),
+        });
+        self.state = State::Idle { since: now };
+        charge
+    }
+
+    /// The slice timer has fired: decides whether the turn is really over and whose comes next.
+    pub fn slice_expired(&mut self, now: Instant) -> Verdict {
+        if let State::Busy(running) = &mut self.state {
+            running.slice_armed = false;
+        }
+        self.reconsider(now)
+    }
+
+    /// Decides anew whether the running thread goes on: called after a reschedule interrupt, a weight change or
+    /// a fired slice timer. Depends only on the queue and the time, so calling it too often is harmless.
+    pub fn reconsider(&mut self, now: Instant) -> Verdict {
+        self.settle(now);
+        let somebody_waits = self.somebody_waits();
+        let State::Busy(mut running) = self.state else {
+            return if somebody_waits {
+                Verdict::Switch
+            } else {
+                Verdict::Keep(None)
+            };
+        };
+        if !somebody_waits {
+            running.slice_armed = false;
+            self.state = State::Busy(running);
+            return Verdict::Keep(None);
+        }
+        let next = self
+            .handoff()
+            .or_else(|| self.head())
+            .map(|next| next.share.vfinish());
+        let turn_is_over = now >= running.turn_ends;
+        if turn_is_over {
+            running.share.renew();
+            running.turn_ends = now + running.share.slice().max(SHORTEST_TURN);
+        }
+        // In the middle of a turn only an earlier finish takes the CPU away; at its end an equal one does, too.
+        let ahead = running.share.vfinish();
+        let next_wins = match (next, self.policy) {
+            (None, _) => false,
+            (Some(next), _) if next < ahead || (turn_is_over && next == ahead) => true,
+            (Some(_), Policy::WeightedFair) => false,
+            (Some(_), Policy::Eevdf) => turn_is_over && !running.share.is_eligible(self.clock.now()),
+        };
+        if next_wins {
+            return Verdict::Switch;
+        }
+        running.slice_armed = true;
+        self.state = State::Busy(running);
+        Verdict::Keep(self.slice_timer(running))
+    }
+
+    /// The instant to arm for a thread that begins or goes on, counted.
+    fn slice_timer(&mut self, running: Running) -> Option<Instant> {
+        if running.slice_armed {
+            self.counters.slices_armed += 1;
+            Some(running.turn_ends)
+        } else {
+            self.counters.slices_not_needed += 1;
+            None
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Waiting threads leaving: killed, taken away to be changed, or stolen by an idle CPU. Rules B1, B2 and D3.
+
+use alloc::boxed::Box;
+
+use super::Cpu;
+use crate::entity::{Entity, Home, QueueKey};
+use crate::ids::CpuId;
+use crate::time::Instant;
+
+/// How many waiting threads a thief looks at before it gives up on a queue.
+pub const STEAL_LOOK_AHEAD: usize = 8;
+
+impl<P> Cpu<P> {
+    /// Takes a waiting thread out, from the queue or the handoff slot. `None`: no such thread waits here.
+    pub fn remove(&mut self, key: QueueKey, now: Instant) -> Option<Box<Entity<P>>> {
+        self.settle(now);
+        let mut entity = match self.handoff.take_if(|next| next.id() == key.id) {
+            Some(entity) => entity,
+            None => self.queue.remove(key)?,
+        };
+        entity.account.waiting += now.since(entity.ready_since);
+        entity.ready_since = now;
+        // The lag it leaves with is what it takes to its next queue.
+        entity.home = Some(Home {
+            cpu: self.id,
+            clock: self.clock.now(),
+        });
+        Some(entity)
+    }
+
+    /// Gives the most overdue waiting thread that may run on `thief` away; it arrives there as
+    /// [`super::EnqueueReason::Migrated`].
+    ///
+    /// A CPU that has been woken for its only thread keeps it: taking that would turn one wake-up into two.
+    pub fn steal_for(&mut self, thief: CpuId, now: Instant) -> Option<Box<Entity<P>>> {
+        if self.running().is_none() && self.queue.len() <= 1 {
+            return None;
+        }
+        let victim = self
+            .queue
+            .iter()
+            .take(STEAL_LOOK_AHEAD)
+            .find(|entity| entity.affinity().allows(thief))?;
+        let key = Self::key_of(&victim.share, victim.id());
+        let entity = self.remove(key, now)?;
+        self.counters.stolen_from += 1;
+        Some(entity)
+    }
+}

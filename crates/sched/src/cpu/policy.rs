@@ -1,0 +1,54 @@
+//! Changing the weight or class of a thread while it waits or runs; both take effect at once. Rule D3.
+
+use super::arrive::{Effect, Enqueued};
+use super::dispatch::Verdict;
+use super::{Cpu, State};
+use crate::entity::QueueKey;
+use crate::time::Instant;
+use crate::weight::{LatencyClass, Weight};
+
+impl<P> Cpu<P> {
+    /// Changes a waiting thread and moves it to its new place in the queue. `None`: no such thread waits here.
+    pub fn reweigh_queued(
+        &mut self,
+        key: QueueKey,
+        weight: Weight,
+        class: LatencyClass,
+        now: Instant,
+    ) -> Option<Enqueued> {
+        self.settle(now);
+        let clock = self.clock.now();
+        if let Some(next) = &mut self.handoff
+            && next.id() == key.id
+        {
+            next.share.reweigh(weight, class, clock);
+            let key = Self::key_of(&next.share, key.id);
+            return Some(Enqueued {
+                key,
+                effect: Effect::Nothing,
+            });
+        }
+        let mut entity = self.queue.remove(key)?;
+        entity.share.reweigh(weight, class, clock);
+        let key = Self::key_of(&entity.share, entity.id());
+        self.queue.insert(entity);
+        let effect = match self.effect_of(key, now) {
+            // It was waiting before, so an idle CPU has been woken already.
+            Effect::WakeIdle => Effect::Nothing,
+            effect => effect,
+        };
+        Some(Enqueued { key, effect })
+    }
+
+    /// Changes the running thread: what it used so far was used at the old weight. Its turn may become shorter,
+    /// never longer, so changing the weight again and again buys no time.
+    pub fn reweigh_running(&mut self, weight: Weight, class: LatencyClass, now: Instant) -> Verdict {
+        self.settle(now);
+        let clock = self.clock.now();
+        if let State::Busy(running) = &mut self.state {
+            running.share.reweigh(weight, class, clock);
+            running.turn_ends = running.turn_ends.min(now + running.share.slice());
+        }
+        self.reconsider(now)
+    }
+}

@@ -1,0 +1,1 @@
+//! The state machine of one CPU, rule by rule.

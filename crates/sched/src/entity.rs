@@ -1,0 +1,198 @@
+//! A schedulable thread as one owned value. Rule B2: it sits in exactly one place, because a `Box` does.
+//!
+//! Creating the box is the only allocation in a thread's scheduling life. It carries its own tree links, so moving
+//! it between a queue, a CPU and a parking place moves a pointer. The payload `P` is whatever the host needs to run
+//! the thread: the kernel keeps the register context there, tests keep nothing.
+
+use alloc::boxed::Box;
+
+use crate::accounting::Account;
+use crate::fair::Share;
+use crate::ids::{CpuId, ThreadId, scatter};
+use crate::mask::CpuMask;
+use crate::time::{Instant, Nanos, VirtualTime};
+use crate::treap::{Links, Node};
+use crate::weight::{LatencyClass, Weight};
+
+/// Where a thread may run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Affinity {
+    /// On every CPU.
+    #[default]
+    Any,
+    /// On one CPU only.
+    One(CpuId),
+    /// On the CPUs of a set.
+    Mask(CpuMask),
+}
+
+impl Affinity {
+    /// Whether `cpu` is allowed.
+    #[must_use]
+    pub fn allows(&self, cpu: CpuId) -> bool {
+        match self {
+            Affinity::Any => true,
+            Affinity::One(only) => *only == cpu,
+            Affinity::Mask(mask) => mask.contains(cpu),
+        }
+    }
+}
+
+/// The place of a queued entity in its CPU's run tree; valid until it leaves the queue or is reweighed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueKey {
+    /// The virtual finish time, or virtual deadline, of its turn.
+    pub vfinish: VirtualTime,
+    /// Breaks ties, so two runs agree.
+    pub id: ThreadId,
+}
+
+/// The CPU on whose clock a virtual runtime is measured, and what that clock showed when the entity left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    pub(crate) cpu: CpuId,
+    pub(crate) clock: VirtualTime,
+}
+
+/// A schedulable thread.
+#[derive(Debug)]
+pub struct Entity<P> {
+    id: ThreadId,
+    priority: u64,
+    links: Links<Entity<P>>,
+    /// The smallest virtual runtime in the subtree below and including this entity.
+    slowest: VirtualTime,
+    pub(crate) share: Share,
+    pub(crate) home: Option<Home>,
+    pub(crate) ready_since: Instant,
+    pub(crate) account: Account,
+    affinity: Affinity,
+    /// What the host needs to run the thread.
+    pub payload: P,
+}
+
+impl<P> Entity<P> {
+    /// A new thread that may run anywhere. This is the one allocation of its scheduling life.
+    ///
+    /// `id` must never have been used before: queues break ties by it.
+    #[must_use]
+    pub fn new(id: ThreadId, weight: Weight, class: LatencyClass, payload: P) -> Box<Entity<P>> {
+        Box::new(Entity {
+            id,
+            priority: scatter(id.0),
+            links: Links::none(),
+            slowest: VirtualTime::ZERO,
+            share: Share::new(weight, class),
+            home: None,
+            ready_since: Instant::BOOT,
+            account: Account::default(),
+            affinity: Affinity::Any,
+            payload,
+        })
+    }
+
+    /// The thread's id.
+    #[must_use]
+    pub const fn id(&self) -> ThreadId {
+        self.id
+    }
+
+    /// Its fair share. While the thread runs, the copy in [`crate::cpu::Running`] is ahead of this one.
+    #[must_use]
+    pub const fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// Its weight.
+    #[must_use]
+    pub const fn weight(&self) -> Weight {
+        self.share.weight()
+    }
+
+    /// Its latency class.
+    #[must_use]
+    pub const fn class(&self) -> LatencyClass {
+        self.share.class()
+    }
+
+    /// What it has used.
+    #[must_use]
+    pub const fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The CPU it ran on last, if it ever ran.
+    #[must_use]
+    pub const fn last_cpu(&self) -> Option<CpuId> {
+        self.account.last_cpu
+    }
+
+    /// Where it may run.
+    #[must_use]
+    pub const fn affinity(&self) -> &Affinity {
+        &self.affinity
+    }
+
+    /// Changes where it may run, from its next placement on.
+    pub fn set_affinity(&mut self, affinity: Affinity) {
+        self.affinity = affinity;
+    }
+
+    /// Sets the length of a normal turn for this thread alone (D5); takes effect with its next turn.
+    pub fn set_request(&mut self, request: Nanos) {
+        self.share.set_request(request);
+    }
+
+    /// Changes weight and class while the thread is in no queue and not running, that is, in its parking place.
+    /// For queued and running threads see [`crate::cpu::Cpu::reweigh_queued`] and
+    /// [`crate::cpu::Cpu::reweigh_running`].
+    pub fn reweigh_parked(&mut self, weight: Weight, class: LatencyClass) {
+        let clock = self.home.map_or(self.share.vruntime(), |home| home.clock);
+        self.share.reweigh(weight, class, clock);
+    }
+
+    /// Tells a sleeping thread how far its old CPU's clock has come, before it wakes on another CPU. Without this
+    /// the time it slept earns it nothing there; its lag is kept either way (D3, D4).
+    pub fn observe_home_clock(&mut self, clock: VirtualTime) {
+        if let Some(home) = &mut self.home {
+            home.clock = home.clock.max(clock);
+        }
+    }
+
+    /// The smallest virtual runtime in this subtree.
+    pub(crate) const fn slowest(&self) -> VirtualTime {
+        self.slowest
+    }
+}
+
+impl<P> Node for Entity<P> {
+    type Key = QueueKey;
+
+    fn key(&self) -> QueueKey {
+        QueueKey {
+            vfinish: self.share.vfinish(),
+            id: self.id,
+        }
+    }
+
+    fn priority(&self) -> u64 {
+        self.priority
+    }
+
+    fn links(&self) -> &Links<Self> {
+        &self.links
+    }
+
+    fn links_mut(&mut self) -> &mut Links<Self> {
+        &mut self.links
+    }
+
+    fn refresh(&mut self) {
+        let below = |child: Option<&Self>| child.map_or(VirtualTime::MAX, Entity::slowest);
+        self.slowest = self
+            .share
+            .vruntime()
+            .min(below(self.links.left()))
+            .min(below(self.links.right()));
+    }
+}

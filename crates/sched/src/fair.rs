@@ -1,0 +1,253 @@
+//! Fair shares: the arithmetic of virtual time. Rules D1, D3, D4 and D5 (docs/rules/scheduler.md).
+//!
+//! A [`Share`] says how far a thread has come: its *virtual runtime* advances by `elapsed × 64 / weight`, so
+//! threads that keep level in virtual time have received CPU time in the ratio of their weights. A turn is one
+//! *slice*; the *virtual finish* is where the virtual runtime will be when the turn is used up.
+//!
+//! A [`VirtualClock`] says how far everybody on one CPU should have come. It advances as in WF²Q+ (Bennett and
+//! Zhang, "Hierarchical packet fair queueing algorithms", SIGCOMM 1996): by delivered service × 64 / total weight,
+//! and never behind the slowest runnable thread. The first term is why a stream of newcomers, each starting at the
+//! clock, cannot hold back a light thread for ever; the second is why rounding cannot make the clock fall behind.
+
+use crate::time::{Nanos, VirtualTime};
+use crate::weight::{LatencyClass, Weight};
+
+/// The turn a thread of the normal class gets while others wait.
+pub const DEFAULT_REQUEST: Nanos = Nanos::from_millis(4);
+
+/// The weight at which virtual time equals real time.
+const REFERENCE: u64 = Weight::DEFAULT.get() as u64;
+
+/// How the waiting threads of a CPU are ordered. Chosen once per boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// Weighted fair queueing: earliest virtual finish first.
+    #[default]
+    WeightedFair,
+    /// Earliest eligible virtual deadline first (Stoica and Abdel-Wahab 1995): among the threads that are not ahead
+    /// of the clock, the one whose request is due first. A turn that was interrupted keeps its deadline.
+    Eevdf,
+}
+
+/// A thread's place in the race for fair service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    weight: Weight,
+    class: LatencyClass,
+    request: Nanos,
+    vruntime: VirtualTime,
+    vfinish: VirtualTime,
+    /// Virtual time already counted but not yet used, in 1/weight of a virtual nanosecond: always below `weight`.
+    prepaid: u64,
+    slice: Nanos,
+    virtual_slice: u64,
+}
+
+impl Share {
+    /// A share that has not received anything yet.
+    #[must_use]
+    pub const fn new(weight: Weight, class: LatencyClass) -> Share {
+        let mut share = Share {
+            weight,
+            class,
+            request: DEFAULT_REQUEST,
+            vruntime: VirtualTime::ZERO,
+            vfinish: VirtualTime::ZERO,
+            prepaid: 0,
+            slice: Nanos::ZERO,
+            virtual_slice: 0,
+        };
+        share.measure_slice();
+        share
+    }
+
+    /// The weight.
+    #[must_use]
+    pub const fn weight(&self) -> Weight {
+        self.weight
+    }
+
+    /// The latency class.
+    #[must_use]
+    pub const fn class(&self) -> LatencyClass {
+        self.class
+    }
+
+    /// Service received so far, in virtual time on the clock of the CPU it belongs to.
+    #[must_use]
+    pub const fn vruntime(&self) -> VirtualTime {
+        self.vruntime
+    }
+
+    /// Where the virtual runtime will be when the present turn is used up; the key of the run tree.
+    #[must_use]
+    pub const fn vfinish(&self) -> VirtualTime {
+        self.vfinish
+    }
+
+    /// The length of one turn in real time.
+    #[must_use]
+    pub const fn slice(&self) -> Nanos {
+        self.slice
+    }
+
+    /// The length of one turn in virtual time: `slice × 64 / weight`, rounded up.
+    #[must_use]
+    pub const fn virtual_slice(&self) -> u64 {
+        self.virtual_slice
+    }
+
+    /// Counts `ran` of CPU time and returns the virtual time it amounts to.
+    ///
+    /// Rounds up and keeps what was rounded for the next charge: over any number of charges the sum is never below
+    /// the exact value and never a whole virtual nanosecond above it.
+    pub const fn charge(&mut self, ran: Nanos) -> u64 {
+        let weight = self.weight.wide();
+        let advanced = if weight == REFERENCE {
+            ran.0
+        } else {
+            let owed = ran.0.saturating_mul(REFERENCE).saturating_sub(self.prepaid);
+            if owed == 0 {
+                self.prepaid -= ran.0 * REFERENCE;
+                return 0;
+            }
+            let advanced = owed.div_ceil(weight);
+            self.prepaid = advanced * weight - owed;
+            advanced
+        };
+        self.vruntime = self.vruntime.after(advanced);
+        advanced
+    }
+
+    /// Starts a new turn from the present virtual runtime.
+    pub const fn renew(&mut self) {
+        self.vfinish = self.vruntime.after(self.virtual_slice);
+    }
+
+    /// Puts the turn behind `other`: what a thread that yields asks for. Its share does not change.
+    pub fn finish_after(&mut self, other: VirtualTime) {
+        self.vfinish = self.vfinish.max(other.after(1));
+    }
+
+    /// Whether the present turn has virtual time left.
+    #[must_use]
+    pub fn turn_is_open(&self) -> bool {
+        self.vruntime < self.vfinish
+    }
+
+    /// How long the present turn still lasts in real time: a whole slice, or what an interruption left of it.
+    #[must_use]
+    pub fn turn_left(&self) -> Nanos {
+        let left = self.vfinish.0.saturating_sub(self.vruntime.0);
+        if left >= self.virtual_slice {
+            self.slice
+        } else {
+            Nanos(left.saturating_mul(self.weight.wide()) / REFERENCE)
+        }
+    }
+
+    /// Whether this share is not ahead of the clock, the condition of [`Policy::Eevdf`] for being served.
+    #[must_use]
+    pub fn is_eligible(&self, clock: VirtualTime) -> bool {
+        self.vruntime <= clock
+    }
+
+    /// A new thread starts level with everybody else (D4).
+    pub const fn start_at(&mut self, clock: VirtualTime) {
+        self.vruntime = clock;
+    }
+
+    /// Forgets credit beyond one virtual slice: what sleeping can earn (D4).
+    pub fn limit_credit(&mut self, clock: VirtualTime) {
+        self.vruntime = self.vruntime.max(clock.before(self.virtual_slice));
+    }
+
+    /// Translates from a clock showing `from` to a clock showing `to`: the distance to the clock is kept (D3).
+    pub const fn rebase(&mut self, from: VirtualTime, to: VirtualTime) {
+        self.vruntime = to.moved(self.vruntime.offset_from(from));
+        self.vfinish = to.moved(self.vfinish.offset_from(from));
+    }
+
+    /// Changes weight and class. The service the thread is owed or has had in advance, in real time, stays the same,
+    /// as if it had left with its lag and joined again; rounding goes against the thread (D3).
+    pub fn reweigh(&mut self, weight: Weight, class: LatencyClass, clock: VirtualTime) {
+        let (old, new) = (i128::from(self.weight.wide()), i128::from(weight.wide()));
+        let scaled = i128::from(self.vruntime.offset_from(clock)) * old;
+        let offset = scaled.div_euclid(new) + i128::from(scaled.rem_euclid(new) != 0);
+        let bounded = offset.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
+        self.vruntime = clock.moved(bounded);
+        self.weight = weight;
+        self.class = class;
+        self.prepaid = 0;
+        self.measure_slice();
+        self.renew();
+    }
+
+    /// Sets the length of a normal turn for this thread alone, at least one microsecond.
+    pub fn set_request(&mut self, request: Nanos) {
+        self.request = request.max(Nanos::from_micros(1));
+        self.measure_slice();
+    }
+
+    const fn measure_slice(&mut self) {
+        self.slice = self.class.slice(self.request);
+        self.virtual_slice = self
+            .slice
+            .0
+            .saturating_mul(REFERENCE)
+            .div_ceil(self.weight.wide());
+    }
+}
+
+impl Weight {
+    /// The number, ready for 64-bit arithmetic.
+    pub(crate) const fn wide(self) -> u64 {
+        self.get() as u64
+    }
+}
+
+/// How far everybody on one CPU should have come. It never runs backwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VirtualClock {
+    now: VirtualTime,
+    /// Service × 64 that did not amount to a whole virtual nanosecond at the total weight of that moment.
+    remainder: u64,
+}
+
+impl VirtualClock {
+    /// A clock at zero.
+    #[must_use]
+    pub const fn new() -> VirtualClock {
+        VirtualClock {
+            now: VirtualTime::ZERO,
+            remainder: 0,
+        }
+    }
+
+    /// The reading.
+    #[must_use]
+    pub const fn now(&self) -> VirtualTime {
+        self.now
+    }
+
+    /// Counts `ran` of service delivered while `total_weight` was runnable.
+    pub const fn advance(&mut self, ran: Nanos, total_weight: u64) {
+        if total_weight == REFERENCE {
+            self.now = self.now.after(ran.0);
+        } else {
+            // A remainder of an earlier, larger total weight may exceed this one; it is spent here, not lost.
+            let service = ran.0.saturating_mul(REFERENCE).saturating_add(self.remainder);
+            let total_weight = if total_weight == 0 { 1 } else { total_weight };
+            self.now = self.now.after(service / total_weight);
+            self.remainder = service % total_weight;
+        }
+    }
+
+    /// Moves up to the slowest runnable thread, if it is ahead.
+    pub fn catch_up(&mut self, slowest: VirtualTime) {
+        self.now = self.now.max(slowest);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+use super::*;
+
+fn share(weight: u16) -> Share {
+    Share::new(Weight::new(weight).unwrap(), LatencyClass::Normal)
+}
+
+#[test]
+fn d1_virtual_runtime_advances_by_elapsed_times_64_over_weight() {
+    for (weight, expected) in [(64, 3_000), (128, 1_500), (32, 6_000), (1, 192_000), (1024, 188)] {
+        let mut share = share(weight);
+        assert_eq!(share.charge(Nanos(3_000)), expected, "weight {weight}");
+        assert_eq!(share.vruntime(), VirtualTime(expected));
+    }
+}
+
+#[test]
+fn d1_the_virtual_finish_lies_one_weighted_slice_ahead() {
+    let mut share = share(128);
+    share.charge(Nanos(1_000));
+    share.renew();
+    assert_eq!(share.vfinish(), VirtualTime(500 + DEFAULT_REQUEST.0 / 2));
+}
+
+// Rounding each conversion down would let a thread run in pieces too short to be charged.
+#[test]
+fn d1_charging_in_tiny_pieces_never_favours_the_thread_and_never_drifts() {
+    for weight in [3, 63, 65, 100, 1000, 1023, 1024] {
+        let mut share = share(weight);
+        for piece in 1..=10_000_u64 {
+            share.charge(Nanos(1));
+            let exact_times_weight = piece * 64;
+            let charged = share.vruntime().0 * u64::from(weight);
+            assert!(charged >= exact_times_weight, "weight {weight} gained at {piece}");
+            assert!(
+                charged < exact_times_weight + u64::from(weight),
+                "weight {weight} lost at {piece}"
+            );
+        }
+    }
+}
+
+#[test]
+fn d3_rebasing_keeps_the_distance_to_the_clock() {
+    let mut ahead = share(64);
+    ahead.start_at(VirtualTime(1_300));
+    ahead.rebase(VirtualTime(1_000), VirtualTime(50_000));
+    assert_eq!(ahead.vruntime(), VirtualTime(50_300));
+    ahead.rebase(VirtualTime(50_900), VirtualTime(700));
+    assert_eq!(ahead.vruntime(), VirtualTime(100));
+}
+
+#[test]
+fn d3_a_weight_change_keeps_the_service_owed() {
+    let clock = VirtualTime(1_000_000);
+    // 640 virtual ns ahead at weight 1 are 10 ns of service; at weight 64 they are 10 virtual ns.
+    let mut ahead = share(1);
+    ahead.start_at(clock.after(640));
+    ahead.reweigh(Weight::DEFAULT, LatencyClass::Normal, clock);
+    assert_eq!(ahead.vruntime(), clock.after(10));
+    let mut behind = share(64);
+    behind.start_at(clock.before(10));
+    behind.reweigh(Weight::MIN, LatencyClass::Batch, clock);
+    assert_eq!(behind.vruntime(), clock.before(640));
+    assert_eq!(
+        behind.vfinish(),
+        behind.vruntime().after(DEFAULT_REQUEST.0 * 4 * 64)
+    );
+}
+
+#[test]
+fn d3_a_weight_change_rounds_against_the_thread() {
+    let clock = VirtualTime(1_000_000);
+    let mut ahead = share(1);
+    ahead.start_at(clock.after(10));
+    ahead.reweigh(Weight::new(3).unwrap(), LatencyClass::Normal, clock);
+    assert_eq!(ahead.vruntime(), clock.after(4), "10/3 rounds up");
+    let mut behind = share(1);
+    behind.start_at(clock.before(10));
+    behind.reweigh(Weight::new(3).unwrap(), LatencyClass::Normal, clock);
+    assert_eq!(behind.vruntime(), clock.before(3), "-10/3 rounds up");
+}
+
+#[test]
+fn d4_sleeping_earns_at_most_one_virtual_slice() {
+    let clock = VirtualTime(1_000_000_000_000);
+    let mut sleeper = share(64);
+    sleeper.limit_credit(clock);
+    assert_eq!(sleeper.vruntime(), clock.before(sleeper.virtual_slice()));
+    let mut busy = share(64);
+    busy.start_at(clock.after(7));
+    busy.limit_credit(clock);
+    assert_eq!(busy.vruntime(), clock.after(7));
+}
+
+#[test]
+fn the_clock_advances_by_service_over_total_weight() {
+    let mut clock = VirtualClock::default();
+    clock.advance(Nanos(1_000), 64);
+    assert_eq!(clock.now(), VirtualTime(1_000));
+    clock.advance(Nanos(1_000), 128);
+    assert_eq!(clock.now(), VirtualTime(1_500));
+    clock.catch_up(VirtualTime(1_400));
+    assert_eq!(clock.now(), VirtualTime(1_500), "never back");
+    clock.catch_up(VirtualTime(1_600));
+    assert_eq!(clock.now(), VirtualTime(1_600));
+}

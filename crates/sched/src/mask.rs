@@ -1,0 +1,195 @@
+//! Sets of CPUs of any size, in the byte form they have on the wire.
+//!
+//! CPU n is bit n mod 8 of byte n / 8. The canonical form has no zero byte at its end, so equal sets are equal
+//! bytes; the empty string is the empty set and never means "all".
+
+use alloc::vec::Vec;
+
+use crate::ids::CpuId;
+
+/// A set of CPUs, always in canonical form.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CpuMask {
+    bytes: Vec<u8>,
+}
+
+/// Why bytes are not a mask that can be used here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaskError {
+    /// The last byte is zero: send the mask without it.
+    NotCanonical,
+    /// The mask names a CPU that this machine does not schedule.
+    UnknownCpu(CpuId),
+}
+
+impl CpuMask {
+    /// The empty set.
+    #[must_use]
+    pub const fn empty() -> CpuMask {
+        CpuMask { bytes: Vec::new() }
+    }
+
+    /// The set of CPUs 0 to `count - 1`.
+    #[must_use]
+    pub fn first(count: u32) -> CpuMask {
+        (0..count).map(CpuId).collect()
+    }
+
+    /// Reads the wire form. `cpu_count` is the number of CPUs the scheduler has, numbered from 0.
+    ///
+    /// # Errors
+    /// See [`MaskError`]; nothing is corrected.
+    pub fn parse(bytes: &[u8], cpu_count: u32) -> Result<CpuMask, MaskError> {
+        if bytes.last() == Some(&0) {
+            return Err(MaskError::NotCanonical);
+        }
+        if let Some(last) = highest(bytes)
+            && last >= u64::from(cpu_count)
+        {
+            return Err(MaskError::UnknownCpu(CpuId(
+                u32::try_from(last).unwrap_or(u32::MAX),
+            )));
+        }
+        Ok(CpuMask {
+            bytes: Vec::from(bytes),
+        })
+    }
+
+    /// The wire form.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether `cpu` is in the set.
+    #[must_use]
+    pub fn contains(&self, cpu: CpuId) -> bool {
+        self.bytes
+            .get(cpu.index() / 8)
+            .is_some_and(|byte| byte & (1 << (cpu.0 % 8)) != 0)
+    }
+
+    /// Adds `cpu`.
+    pub fn insert(&mut self, cpu: CpuId) {
+        let index = cpu.index() / 8;
+        if self.bytes.len() <= index {
+            self.bytes.resize(index + 1, 0);
+        }
+        self.bytes[index] |= 1 << (cpu.0 % 8);
+    }
+
+    /// Takes `cpu` out.
+    pub fn remove(&mut self, cpu: CpuId) {
+        if let Some(byte) = self.bytes.get_mut(cpu.index() / 8) {
+            *byte &= !(1 << (cpu.0 % 8));
+            while self.bytes.last() == Some(&0) {
+                self.bytes.pop();
+            }
+        }
+    }
+
+    /// Whether no CPU is in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// How many CPUs are in the set.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.bytes.iter().map(|byte| byte.count_ones()).sum()
+    }
+
+    /// The CPUs in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = CpuId> {
+        (0_u32..).zip(&self.bytes).flat_map(|(index, byte)| {
+            (0..8)
+                .filter(move |bit| byte & (1 << bit) != 0)
+                .map(move |bit| CpuId(index * 8 + bit))
+        })
+    }
+
+    /// Whether every CPU of this set is in `other`.
+    #[must_use]
+    pub fn is_subset(&self, other: &CpuMask) -> bool {
+        self.bytes.len() <= other.bytes.len()
+            && self
+                .bytes
+                .iter()
+                .zip(&other.bytes)
+                .all(|(mine, its)| mine & !its == 0)
+    }
+
+    /// Whether some CPU is in both sets.
+    #[must_use]
+    pub fn intersects(&self, other: &CpuMask) -> bool {
+        self.bytes
+            .iter()
+            .zip(&other.bytes)
+            .any(|(mine, its)| mine & its != 0)
+    }
+}
+
+impl FromIterator<CpuId> for CpuMask {
+    fn from_iter<I: IntoIterator<Item = CpuId>>(cpus: I) -> CpuMask {
+        let mut mask = CpuMask::empty();
+        for cpu in cpus {
+            mask.insert(cpu);
+        }
+        mask
+    }
+}
+
+/// The number of the highest bit that is set.
+fn highest(bytes: &[u8]) -> Option<u64> {
+    let index = bytes.iter().rposition(|byte| *byte != 0)?;
+    Some(index as u64 * 8 + u64::from(bytes[index].ilog2()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+
+    #[test]
+    fn cpu_n_is_bit_n_mod_8_of_byte_n_div_8() {
+        let mask: CpuMask = [CpuId(0), CpuId(9), CpuId(300)].into_iter().collect();
+        assert_eq!(mask.bytes()[..2], [1, 2]);
+        assert_eq!(mask.bytes().len(), 38);
+        assert_eq!(
+            mask.iter().collect::<vec::Vec<_>>(),
+            [CpuId(0), CpuId(9), CpuId(300)]
+        );
+        assert_eq!(mask.len(), 3);
+    }
+
+    #[test]
+    fn the_empty_mask_is_no_cpu() {
+        let mask = CpuMask::parse(&[], 4).unwrap();
+        assert!(mask.is_empty() && !mask.contains(CpuId(0)));
+    }
+
+    #[test]
+    fn masks_that_are_not_canonical_or_name_unknown_cpus_are_refused() {
+        assert_eq!(CpuMask::parse(&[1, 0], 64), Err(MaskError::NotCanonical));
+        assert_eq!(CpuMask::parse(&[0], 64), Err(MaskError::NotCanonical));
+        assert_eq!(CpuMask::parse(&[0x10], 4), Err(MaskError::UnknownCpu(CpuId(4))));
+        assert_eq!(CpuMask::parse(&[0x0f], 4).unwrap(), CpuMask::first(4));
+    }
+
+    #[test]
+    fn removing_the_last_cpu_of_a_byte_keeps_the_form_canonical() {
+        let mut mask: CpuMask = [CpuId(1), CpuId(40)].into_iter().collect();
+        mask.remove(CpuId(40));
+        assert_eq!(mask.bytes(), [2]);
+        mask.remove(CpuId(1));
+        assert_eq!(mask, CpuMask::empty());
+    }
+
+    #[test]
+    fn subsets_and_intersections_ignore_length() {
+        let (small, large) = (CpuMask::first(3), CpuMask::first(20));
+        assert!(small.is_subset(&large) && !large.is_subset(&small) && small.intersects(&large));
+        assert!(!small.intersects(&CpuMask::empty()) && CpuMask::empty().is_subset(&small));
+    }
+}

@@ -1,0 +1,1 @@
+//! Each named rule of placement with the case that needs it.
