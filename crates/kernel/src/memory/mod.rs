@@ -1,0 +1,12 @@
+//! The memory of a process as its kernel sees it, apart from page tables and frames. Rule P9
+//! (docs/rules/memory.md).
+//!
+//! [`regions`] says what is where; [`requests`] are the calls of the VirtualMemory and MemoryObject
+//! interfaces, checked against it. Both are pure: they decide, the caller then changes page tables. The
+//! words they share are [`pages`] and [`protection`].
+
+pub mod pages;
+pub mod protection;
+pub mod refusal;
+pub mod regions;
+pub mod requests;
