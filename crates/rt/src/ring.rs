@@ -1,0 +1,81 @@
+//! A view of one ring page: the memory that this program and the kernel both read and write.
+//!
+//! Layout and ordering are in `abi::ring`: we write submissions and `sq_tail`, we read completions and write
+//! `cq_head`; the kernel does the rest. Indices run freely and wrap. This file moves whole entries and
+//! indices; which buffers they name, and for how long, is [`crate::lane`]'s business.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, Ordering, fence};
+
+use abi::ring::{Cqe, Sqe, cqe_at, offset, sq_flags, sqe_at};
+
+/// One mapped ring page.
+pub(crate) struct RingPage(NonNull<u8>);
+
+impl RingPage {
+    /// # Safety
+    /// `address` is a ring page that the kernel mapped for the thread that will use the view (rdi at `_start`,
+    /// rdx at the entry of a thread with its own ring), it stays mapped for ever, and this is the only view.
+    pub(crate) unsafe fn new(address: usize) -> Option<RingPage> {
+        let page = RingPage(NonNull::new(core::ptr::without_provenance_mut(address))?);
+        let shape_is_right = abi::ring::FRESH_HEADER
+            .iter()
+            .all(|&(at, value)| page.word(at).load(Ordering::Relaxed) == value);
+        shape_is_right.then_some(page)
+    }
+
+    /// A header word by its offset in the page.
+    fn word(&self, at: usize) -> &AtomicU32 {
+        debug_assert!(at.is_multiple_of(4) && at < offset::SQES);
+        // SAFETY: the page is mapped and 4096-aligned (`new`), the offset is inside the header and a multiple
+        // of four, and both sides access these words atomically only.
+        unsafe { self.0.add(at).cast::<AtomicU32>().as_ref() }
+    }
+
+    /// How many submissions the kernel has not taken yet.
+    pub(crate) fn queued(&self, sq_tail: u32) -> u32 {
+        sq_tail.wrapping_sub(self.word(offset::SQ_HEAD).load(Ordering::Acquire))
+    }
+
+    /// Puts `sqe` at `sq_tail` and publishes it. The caller has seen that fewer than 16 are queued.
+    pub(crate) fn push(&mut self, sq_tail: u32, sqe: &Sqe) {
+        // SAFETY: `sqe_at` masks the index, so the entry lies inside the page and is 8-aligned; the kernel does not read it
+        // before the tail below says that it is there.
+        unsafe { self.0.add(sqe_at(sq_tail)).cast::<Sqe>().write_volatile(*sqe) };
+        self.word(offset::SQ_TAIL)
+            .store(sq_tail.wrapping_add(1), Ordering::Release);
+        // A polling kernel goes to sleep by setting a flag and then looking at the tail once more. We do it
+        // the other way round, and the two fences make sure that one of us sees the other.
+        fence(Ordering::SeqCst);
+        if self.word(offset::SQ_FLAGS).load(Ordering::Relaxed) & sq_flags::NEED_WAKEUP != 0 {
+            crate::syscall::enter(0, 0);
+        }
+    }
+
+    /// The completion at `cq_head`, if one is there; its slot is given back to the kernel.
+    pub(crate) fn pop(&mut self, cq_head: u32) -> Option<Cqe> {
+        if self.word(offset::CQ_TAIL).load(Ordering::Acquire) == cq_head {
+            return None;
+        }
+        // SAFETY: `cqe_at` masks the index, so the entry lies inside the page and is 8-aligned; the kernel finished writing it
+        // before it stored the tail that we loaded, and leaves it alone until `cq_head` moves past it.
+        let cqe = unsafe { self.0.add(cqe_at(cq_head)).cast::<Cqe>().read_volatile() };
+        self.word(offset::CQ_HEAD)
+            .store(cq_head.wrapping_add(1), Ordering::Release);
+        Some(cqe)
+    }
+
+    /// Where both private indices start: what the kernel put into the header.
+    pub(crate) fn start_indices(&self) -> (u32, u32) {
+        (
+            self.word(offset::SQ_TAIL).load(Ordering::Relaxed),
+            self.word(offset::CQ_HEAD).load(Ordering::Relaxed),
+        )
+    }
+
+    /// Address of the page, for programs that attack it.
+    #[cfg(feature = "hostile")]
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+}
