@@ -1,0 +1,17 @@
+//! Everything behind `./x`, as a library: the verbs use it, and so does the test driver in `tests/`, so that a
+//! test boots exactly what a person boots.
+//!
+//! Reading order: [`toolchain`] finds a compiler for the bare-metal target, [`build`] makes the kernel, the
+//! programs and a manifest with it, [`qemu`] boots them and says how it ended, [`exit`] turns that into a
+//! process exit code, and [`verbs`] are the commands. [`packages`] installs what is missing.
+#![forbid(unsafe_code)]
+
+pub mod build;
+pub mod cli;
+pub mod exit;
+pub mod packages;
+pub mod progress;
+pub mod qemu;
+pub mod toolchain;
+pub mod verbs;
+pub mod workspace;

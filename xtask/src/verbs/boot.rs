@@ -1,0 +1,193 @@
+//! `boot`: one manifest, headless. The guest's console goes to standard output byte for byte as it comes, and our
+//! exit code is the first program's. This is the contract by which other tools boot things on Sundial.
+
+use crate::cli::{AcceleratorWish, BootArguments, MachineArguments};
+use crate::qemu::accelerator::{self, Choice};
+use crate::qemu::{self, Accelerator, Ending, Guest, Machine, Terminal, interrupt};
+use crate::{build, progress, toolchain, workspace};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The verb.
+pub(super) fn boot(arguments: &BootArguments) -> Result<u8> {
+    ensure!(
+        arguments.timeout.is_none_or(|seconds| seconds > 0.0),
+        "a time limit must be more than 0 seconds"
+    );
+    let given = arguments.machine.kernel.as_deref().map(existing).transpose()?;
+    existing(&arguments.manifest)?;
+    let kernel = match given {
+        Some(kernel) => kernel,
+        None => build::kernel(&toolchain::find_or_install()?, arguments.machine.profile)?,
+    };
+    let manifest = build::manifest::resolve(&arguments.manifest)?;
+    let (mut machine, choice) = machine(&arguments.machine, kernel, manifest, "1")?;
+
+    let (terminal, listener) = terminal(&arguments.terminal)?;
+    machine.terminal = terminal;
+    let mut guest = Guest::start(&machine)?;
+    let talks = listener.map(relay_terminal);
+    // Whoever takes standard output for the terminal or for JSON gets the console on standard error.
+    let console_aside = arguments.json || arguments.terminal == "stdio";
+    let copied = guest
+        .take_console()
+        .map(|console| copy_console(console, console_aside));
+    let ending = guest.wait(arguments.timeout.map(Duration::from_secs_f64))?;
+    let took = guest.age();
+    let bytes = copied.and_then(|thread| thread.join().ok()).unwrap_or(0);
+    // The last words of the terminal are still on their way; QEMU has closed its end.
+    if let Some(talks) = talks.filter(|_| ending != Ending::NotStarted) {
+        let _ = talks.join();
+    }
+
+    explain(ending, &guest, arguments.timeout);
+    if arguments.json {
+        let code = if let Ending::Exited { code } = ending {
+            Some(code)
+        } else {
+            None
+        };
+        let about = json!({
+            "ending": ending.word(), "code": code, "exit": ending.exit_code(),
+            "wall_ms": u64::try_from(took.as_millis())?, "console_bytes": bytes,
+            "accelerator": choice.accelerator.name(), "accelerator_reason": choice.reason,
+            "cpus": machine.cpu_count(), "memory_mib": machine.memory_mib,
+            "kernel": machine.kernel, "manifest": machine.manifest,
+        });
+        println!("{about}");
+    }
+    Ok(ending.exit_code())
+}
+
+/// The machine that the options describe, and how its accelerator was chosen.
+pub(super) fn machine(
+    wish: &MachineArguments,
+    kernel: PathBuf,
+    manifest: PathBuf,
+    default_cpus: &str,
+) -> Result<(Machine, Choice)> {
+    qemu::find_or_install()?;
+    // From here on QEMU runs, first for the probe.
+    interrupt::watch();
+    let choice = match wish.accel {
+        _ if wish.icount => told(Accelerator::Tcg, "counting instructions needs emulation"),
+        AcceleratorWish::Tcg => told(Accelerator::Tcg, "asked for"),
+        AcceleratorWish::Kvm => told(Accelerator::Kvm, "asked for"),
+        AcceleratorWish::Auto => accelerator::choose(&kernel),
+    };
+    let mut machine = Machine::new(kernel, manifest);
+    machine.cpus = wish.smp.clone().unwrap_or_else(|| default_cpus.to_owned());
+    machine.memory_mib = wish.mem;
+    machine.cpu_model.clone_from(&wish.cpu);
+    machine.icount = wish.icount;
+    machine.accelerator = choice.accelerator;
+    if wish.trace.is_some() {
+        machine.shared_memory = true;
+        machine.kernel_arguments.push("trace".to_owned());
+    }
+    Ok((machine, choice))
+}
+
+fn told(accelerator: Accelerator, reason: &str) -> Choice {
+    Choice {
+        accelerator,
+        reason: reason.to_owned(),
+    }
+}
+
+/// Says on standard error what the exit code alone would not.
+pub(super) fn explain(ending: Ending, guest: &Guest, limit: Option<f64>) {
+    let complaints = guest.complaints();
+    if !complaints.is_empty() {
+        progress::say(format!("QEMU says: {complaints}"));
+    }
+    match ending {
+        Ending::Exited { .. } | Ending::Interrupted => {}
+        Ending::TimedOut => progress::say(format!("ended after {} s: {ending}", limit.unwrap_or_default())),
+        _ => progress::say(format!("{ending} (exit code {})", ending.exit_code())),
+    }
+}
+
+/// Copies the console as it comes; the number of bytes when it ends.
+fn copy_console(mut console: impl Read + Send + 'static, aside: bool) -> JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let mut to: Box<dyn Write> = if aside {
+            Box::new(std::io::stderr())
+        } else {
+            Box::new(std::io::stdout())
+        };
+        let mut buffer = [0_u8; 4096];
+        let mut bytes = 0;
+        while let Ok(count @ 1..) = console.read(&mut buffer) {
+            bytes += count as u64;
+            // A reader that went away does not stop the guest; its exit code is still wanted.
+            let _ = to.write_all(&buffer[..count]).and_then(|()| to.flush());
+        }
+        bytes
+    })
+}
+
+/// The terminal the option names. For stdio we listen and relay, so that QEMU needs no terminal of its own.
+fn terminal(word: &str) -> Result<(Terminal, Option<UnixListener>)> {
+    if let Some(path) = word.strip_prefix("unix:") {
+        return Ok((Terminal::Listen(path.into()), None));
+    }
+    Ok(match word {
+        "none" => (Terminal::None, None),
+        "stdio" => {
+            let path = workspace::run_folder().join(format!("terminal-{}", std::process::id()));
+            let _ = std::fs::remove_file(&path);
+            let listener =
+                UnixListener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
+            (Terminal::Connect(path), Some(listener))
+        }
+        file => (Terminal::File(file.into()), None),
+    })
+}
+
+/// Connects our standard input and output with the guest's terminal. The end of the input is Ctrl-D to the guest.
+fn relay_terminal(listener: UnixListener) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let accepted = listener.accept();
+        if let Some(path) = listener
+            .local_addr()
+            .ok()
+            .as_ref()
+            .and_then(|address| address.as_pathname())
+        {
+            let _ = std::fs::remove_file(path);
+        }
+        let Ok((mut stream, _)) = accepted else { return };
+        let Ok(mut typing) = stream.try_clone() else {
+            return;
+        };
+        std::thread::spawn(move || pass_input(&mut typing));
+        let mut buffer = [0_u8; 4096];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            let mut out = std::io::stdout().lock();
+            let _ = out.write_all(&buffer[..count]).and_then(|()| out.flush());
+        }
+    })
+}
+
+/// Copies our standard input to the guest's terminal; its end becomes Ctrl-D.
+pub(super) fn pass_input(to: &mut dyn Write) {
+    const END_OF_INPUT: u8 = 4;
+    let mut buffer = [0_u8; 1024];
+    while let Ok(count @ 1..) = std::io::stdin().read(&mut buffer) {
+        if to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_err() {
+            return;
+        }
+    }
+    let _ = to.write_all(&[END_OF_INPUT]).and_then(|()| to.flush());
+}
+
+fn existing(path: &Path) -> Result<PathBuf> {
+    ensure!(path.is_file(), "there is no file {}", path.display());
+    std::path::absolute(path).with_context(|| format!("{}", path.display()))
+}

@@ -1,0 +1,24 @@
+//! The verbs of `./x`, one file each. A verb answers with an exit code, or with an error that says what to do.
+
+mod boot;
+mod build;
+mod clean;
+mod doctor;
+mod run;
+
+use crate::cli::Verb;
+use anyhow::Result;
+
+/// Performs a verb.
+///
+/// # Errors
+/// When it could not do what was asked.
+pub fn perform(verb: Verb) -> Result<u8> {
+    match verb {
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Boot(arguments) => boot::boot(&arguments),
+        Verb::Build(arguments) => build::build(&arguments),
+        Verb::Doctor(arguments) => doctor::doctor(&arguments),
+        Verb::Clean => clean::clean(),
+    }
+}

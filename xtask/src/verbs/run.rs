@@ -1,0 +1,85 @@
+//! `run`: builds everything and boots the default manifest with this terminal as the guest's.
+
+use super::boot;
+use super::build::everything;
+use crate::cli::RunArguments;
+use crate::qemu::{Console, Ending, Guest, Terminal};
+use crate::{progress, workspace};
+use anyhow::Result;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::io::IsTerminal;
+
+/// Lines of the console shown when the guest did not end by itself.
+const TAIL: usize = 40;
+
+/// The verb.
+pub(super) fn run(arguments: &RunArguments) -> Result<u8> {
+    let built = everything(arguments.machine.profile)?;
+    let kernel = arguments.machine.kernel.clone().unwrap_or(built.kernel);
+    let (mut machine, choice) = boot::machine(&arguments.machine, kernel, built.manifest, &host_cpus())?;
+    let log = workspace::run_folder().join("console.log");
+    machine.console = Console::File(log.clone());
+    machine.terminal = Terminal::Stdio;
+
+    eprintln!(
+        "Sundial on {} ({}), {} CPUs, {} MiB.",
+        choice.accelerator.name(),
+        choice.reason,
+        machine.cpu_count(),
+        machine.memory_mib
+    );
+    eprintln!(
+        "Quit: type exit, or press Ctrl-A and then X. Boot console: {}",
+        workspace::shown(&log)
+    );
+    let settings = TerminalSettings::remember();
+    let mut guest = Guest::start(&machine)?;
+    if let Some(mut input) = guest.take_terminal_input() {
+        std::thread::spawn(move || boot::pass_input(&mut input));
+    }
+    let ending = guest.wait(None)?;
+    drop(settings);
+
+    // Ctrl-A X ends QEMU without a record: that is how one leaves, not a failure.
+    let left = ending == Ending::Silent && guest.complaints().is_empty() && guest.ended_well();
+    if left {
+        eprintln!();
+        return Ok(crate::exit::OK);
+    }
+    if !matches!(ending, Ending::Exited { .. } | Ending::Interrupted) {
+        let text = std::fs::read(&log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        progress::say(format!("the last lines of {}:", workspace::shown(&log)));
+        for line in &lines[lines.len().saturating_sub(TAIL)..] {
+            eprintln!("  {line}");
+        }
+    }
+    boot::explain(ending, &guest, None);
+    Ok(ending.exit_code())
+}
+
+/// As many CPUs as the host has, and at least two: one alone would show little of what this kernel is about.
+fn host_cpus() -> String {
+    std::thread::available_parallelism()
+        .map_or(2, |count| count.get().max(2))
+        .to_string()
+}
+
+/// Puts the terminal back as it was, also when QEMU was killed and could not.
+struct TerminalSettings(Option<Termios>);
+
+impl TerminalSettings {
+    fn remember() -> TerminalSettings {
+        let stdin = std::io::stdin();
+        TerminalSettings(stdin.is_terminal().then(|| tcgetattr(&stdin).ok()).flatten())
+    }
+}
+
+impl Drop for TerminalSettings {
+    fn drop(&mut self) {
+        if let Some(settings) = &self.0 {
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, settings);
+        }
+    }
+}
