@@ -45,6 +45,15 @@ struct Side {
 }
 
 impl Side {
+    fn new(limit: usize) -> Side {
+        Side {
+            table: Narrow::new(limit),
+            live: BTreeMap::new(),
+            ever: Vec::new(),
+            in_transit: BTreeSet::new(),
+        }
+    }
+
     fn learn(&mut self, id: CapId, thing: u32) {
         assert!(!self.ever.contains(&id), "{id:?} was given out twice");
         self.ever.push(id);
@@ -125,9 +134,7 @@ proptest! {
 
     #[test]
     fn p6_tables_and_transfers_agree_with_a_map_of_ids(limit in 1usize..12, history in steps()) {
-        let mut sides: Vec<Side> = (0..TABLES)
-            .map(|_| Side { table: Narrow::new(limit), live: BTreeMap::new(), ever: vec![], in_transit: BTreeSet::new() })
-            .collect();
+        let mut sides: Vec<Side> = (0..TABLES).map(|_| Side::new(limit)).collect();
         let mut pending: Vec<OnTheWay> = Vec::new();
         let mut next_thing = 0;
         for step in history {
@@ -160,10 +167,11 @@ proptest! {
                         })
                         .collect();
                     let answer = side.table.stage(&descriptors, |thing| travels(*thing));
-                    prop_assert_eq!(answer.as_ref().map(|_| ()).map_err(|error| *error), expected(side, &descriptors));
+                    let verdict = answer.as_ref().map(|_| ()).map_err(|error| *error);
+                    prop_assert_eq!(verdict, expected(side, &descriptors));
                     if let Ok(parcel) = answer {
-                        let contents = descriptors.iter().map(|descriptor| side.live[&descriptor.id]).collect();
-                        for descriptor in descriptors.iter().filter(|descriptor| descriptor.mode == Mode::Move) {
+                        let contents = descriptors.iter().map(|d| side.live[&d.id]).collect();
+                        for descriptor in descriptors.iter().filter(|d| d.mode == Mode::Move) {
                             side.in_transit.insert(descriptor.id);
                         }
                         pending.push(OnTheWay { from: table, descriptors, parcel, contents });
@@ -187,7 +195,8 @@ proptest! {
                             }
                         }
                         Err(_) => {
-                            prop_assert!(before + way.contents.len() > limit || sides[to].ever.len() + 16 > SLOTS);
+                            let worn_out = sides[to].ever.len() + 16 > SLOTS;
+                            prop_assert!(before + way.contents.len() > limit || worn_out);
                             prop_assert_eq!(sides[to].table.len(), before);
                             roll_back(&mut sides, way);
                         }
@@ -209,7 +218,9 @@ proptest! {
     }
 
     #[test]
-    fn p6_a_moved_capability_is_in_exactly_one_table(route in prop::collection::vec((0..TABLES, any::<bool>()), 1..200)) {
+    fn p6_a_moved_capability_is_in_exactly_one_table(
+        route in prop::collection::vec((0..TABLES, any::<bool>()), 1..200),
+    ) {
         let mut tables: Vec<Table<u32>> = (0..TABLES).map(|_| Table::new(2)).collect();
         let mut owner = 0;
         let mut id = tables[0].insert(42).unwrap();

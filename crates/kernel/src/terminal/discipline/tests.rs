@@ -181,7 +181,10 @@ proptest! {
     }
 
     #[test]
-    fn p9_editing_whole_characters_keeps_a_line_utf8(text in "[a-zäß€😀 \x08\x17]{0,60}", max_bytes in 0usize..40) {
+    fn p9_editing_whole_characters_keeps_a_line_utf8(
+        text in "[a-zäß€😀 \x08\x17]{0,60}",
+        max_bytes in 0usize..40,
+    ) {
         let finished = ended_as(Request { max_bytes, ..PLAIN }, alloc::format!("{text}\r").as_bytes());
         let Some(Finished::Submitted(line)) = finished else { panic!("not submitted") };
         prop_assert!(String::from_utf8(line).is_ok());
