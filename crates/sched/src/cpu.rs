@@ -71,6 +71,11 @@ impl Running {
         self.turn_ends
     }
 
+    /// What has been charged to its share and not yet copied to its entity.
+    pub const fn uncollected(&self) -> Charge {
+        self.uncollected
+    }
+
     /// Whether its turn is bounded by a timer; without one it runs alone.
     #[must_use]
     pub const fn slice_armed(&self) -> bool {
@@ -141,6 +146,17 @@ impl<P> Cpu<P> {
     /// The waiting threads in the order of their virtual finish times, without the one in the handoff slot.
     pub fn queued(&self) -> impl Iterator<Item = &Entity<P>> {
         self.queue.iter()
+    }
+
+    /// The queue itself.
+    pub(crate) const fn queue(&self) -> &RunTree<P> {
+        &self.queue
+    }
+
+    /// The queue itself, to be damaged by the tests of the checks.
+    #[cfg(test)]
+    pub(crate) const fn queue_mut(&mut self) -> &mut RunTree<P> {
+        &mut self.queue
     }
 
     /// The thread that will run next because it was handed the CPU.

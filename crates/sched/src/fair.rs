@@ -207,7 +207,7 @@ impl Weight {
 }
 
 /// How far everybody on one CPU should have come. It never runs backwards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VirtualClock {
     now: VirtualTime,
     /// Service × 64 that did not amount to a whole virtual nanosecond at the total weight of that moment.
@@ -215,11 +215,11 @@ pub struct VirtualClock {
 }
 
 impl VirtualClock {
-    /// A clock at zero.
+    /// A clock at [`VirtualTime::START`].
     #[must_use]
     pub const fn new() -> VirtualClock {
         VirtualClock {
-            now: VirtualTime::ZERO,
+            now: VirtualTime::START,
             remainder: 0,
         }
     }
@@ -246,6 +246,12 @@ impl VirtualClock {
     /// Moves up to the slowest runnable thread, if it is ahead.
     pub fn catch_up(&mut self, slowest: VirtualTime) {
         self.now = self.now.max(slowest);
+    }
+}
+
+impl Default for VirtualClock {
+    fn default() -> VirtualClock {
+        VirtualClock::new()
     }
 }
 

@@ -50,6 +50,12 @@ impl<P> RunTree<P> {
         self.tree.insert(entity);
     }
 
+    /// The waiting entity with this key.
+    #[must_use]
+    pub fn get(&self, key: QueueKey) -> Option<&Entity<P>> {
+        self.tree.get(key)
+    }
+
     /// Takes one entity out.
     pub fn remove(&mut self, key: QueueKey) -> Option<Box<Entity<P>>> {
         let entity = self.tree.remove(key)?;
@@ -86,6 +92,24 @@ impl<P> RunTree<P> {
     /// The entities in queue order.
     pub fn iter(&self) -> impl Iterator<Item = &Entity<P>> {
         self.tree.iter()
+    }
+
+    /// The root, to be damaged by the tests of the checks.
+    #[cfg(test)]
+    pub(crate) fn root_mut(&mut self) -> Option<&mut Entity<P>> {
+        self.tree.root_mut()
+    }
+
+    /// Makes the queue believe that it is heavier than it is, for the tests of the checks.
+    #[cfg(test)]
+    pub(crate) const fn falsify_weight(&mut self) {
+        self.weight += 1;
+    }
+
+    /// Makes the queue believe that it is longer than it is, for the tests of the checks.
+    #[cfg(test)]
+    pub(crate) const fn falsify_len(&mut self) {
+        self.tree.falsify_len();
     }
 }
 

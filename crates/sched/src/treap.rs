@@ -221,6 +221,18 @@ impl<N: Node> Treap<N> {
         let key = self.first()?.key();
         self.remove(key)
     }
+
+    /// The root, to be damaged by the tests of the checks.
+    #[cfg(test)]
+    pub(crate) fn root_mut(&mut self) -> Option<&mut N> {
+        self.root.as_deref_mut()
+    }
+
+    /// Makes the set believe that it is larger than it is, for the tests of the checks.
+    #[cfg(test)]
+    pub(crate) const fn falsify_len(&mut self) {
+        self.len += 1;
+    }
 }
 
 impl<N: Node> Default for Treap<N> {

@@ -188,19 +188,23 @@ impl<P> Cpu<P> {
         let next = self
             .handoff()
             .or_else(|| self.head())
-            .map(|next| next.share.vfinish());
+            .map(|next| Self::key_of(&next.share, next.id()));
         let turn_is_over = now >= running.turn_ends;
         if turn_is_over {
             running.share.renew();
             running.turn_ends = now + running.share.slice().max(SHORTEST_TURN);
         }
-        // In the middle of a turn only an earlier finish takes the CPU away; at its end an equal one does, too.
-        let ahead = running.share.vfinish();
-        let next_wins = match (next, self.policy) {
-            (None, _) => false,
-            (Some(next), _) if next < ahead || (turn_is_over && next == ahead) => true,
-            (Some(_), Policy::WeightedFair) => false,
-            (Some(_), Policy::Eevdf) => turn_is_over && !running.share.is_eligible(self.clock.now()),
+        let own = Self::key_of(&running.share, running.id);
+        let next_wins = match next {
+            None => false,
+            // In the middle of a turn only an earlier finish takes the CPU away.
+            Some(next) if !turn_is_over => next.vfinish < own.vfinish,
+            // At its end the two are compared as they would be in the queue.
+            Some(next) => match self.policy {
+                _ if self.handoff.is_some() => true,
+                Policy::WeightedFair => next < own,
+                Policy::Eevdf => next < own || !running.share.is_eligible(self.clock.now()),
+            },
         };
         if next_wins {
             return Verdict::Switch;

@@ -96,11 +96,11 @@ fn d4_sleeping_earns_at_most_one_virtual_slice() {
 fn the_clock_advances_by_service_over_total_weight() {
     let mut clock = VirtualClock::default();
     clock.advance(Nanos(1_000), 64);
-    assert_eq!(clock.now(), VirtualTime(1_000));
+    assert_eq!(clock.now(), VirtualTime::START.after(1_000));
     clock.advance(Nanos(1_000), 128);
-    assert_eq!(clock.now(), VirtualTime(1_500));
-    clock.catch_up(VirtualTime(1_400));
-    assert_eq!(clock.now(), VirtualTime(1_500), "never back");
-    clock.catch_up(VirtualTime(1_600));
-    assert_eq!(clock.now(), VirtualTime(1_600));
+    assert_eq!(clock.now(), VirtualTime::START.after(1_500));
+    clock.catch_up(VirtualTime::START.after(1_400));
+    assert_eq!(clock.now(), VirtualTime::START.after(1_500), "never back");
+    clock.catch_up(VirtualTime::START.after(1_600));
+    assert_eq!(clock.now(), VirtualTime::START.after(1_600));
 }

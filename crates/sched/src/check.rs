@@ -1,0 +1,220 @@
+//! What must always be true, as functions with plain names.
+//!
+//! The tests call these after every step, the kernel's checking builds call [`cpu_is_sound`] under the CPU's lock.
+//! They are meant for the moments between operations, after the caller has acted on what an operation returned. Each
+//! check has a test (check/tests.rs) that breaks the state on purpose and watches the check notice.
+
+use alloc::vec::Vec;
+
+use crate::cpu::Cpu;
+use crate::entity::Entity;
+use crate::ids::{CpuId, ThreadId};
+use crate::time::{Nanos, VirtualTime};
+use crate::treap::Node;
+
+/// What is not true, with its evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The thread is in two places at once.
+    InTwoPlaces(ThreadId),
+    /// The thread exists but is nowhere.
+    Nowhere(ThreadId),
+    /// The thread's place in the queue does not match its virtual finish time.
+    OutOfOrder(CpuId, ThreadId),
+    /// The queue's idea of its length differs from the number of threads in it.
+    Miscounted(CpuId),
+    /// The queue's idea of its total weight differs from the sum over its threads.
+    WeightIsWrong(CpuId),
+    /// The queue's idea of its slowest thread differs from the smallest virtual runtime in it.
+    SlowestIsWrong(CpuId),
+    /// The thread waits here but is measured on another CPU's clock.
+    OnAnotherClock(CpuId, ThreadId),
+    /// Somebody waits, somebody runs, and neither a slice timer nor an interrupt will end that.
+    NoEndInSight(CpuId),
+    /// Somebody waits on an idle CPU and no interrupt is on its way.
+    AsleepWithWork(CpuId),
+    /// The virtual clock shows less than before.
+    ClockRanBackwards(CpuId),
+    /// The CPUs were busy for another length of time than the threads used.
+    TimeWasLost {
+        /// What the CPUs delivered.
+        delivered: Nanos,
+        /// What the threads were charged.
+        charged: Nanos,
+    },
+}
+
+/// All checks that need to see only one CPU.
+///
+/// # Errors
+/// The first check that fails.
+pub fn cpu_is_sound<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    the_queue_is_sorted_and_complete(cpu)?;
+    the_queue_knows_its_weight(cpu)?;
+    the_queue_knows_its_slowest(cpu)?;
+    every_waiting_thread_is_measured_here(cpu)?;
+    a_shared_cpu_will_be_interrupted(cpu)?;
+    an_idle_cpu_with_work_is_being_woken(cpu)
+}
+
+/// D1: every waiting thread is found where its virtual finish time says, and there are as many as counted.
+///
+/// # Errors
+/// [`Broken::OutOfOrder`] or [`Broken::Miscounted`].
+pub fn the_queue_is_sorted_and_complete<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    let mut previous = None;
+    for entity in cpu.queued() {
+        let found = cpu
+            .queue()
+            .get(entity.key())
+            .is_some_and(|found| found.id() == entity.id());
+        if !found || previous.is_some_and(|previous| previous >= entity.key()) {
+            return Err(Broken::OutOfOrder(cpu.id(), entity.id()));
+        }
+        previous = Some(entity.key());
+    }
+    if cpu.queued().count() == cpu.queue().len() {
+        Ok(())
+    } else {
+        Err(Broken::Miscounted(cpu.id()))
+    }
+}
+
+/// D1: the weight that divides the virtual clock is the weight of those who wait.
+///
+/// # Errors
+/// [`Broken::WeightIsWrong`].
+pub fn the_queue_knows_its_weight<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    let sum: u64 = cpu.queued().map(|entity| u64::from(entity.weight().get())).sum();
+    if sum == cpu.queue().weight() {
+        Ok(())
+    } else {
+        Err(Broken::WeightIsWrong(cpu.id()))
+    }
+}
+
+/// D4, D5: the virtual runtime that holds the clock is the smallest one of those who wait.
+///
+/// # Errors
+/// [`Broken::SlowestIsWrong`].
+pub fn the_queue_knows_its_slowest<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    let slowest = cpu.queued().map(|entity| entity.share().vruntime()).min();
+    if slowest == cpu.queue().slowest() {
+        Ok(())
+    } else {
+        Err(Broken::SlowestIsWrong(cpu.id()))
+    }
+}
+
+/// D3: whoever waits here has been translated to this CPU's clock.
+///
+/// # Errors
+/// [`Broken::OnAnotherClock`].
+pub fn every_waiting_thread_is_measured_here<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    let strange = |entity: &&Entity<P>| entity.home.is_none_or(|home| home.cpu != cpu.id());
+    match cpu.queued().chain(cpu.handoff()).find(strange) {
+        Some(entity) => Err(Broken::OnAnotherClock(cpu.id(), entity.id())),
+        None => Ok(()),
+    }
+}
+
+/// X1, B4: a CPU that runs one thread while another waits has a slice timer or an interrupt coming.
+///
+/// # Errors
+/// [`Broken::NoEndInSight`].
+pub fn a_shared_cpu_will_be_interrupted<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    let bounded = cpu.running().is_none_or(|running| running.slice_armed()) || cpu.reschedule_pending();
+    if bounded || cpu.load().waiting == 0 {
+        Ok(())
+    } else {
+        Err(Broken::NoEndInSight(cpu.id()))
+    }
+}
+
+/// B4: work does not wait on a sleeping CPU without an interrupt on its way.
+///
+/// # Errors
+/// [`Broken::AsleepWithWork`].
+pub fn an_idle_cpu_with_work_is_being_woken<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    let load = cpu.load();
+    let fine = load.running || load.waiting == 0 || cpu.reschedule_pending();
+    if fine {
+        Ok(())
+    } else {
+        Err(Broken::AsleepWithWork(cpu.id()))
+    }
+}
+
+/// B2: no thread is in two places. `parked` are the threads that wait for something, in their parking places.
+///
+/// # Errors
+/// [`Broken::InTwoPlaces`].
+pub fn every_thread_is_in_one_place<P>(cpus: &[Cpu<P>], parked: &[ThreadId]) -> Result<(), Broken> {
+    let places = places(cpus, parked);
+    match places.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Broken::InTwoPlaces(pair[0])),
+        None => Ok(()),
+    }
+}
+
+/// B2, P5: every living thread is somewhere. `living` are the threads that were created and have not exited.
+///
+/// # Errors
+/// [`Broken::Nowhere`].
+pub fn no_thread_is_lost<P>(cpus: &[Cpu<P>], parked: &[ThreadId], living: &[ThreadId]) -> Result<(), Broken> {
+    let places = places(cpus, parked);
+    match living.iter().find(|id| places.binary_search(id).is_err()) {
+        Some(id) => Err(Broken::Nowhere(*id)),
+        None => Ok(()),
+    }
+}
+
+/// D1: no virtual clock runs backwards. `before` are the readings of the same CPUs at an earlier moment.
+///
+/// # Errors
+/// [`Broken::ClockRanBackwards`].
+pub fn clocks_only_move_forward<P>(cpus: &[Cpu<P>], before: &[VirtualTime]) -> Result<(), Broken> {
+    match cpus
+        .iter()
+        .zip(before)
+        .find(|(cpu, before)| cpu.clock() < **before)
+    {
+        Some((cpu, _)) => Err(Broken::ClockRanBackwards(cpu.id())),
+        None => Ok(()),
+    }
+}
+
+/// C1, C3: what the CPUs delivered is what threads were charged. `collected` is the sum of all charges that
+/// [`Cpu::charge`] and [`Cpu::end`] have returned, for living and gone threads.
+///
+/// # Errors
+/// [`Broken::TimeWasLost`].
+pub fn time_is_conserved<P>(cpus: &[Cpu<P>], collected: Nanos) -> Result<(), Broken> {
+    let mut charged = collected;
+    let mut delivered = Nanos::ZERO;
+    for cpu in cpus {
+        delivered += cpu.counters().busy;
+        charged += cpu
+            .running()
+            .map_or(Nanos::ZERO, |running| running.uncollected().ran);
+    }
+    if delivered == charged {
+        Ok(())
+    } else {
+        Err(Broken::TimeWasLost { delivered, charged })
+    }
+}
+
+/// Every place that holds a thread, by thread.
+fn places<P>(cpus: &[Cpu<P>], parked: &[ThreadId]) -> Vec<ThreadId> {
+    let mut places = Vec::from(parked);
+    for cpu in cpus {
+        places.extend(cpu.queued().chain(cpu.handoff()).map(Entity::id));
+        places.extend(cpu.running().map(|running| running.id()));
+    }
+    places.sort_unstable();
+    places
+}
+
+#[cfg(test)]
+mod tests;

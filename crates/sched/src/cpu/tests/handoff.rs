@@ -1,0 +1,141 @@
+//! Direct handoff: a preference that keeps the rules (B6).
+
+use super::*;
+use crate::cpu::handoff::HandoffRefusal;
+
+fn offer(bench: &mut Bench, entity: Box<Entity<()>>) -> Result<(), HandoffRefusal> {
+    bench
+        .cpu
+        .offer_handoff(entity, bench.now)
+        .map_err(|refused| refused.reason)
+}
+
+/// The running thread blocks in favour of the offered one; returns the blocked one.
+fn hand_over(bench: &mut Bench) -> Box<Entity<()>> {
+    let caller = bench.end(EndReason::HandedOff);
+    bench.dispatch();
+    caller
+}
+
+#[test]
+fn b6_the_thread_that_was_handed_the_cpu_runs_before_the_queue() {
+    let mut bench = Bench::running_one();
+    let _ = bench.add(thread(2));
+    assert_eq!(offer(&mut bench, thread(3)), Ok(()));
+    let _ = hand_over(&mut bench);
+    assert_eq!(bench.running_id(), 3);
+    assert_eq!(bench.cpu.counters().handoffs, 1);
+}
+
+#[test]
+fn b6_a_handoff_touches_no_queue() {
+    let mut bench = Bench::running_one();
+    assert_eq!(offer(&mut bench, thread(2)), Ok(()));
+    assert_eq!(bench.cpu.queued().count(), 0);
+    let _ = hand_over(&mut bench);
+    assert_eq!((bench.running_id(), bench.timer), (2, None));
+    assert_eq!(
+        bench.cpu.counters().enqueues,
+        1,
+        "only thread 1, when it was created"
+    );
+}
+
+#[test]
+fn b6_a_taken_slot_refuses_and_gives_the_thread_back() {
+    let mut bench = Bench::running_one();
+    assert_eq!(offer(&mut bench, thread(2)), Ok(()));
+    let refused = bench.cpu.offer_handoff(thread(3), bench.now).unwrap_err();
+    assert_eq!(
+        (refused.entity.id(), refused.reason),
+        (ThreadId(3), HandoffRefusal::SlotTaken)
+    );
+}
+
+#[test]
+fn b6_affinity_is_respected() {
+    let mut bench = Bench::running_one();
+    let mut stranger = thread(2);
+    stranger.set_affinity(Affinity::One(CpuId(7)));
+    assert_eq!(offer(&mut bench, stranger), Err(HandoffRefusal::NotAllowedHere));
+}
+
+#[test]
+fn b6_a_handoff_continues_the_callers_turn() {
+    let mut bench = Bench::running_one();
+    let _ = bench.add(thread(2));
+    bench.run_for(SLICE / 4);
+    assert_eq!(offer(&mut bench, thread(3)), Ok(()));
+    let _ = hand_over(&mut bench);
+    assert_eq!(bench.timer, Some(Instant(SLICE)), "not a quarter later");
+}
+
+#[test]
+fn b6_a_turn_that_is_over_cannot_be_handed_on() {
+    let mut bench = Bench::running_one();
+    let _ = bench.add(thread(2));
+    bench.now = Instant(SLICE);
+    assert_eq!(offer(&mut bench, thread(3)), Err(HandoffRefusal::TurnOver));
+}
+
+#[test]
+fn b6_an_unused_handoff_falls_back_to_the_queue() {
+    let mut bench = Bench::running_one();
+    assert_eq!(offer(&mut bench, thread(2)), Ok(()));
+    let demoted = bench.cpu.demote_handoff(bench.now).unwrap();
+    assert_eq!(demoted.effect, Effect::ArmSlice(Instant(SLICE)));
+    assert_eq!(
+        bench.cpu.queued().map(|entity| entity.id()).next(),
+        Some(ThreadId(2))
+    );
+    assert!(bench.cpu.demote_handoff(bench.now).is_none());
+    assert_eq!(bench.cpu.counters().handoff_fallbacks, 1);
+}
+
+#[test]
+fn b6_a_thread_in_the_slot_can_be_killed() {
+    let mut bench = Bench::running_one();
+    assert_eq!(offer(&mut bench, thread(2)), Ok(()));
+    let key = QueueKey {
+        vfinish: VirtualTime::ZERO,
+        id: ThreadId(2),
+    };
+    assert_eq!(bench.cpu.remove(key, bench.now).unwrap().id(), ThreadId(2));
+    assert!(bench.cpu.handoff().is_none());
+}
+
+// A client that does almost nothing and a server that does all the work would own the CPU if only the client's
+// time decided about their turns.
+#[test]
+fn b6_a_pair_that_hands_over_cannot_starve_a_hog() {
+    let mut bench = Bench::new();
+    let _ = bench.add(thread(1));
+    let _ = bench.add(thread(9));
+    bench.dispatch();
+    let mut waiting = thread(2);
+    let (client_work, server_work) = (SLICE / 400, SLICE / 4);
+    while bench.now.0 < 2_000 * SLICE {
+        let runner = bench.running_id();
+        if runner == 9 {
+            bench.run_for(SLICE / 8);
+            continue;
+        }
+        bench.run_for(if runner == 1 { client_work } else { server_work });
+        if bench.running_id() != runner {
+            continue;
+        }
+        waiting = match bench.cpu.offer_handoff(waiting, bench.now) {
+            Ok(()) => hand_over(&mut bench),
+            Err(refused) => {
+                let _ = bench.wake(refused.entity);
+                bench.block()
+            }
+        };
+    }
+    let pair_id = waiting.id().0;
+    let pair_used = waiting.account().runtime.0;
+    let used = bench.runtimes();
+    let hog = used[&9];
+    let total: u64 = used.values().sum::<u64>() + if used.contains_key(&pair_id) { 0 } else { pair_used };
+    assert!(hog * 100 >= total * 45, "the hog got {hog} of {total}");
+}

@@ -1,0 +1,132 @@
+//! Moving between CPUs: B1, C2, D3.
+
+use super::*;
+use crate::cpu::leave::STEAL_LOOK_AHEAD;
+
+/// A CPU whose clock has come far, running thread 1 with `waiting` more threads in its queue.
+fn loaded(waiting: u64) -> Bench {
+    let mut bench = Bench::running_one();
+    for id in 2..2 + waiting {
+        let _ = bench.add(thread(id));
+    }
+    bench.run_for(1_000 * SLICE);
+    bench
+}
+
+#[test]
+fn b1_a_thief_gets_the_most_overdue_thread() {
+    let mut bench = loaded(3);
+    let head = bench.cpu.queued().next().unwrap().id();
+    assert_eq!(bench.cpu.steal_for(CpuId(1), bench.now).unwrap().id(), head);
+    assert_eq!(bench.cpu.counters().stolen_from, 1);
+}
+
+#[test]
+fn b1_a_thief_gets_only_what_may_run_there() {
+    let mut bench = Bench::running_one();
+    for id in 2..5 {
+        let mut entity = thread(id);
+        entity.set_affinity(if id == 4 {
+            Affinity::Any
+        } else {
+            Affinity::One(CpuId(0))
+        });
+        let _ = bench.add(entity);
+    }
+    assert_eq!(
+        bench.cpu.steal_for(CpuId(1), bench.now).unwrap().id(),
+        ThreadId(4)
+    );
+    assert!(bench.cpu.steal_for(CpuId(1), bench.now).is_none());
+}
+
+#[test]
+fn b1_the_search_for_loot_is_bounded() {
+    let mut bench = Bench::running_one();
+    let pinned = STEAL_LOOK_AHEAD as u64;
+    for id in 2..2 + pinned {
+        let mut entity = thread(id);
+        entity.set_affinity(Affinity::One(CpuId(0)));
+        let _ = bench.add(entity);
+    }
+    let _ = bench.add(thread(2 + pinned));
+    assert!(
+        bench.cpu.steal_for(CpuId(1), bench.now).is_none(),
+        "the free one lies beyond the look-ahead"
+    );
+}
+
+#[test]
+fn b1_a_cpu_that_was_woken_for_its_only_thread_keeps_it() {
+    let mut bench = Bench::new();
+    let _ = bench.add(thread(1));
+    assert!(bench.cpu.steal_for(CpuId(1), bench.now).is_none());
+    let _ = bench.add(thread(2));
+    assert!(bench.cpu.steal_for(CpuId(1), bench.now).is_some());
+}
+
+#[test]
+fn d3_migration_keeps_the_lag_between_clocks_that_are_far_apart() {
+    let mut old = loaded(2);
+    let _ = old.cpu.uncollected(old.now);
+    let old_clock = old.cpu.clock();
+    let stolen = old.cpu.steal_for(CpuId(1), old.now).unwrap();
+    let lag = stolen.share().vruntime().offset_from(old_clock);
+    let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
+    let _ = new.enqueue(thread(90), EnqueueReason::New, old.now);
+    let _ = new.enqueue(stolen, EnqueueReason::Migrated, old.now);
+    let arrived = new.queued().find(|entity| entity.id() != ThreadId(90)).unwrap();
+    assert_ne!(lag, 0, "the test needs a lag to keep");
+    assert_eq!(arrived.share().vruntime().offset_from(new.clock()), lag);
+}
+
+#[test]
+fn d3_a_thread_that_wakes_elsewhere_brings_its_lag() {
+    let mut old = loaded(1);
+    let sleeper = old.end(EndReason::Blocked);
+    let lag = sleeper.share().vruntime().offset_from(old.cpu.clock());
+    let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
+    let key = new.enqueue(sleeper, EnqueueReason::Wake, old.now).key;
+    assert_eq!(
+        key.vfinish,
+        new.clock().moved(lag).after(SLICE),
+        "it slept, but nobody told it for how long"
+    );
+}
+
+#[test]
+fn d4_a_thread_that_wakes_elsewhere_is_paid_for_its_sleep_but_brings_no_hoard() {
+    let mut old = loaded(1);
+    let mut sleeper = old.end(EndReason::Blocked);
+    sleeper.observe_home_clock(old.cpu.clock().after(500 * SLICE));
+    let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
+    let key = new.enqueue(sleeper, EnqueueReason::Wake, old.now).key;
+    assert_eq!(key.vfinish, new.clock(), "one slice of credit, one slice of turn");
+}
+
+#[test]
+fn c2_migrations_are_counted_where_the_thread_runs_again() {
+    let mut old = loaded(1);
+    let mut stolen = old.cpu.steal_for(CpuId(1), old.now).unwrap();
+    let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, old.now);
+    let _ = new.enqueue(stolen, EnqueueReason::Migrated, old.now);
+    stolen = new.pick(old.now).unwrap().entity;
+    let _ = new.begin(&mut stolen, old.now);
+    assert_eq!(
+        (stolen.account().migrations, stolen.last_cpu()),
+        (1, Some(CpuId(1)))
+    );
+    assert_eq!(new.counters().migrations_in, 1);
+}
+
+#[test]
+fn c2_waiting_is_counted_across_a_migration() {
+    let mut old = Bench::running_one();
+    let _ = old.add(thread(2));
+    let mut stolen = old.cpu.steal_for(CpuId(1), Instant(300)).unwrap();
+    let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
+    let _ = new.enqueue(stolen, EnqueueReason::Migrated, Instant(350));
+    stolen = new.pick(Instant(500)).unwrap().entity;
+    let _ = new.begin(&mut stolen, Instant(500));
+    assert_eq!(stolen.account().waiting, Nanos(300 + 150));
+}
