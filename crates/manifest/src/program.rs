@@ -114,7 +114,8 @@ pub fn check(image: &[u8]) -> Result<Program, ProgramError> {
         match raw.kind {
             kind::LOAD if raw.mem_size > 0 => segments.push(segment(index, &raw, image.len())?),
             kind::TLS if raw.mem_size > 0 => {
-                if tls.replace(thread_storage(index, &raw, image.len())?).is_some() {
+                let storage = thread_storage(index, &raw, image.len())?;
+                if tls.replace(storage).is_some() {
                     return Err(ProgramError::BadTls { header: index });
                 }
             }

@@ -211,7 +211,7 @@ fn p13_init_runs_a_binary_that_is_there_and_has_bytes_or_the_embedded_one() {
 
 #[test]
 fn p13_init_config_is_a_record_with_an_init_record() {
-    let null = with_root(|manifest| drop(manifest.init_init_config()));
+    let null = with_root(|manifest| _ = manifest.init_init_config());
     assert_eq!(outcome(&null), "initConfig: must be a record, is null");
     let mut missing = Message::new_default();
     missing

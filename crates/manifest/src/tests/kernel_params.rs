@@ -193,12 +193,12 @@ fn f10_pools_have_unique_numbers_and_canonical_masks() {
 #[test]
 fn f11_grants_and_minting_never_bind_account_zero() {
     let grant = outcome(&with_kernel(|kernel| {
-        drop(kernel.init_cpu_isolation_pool_grants(1))
+        _ = kernel.init_cpu_isolation_pool_grants(1)
     }));
     let refused = "[0].boundAccountId: 0 is not allowed, only account numbers from 1";
     assert_eq!(grant, format!("kernelParams.cpuIsolationPoolGrants{refused}"));
     let minting = outcome(&with_kernel(|kernel| {
-        drop(kernel.init_cpu_isolation_grant_minter_allowlist(1))
+        _ = kernel.init_cpu_isolation_grant_minter_allowlist(1)
     }));
     assert_eq!(
         minting,
@@ -219,7 +219,7 @@ fn p13_a_pci_address_is_in_range() {
     let at = "kernelParams.blockDeviceTarget.pci.";
     assert_eq!(pci(32, 0), format!("{at}device: 32 is not allowed, only 0 to 31"));
     assert_eq!(pci(0, 8), format!("{at}function: 8 is not allowed, only 0 to 7"));
-    let none = outcome(&with_kernel(|kernel| drop(kernel.init_block_device_target())));
+    let none = outcome(&with_kernel(|kernel| _ = kernel.init_block_device_target()));
     assert_eq!(none, "kernelParams.blockDeviceTarget.pci: is missing or empty");
 }
 
