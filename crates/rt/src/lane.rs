@@ -60,6 +60,8 @@ pub(crate) struct Lane {
     sq_tail: u32,
     cq_head: u32,
     slots: [Slot; SLOTS],
+    /// Completions collected since `wait_any` last returned, without those that somebody waited for by name.
+    news: u32,
 }
 
 /// More operations in flight than the ring has room for.
@@ -79,6 +81,7 @@ impl Lane {
                     uses: 0,
                 }
             }; SLOTS],
+            news: 0,
         }
     }
 
@@ -111,12 +114,11 @@ impl Lane {
             .position(|slot| matches!(slot.state, State::Free))
     }
 
-    /// Moves every unread completion into the table; says whether there was one.
-    pub(crate) fn collect(&mut self) -> bool {
-        let mut any = false;
+    /// Moves every unread completion into the table.
+    pub(crate) fn collect(&mut self) {
         while let Some(cqe) = self.page.pop(self.cq_head) {
             self.cq_head = self.cq_head.wrapping_add(1);
-            any = true;
+            self.news += 1;
             let ticket = Ticket(cqe.user_data);
             let Some(slot) = self.slots.get_mut(ticket.index()) else {
                 continue;
@@ -131,7 +133,6 @@ impl Lane {
                 };
             }
         }
-        any
     }
 
     /// The completion of `ticket` if it has been collected; the place is free afterwards.
@@ -151,12 +152,16 @@ impl Lane {
 
     /// Enters the kernel until `ticket` is done.
     pub(crate) fn wait(&mut self, ticket: Ticket) -> Cqe {
+        if let Some(cqe) = self.take(ticket) {
+            return cqe;
+        }
         loop {
-            if let Some(cqe) = self.take(ticket) {
-                return cqe;
-            }
             must_enter(enter(1, u64::MAX));
             self.collect();
+            if let Some(cqe) = self.take(ticket) {
+                self.news -= 1; // This one is no news to anybody else.
+                return cqe;
+            }
         }
     }
 
@@ -171,14 +176,17 @@ impl Lane {
         let (Some(first), Some(second)) = taken else {
             unreachable!("both were just seen done")
         };
+        self.news -= 2;
         (first, second)
     }
 
-    /// Runs what is queued and waits for any completion, at most `timeout_ns`. Says whether one was collected.
+    /// Runs what is queued and waits for news, at most `timeout_ns`: for any completion that came since the
+    /// last call returned, whether or not a look at some other operation has collected it already.
     pub(crate) fn wait_any(&mut self, timeout_ns: u64) -> bool {
-        let before = self.collect();
-        must_enter(enter(u32::from(!before), timeout_ns));
-        self.collect() || before
+        self.collect();
+        must_enter(enter(u32::from(self.news == 0), timeout_ns));
+        self.collect();
+        core::mem::take(&mut self.news) > 0
     }
 
     /// Gives up on `ticket`. If the kernel may still use its buffers, they are kept until it no longer does.

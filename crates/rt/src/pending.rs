@@ -213,8 +213,8 @@ impl<T> Drop for Pending<T> {
     }
 }
 
-/// Waits until any operation of this thread completes, or `timeout_ns` have passed (`u64::MAX`: for ever). Check
-/// [`Pending::is_ready`] first: what has already been seen does not end the wait.
+/// Waits until an operation of this thread has completed since the last call returned, or `timeout_ns` have passed
+/// (`u64::MAX`: for ever). So a loop that looks at all its operations and then calls this misses none.
 pub fn wait_any(timeout_ns: u64) -> bool {
     with_lane(|lane| lane.wait_any(timeout_ns))
 }

@@ -1,0 +1,308 @@
+//! What can be typed, and what it means. Every refusal is a sentence that says what would have been right.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use rt::policy::LatencyClass;
+
+use crate::words::Line;
+
+/// One command in the list that `help` shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// What is typed first.
+    pub name: &'static str,
+    /// What may follow.
+    pub arguments: &'static str,
+    /// What it does, in a line.
+    pub does: &'static str,
+}
+
+const fn entry(name: &'static str, arguments: &'static str, does: &'static str) -> Entry {
+    Entry {
+        name,
+        arguments,
+        does,
+    }
+}
+
+/// Every command, in the order of `help`.
+pub const COMMANDS: &[Entry] = &[
+    entry("help", "[COMMAND]", "this list, or one line of it"),
+    entry(
+        "ps",
+        "",
+        "processes: state, memory, time used, and how the last ones ended",
+    ),
+    entry(
+        "threads",
+        "[PID]",
+        "threads: where each runs, its weight and class, what it used",
+    ),
+    entry(
+        "cpus",
+        "",
+        "CPUs: where each sits, its load, and what interrupted it",
+    ),
+    entry(
+        "top",
+        "[SECONDS [FRAMES]]",
+        "load and shares as they change; q quits",
+    ),
+    entry(
+        "run",
+        "PROGRAM [ARGS...] [&]",
+        "start a program (the word run may be left out); control-C ends it",
+    ),
+    entry("kill", "PID", "end a process"),
+    entry(
+        "weight",
+        "PID[.TID] 1..1024",
+        "give a thread another share; 64 is ordinary",
+    ),
+    entry(
+        "class",
+        "PID[.TID] CLASS",
+        "interactive, normal, batch or ipc-server",
+    ),
+    entry("caps", "PID", "what a process holds"),
+    entry("log", "[COUNT]", "the last records of the system log"),
+    entry("time", "COMMAND...", "run a command and say how long it took"),
+    entry("clear", "", "clear the screen"),
+    entry("exit", "[CODE]", "leave; the machine stops with this exit code"),
+];
+
+/// A thread, named as people name it: `PID.TID`, or `PID` for its first thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadName {
+    /// Process.
+    pub pid: u32,
+    /// Thread within it.
+    pub tid: u32,
+}
+
+/// A command with its arguments understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// An empty line.
+    Nothing,
+    /// The list, or one entry.
+    Help(Option<String>),
+    /// Processes.
+    Ps,
+    /// Threads of one process, or all.
+    Threads(Option<u32>),
+    /// CPUs.
+    Cpus,
+    /// Live view.
+    Top {
+        /// Time between frames in nanoseconds.
+        period_ns: u64,
+        /// How many; none: until `q`.
+        frames: Option<u32>,
+    },
+    /// A program.
+    Run {
+        /// Its name.
+        program: String,
+        /// What it is told.
+        arguments: Vec<String>,
+        /// Whether the prompt comes back at once.
+        background: bool,
+    },
+    /// End a process.
+    Kill(u32),
+    /// Another weight.
+    Weight(ThreadName, u16),
+    /// Another class.
+    Class(ThreadName, LatencyClass),
+    /// What a process holds.
+    Caps(u32),
+    /// So many records of the log.
+    Log(u32),
+    /// How long another command takes.
+    Time(Box<Command>),
+    /// Clear the screen.
+    Clear,
+    /// Leave.
+    Exit(i64),
+}
+
+/// Understands a line. `is_program` knows what may be started.
+pub fn parse(line: &Line, is_program: &dyn Fn(&str) -> bool) -> Result<Command, String> {
+    let Some((name, arguments)) = line.words.split_first() else {
+        return Ok(Command::Nothing);
+    };
+    if line.background && !matches!(name.as_str(), "run") && !is_program(name) {
+        return Err(format!(
+            "only programs run in the background, and `{name}` is none"
+        ));
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let usage = || {
+        let entry = COMMANDS.iter().find(|entry| entry.name == name);
+        entry.map_or(String::new(), |entry| {
+            format!("usage: {} {}", entry.name, entry.arguments)
+                .trim_end()
+                .into()
+        })
+    };
+    match (name.as_str(), arguments.as_slice()) {
+        ("help", []) => Ok(Command::Help(None)),
+        ("help", [topic]) => Ok(Command::Help(Some((*topic).into()))),
+        ("ps", []) => Ok(Command::Ps),
+        ("threads", []) => Ok(Command::Threads(None)),
+        ("threads", [pid]) => Ok(Command::Threads(Some(number(pid, "process")?))),
+        ("cpus", []) => Ok(Command::Cpus),
+        ("top", []) => Ok(Command::Top {
+            period_ns: 1_000_000_000,
+            frames: None,
+        }),
+        ("top", [seconds]) => Ok(Command::Top {
+            period_ns: period(seconds)?,
+            frames: None,
+        }),
+        ("top", [seconds, frames]) => Ok(Command::Top {
+            period_ns: period(seconds)?,
+            frames: Some(number(frames, "count of frames")?),
+        }),
+        ("run", [program, rest @ ..]) => run(program, rest, line.background),
+        ("kill", [pid]) => Ok(Command::Kill(number(pid, "process")?)),
+        ("weight", [thread, weight]) => Ok(Command::Weight(thread_name(thread)?, weight_number(weight)?)),
+        ("class", [thread, class]) => Ok(Command::Class(
+            thread_name(thread)?,
+            LatencyClass::from_name(class).ok_or_else(|| {
+                let known = LatencyClass::ALL.map(LatencyClass::name).join(", ");
+                format!("`{class}` is no class; there are {known}")
+            })?,
+        )),
+        ("caps", [pid]) => Ok(Command::Caps(number(pid, "process")?)),
+        ("log", []) => Ok(Command::Log(20)),
+        ("log", [count]) => Ok(Command::Log(number(count, "count of records")?)),
+        ("time", [_, ..]) => {
+            let rest = Line {
+                words: line.words[1..].to_vec(),
+                background: line.background,
+            };
+            Ok(Command::Time(Box::new(parse(&rest, is_program)?)))
+        }
+        ("clear", []) => Ok(Command::Clear),
+        ("exit", []) => Ok(Command::Exit(0)),
+        ("exit", [code]) => Ok(Command::Exit(
+            code.parse().map_err(|_| format!("`{code}` is no exit code"))?,
+        )),
+        (known, _) if COMMANDS.iter().any(|entry| entry.name == known) => Err(usage()),
+        (program, rest) if is_program(program) => run(program, rest, line.background),
+        (unknown, _) => Err(format!(
+            "`{unknown}` is neither a command nor a program; try help"
+        )),
+    }
+}
+
+fn run(program: &str, arguments: &[&str], background: bool) -> Result<Command, String> {
+    Ok(Command::Run {
+        program: program.into(),
+        arguments: arguments.iter().map(ToString::to_string).collect(),
+        background,
+    })
+}
+
+fn number(text: &str, what: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("`{text}` is no {what} number"))
+}
+
+fn period(text: &str) -> Result<u64, String> {
+    let seconds: u64 = text
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=3600).contains(seconds))
+        .ok_or_else(|| format!("`{text}` is no number of seconds from 1 to 3600"))?;
+    Ok(seconds * 1_000_000_000)
+}
+
+fn weight_number(text: &str) -> Result<u16, String> {
+    text.parse()
+        .ok()
+        .filter(|weight| (abi::limits::WEIGHT_MIN..=abi::limits::WEIGHT_MAX).contains(weight))
+        .ok_or_else(|| format!("`{text}` is no weight from 1 to 1024"))
+}
+
+fn thread_name(text: &str) -> Result<ThreadName, String> {
+    let (pid, tid) = text.split_once('.').unwrap_or((text, "1"));
+    match (pid.parse(), tid.parse()) {
+        (Ok(pid), Ok(tid)) => Ok(ThreadName { pid, tid }),
+        _ => Err(format!("`{text}` names no thread; write PID.TID, such as 3.1")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_text(text: &str) -> Result<Command, String> {
+        parse(&crate::words::split(text).unwrap(), &|name| name == "hogs")
+    }
+
+    #[test]
+    fn commands_are_understood() {
+        assert_eq!(parse_text(""), Ok(Command::Nothing));
+        assert_eq!(parse_text("threads 3"), Ok(Command::Threads(Some(3))));
+        assert_eq!(
+            parse_text("weight 3.2 512"),
+            Ok(Command::Weight(ThreadName { pid: 3, tid: 2 }, 512))
+        );
+        assert_eq!(
+            parse_text("class 3 batch"),
+            Ok(Command::Class(ThreadName { pid: 3, tid: 1 }, LatencyClass::Batch))
+        );
+        assert_eq!(
+            parse_text("top 2 3"),
+            Ok(Command::Top {
+                period_ns: 2_000_000_000,
+                frames: Some(3)
+            })
+        );
+        assert_eq!(parse_text("time ps"), Ok(Command::Time(Box::new(Command::Ps))));
+        assert_eq!(parse_text("exit -3"), Ok(Command::Exit(-3)));
+    }
+
+    #[test]
+    fn programs_need_no_run_and_may_go_to_the_background() {
+        let hogs = Command::Run {
+            program: "hogs".into(),
+            arguments: ["4".into()].into(),
+            background: true,
+        };
+        assert_eq!(parse_text("hogs 4 &"), Ok(hogs.clone()));
+        assert_eq!(parse_text("run hogs 4 &"), Ok(hogs));
+    }
+
+    #[test]
+    fn refusals_say_what_would_be_right() {
+        assert_eq!(
+            parse_text("weight 3 2000").unwrap_err(),
+            "`2000` is no weight from 1 to 1024"
+        );
+        assert_eq!(
+            parse_text("weight x 2").unwrap_err(),
+            "`x` names no thread; write PID.TID, such as 3.1"
+        );
+        assert_eq!(parse_text("kill").unwrap_err(), "usage: kill PID");
+        assert_eq!(parse_text("ps all").unwrap_err(), "usage: ps");
+        assert!(
+            parse_text("class 3 fast")
+                .unwrap_err()
+                .ends_with("interactive, normal, batch, ipc-server")
+        );
+        assert_eq!(
+            parse_text("fly").unwrap_err(),
+            "`fly` is neither a command nor a program; try help"
+        );
+        assert_eq!(
+            parse_text("ps &").unwrap_err(),
+            "only programs run in the background, and `ps` is none"
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Lists for the screen, made from what [`crate::look`] saw.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::command::{COMMANDS, Entry};
+use crate::look::{Cpu, Process, Thread};
+use crate::table::{Table, duration, grouped, pages, percent};
+
+/// What an exit code says, where it says more than a number: how the kernel ends processes.
+pub fn exit_words(code: i64) -> Option<String> {
+    use abi::syscall::exit_code;
+    Some(match code {
+        exit_code::PANIC => "it panicked".into(),
+        exit_code::BAD_BOOTSTRAP => "it could not start".into(),
+        exit_code::RING_PROTOCOL => "its ring made no sense".into(),
+        exit_code::TERMINATED => "it was ended from outside".into(),
+        -47..=-16 => match -16 - code {
+            0 => "divide error".into(),
+            3 => "breakpoint".into(),
+            6 => "invalid instruction".into(),
+            13 => "general protection fault".into(),
+            14 => "page fault".into(),
+            vector => format!("CPU exception {vector}"),
+        },
+        _ => return None,
+    })
+}
+
+/// The list of commands, and of programs with their summaries.
+pub fn help(programs: &[(&str, &str)], columns: usize) -> Vec<String> {
+    let left = |entry: &Entry| format!("{} {}", entry.name, entry.arguments);
+    let width = COMMANDS
+        .iter()
+        .map(|entry| left(entry).trim_end().len())
+        .max()
+        .unwrap_or(0);
+    let mut lines: Vec<String> = COMMANDS
+        .iter()
+        .map(|entry| format!("  {:<width$}  {}", left(entry).trim_end(), entry.does))
+        .collect();
+    if !programs.is_empty() {
+        lines.push(String::new());
+        lines.push("Programs:".into());
+        let width = programs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        lines.extend(
+            programs
+                .iter()
+                .map(|(name, summary)| format!("  {name:<width$}  {summary}")),
+        );
+    }
+    lines
+        .into_iter()
+        .map(|line| line.chars().take(columns).collect())
+        .collect()
+}
+
+/// Processes; those that ended come last.
+pub fn processes(list: &[Process]) -> Table {
+    let mut table = Table::new(&[
+        ">PID",
+        ">PARENT",
+        "NAME",
+        ">THREADS",
+        ">CAPS",
+        ">MEMORY",
+        ">CPU TIME",
+        "STATE",
+    ]);
+    let mut list: Vec<&Process> = list.iter().collect();
+    list.sort_by_key(|process| (process.ended.is_some(), process.pid));
+    for process in list {
+        let state = match &process.ended {
+            None => "running".to_string(),
+            Some((code, reason)) if reason.is_empty() => format!("exited {code}"),
+            Some((code, reason)) => format!("exited {code}: {reason}"),
+        };
+        table.row([
+            process.pid.to_string(),
+            process.parent.to_string(),
+            process.name.clone(),
+            process.threads.to_string(),
+            process.caps.to_string(),
+            pages(process.pages),
+            duration(process.runtime_ns),
+            state,
+        ]);
+    }
+    table
+}
+
+/// Threads.
+pub fn threads(list: &[Thread]) -> Table {
+    let mut table = Table::new(&[
+        ">PID.TID",
+        "NAME",
+        "STATE",
+        ">CPU",
+        ">WEIGHT",
+        "CLASS",
+        ">CPU TIME",
+        ">WAITED",
+        ">SWITCHES",
+        ">PREEMPTED",
+        ">MOVED",
+    ]);
+    for thread in list {
+        table.row([
+            format!("{}.{}", thread.id.0, thread.id.1),
+            thread.name.clone(),
+            thread.state.into(),
+            thread.cpu.to_string(),
+            thread.weight.to_string(),
+            thread.class.into(),
+            duration(thread.runtime_ns),
+            duration(thread.waiting_ns),
+            grouped(thread.switches),
+            grouped(thread.preemptions),
+            grouped(thread.migrations),
+        ]);
+    }
+    table
+}
+
+/// CPUs since boot.
+pub fn cpus(list: &[Cpu]) -> Table {
+    let mut table = Table::new(&[
+        ">CPU",
+        ">APIC",
+        "PLACE",
+        "STATE",
+        ">BUSY",
+        ">SWITCHES",
+        ">PREEMPTED",
+        ">MOVED IN",
+        ">STOLEN",
+        ">TIMER",
+        ">RESCHED",
+        ">SHOOTDOWN",
+        ">QUEUE",
+    ]);
+    for cpu in list {
+        let (package, core, thread) = cpu.place;
+        table.row([
+            cpu.cpu.to_string(),
+            cpu.apic.to_string(),
+            format!("{package}.{core}.{thread}"),
+            if cpu.online { "online" } else { "offline" }.into(),
+            percent(cpu.busy_ns, cpu.busy_ns + cpu.idle_ns),
+            grouped(cpu.switches),
+            grouped(cpu.preemptions),
+            grouped(cpu.migrations),
+            grouped(cpu.steals),
+            grouped(cpu.ticks),
+            grouped(cpu.reschedules),
+            grouped(cpu.shootdowns),
+            cpu.queue.to_string(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p5_a_fault_is_named_by_its_exit_code() {
+        assert_eq!(exit_words(-30).as_deref(), Some("page fault"));
+        assert_eq!(exit_words(-29).as_deref(), Some("general protection fault"));
+        assert_eq!(exit_words(-9).as_deref(), Some("it was ended from outside"));
+        assert_eq!((exit_words(0), exit_words(7), exit_words(-1)), (None, None, None));
+    }
+
+    #[test]
+    fn ended_processes_come_last_with_their_reason() {
+        let process = |pid, ended| Process {
+            pid,
+            name: "p".into(),
+            ended,
+            ..Process::default()
+        };
+        let table = processes(&[
+            process(2, Some((-30, "page fault at 0x10".into()))),
+            process(3, None),
+            process(4, Some((7, String::new()))),
+        ]);
+        let lines = table.lines(120);
+        assert!(lines[1].trim_start().starts_with("3 ") && lines[1].ends_with("running"));
+        assert!(lines[2].ends_with("exited -30: page fault at 0x10"));
+        assert!(lines[3].ends_with("exited 7"));
+    }
+}
