@@ -32,6 +32,16 @@ pub enum Verb {
     Build(BuildArguments),
     /// Say what is here, what is missing and the exact fix.
     Doctor(JsonArguments),
+    /// Everything CI runs: format, lints, documents, unit and model tests, builds, boots.
+    Test(TestArguments),
+    /// Fuzz the decoders of hostile input, each for a bounded time.
+    Fuzz(FuzzArguments),
+    /// The table of requirement ids: sentence, comments, checks and tests of each, and what is still empty.
+    Rules(JsonArguments),
+    /// Write the generated code anew from schema/.
+    Schema,
+    /// Format every crate.
+    Fmt,
     /// Delete everything that was built.
     Clean,
 }
@@ -129,6 +139,71 @@ pub struct BuildArguments {
     /// Print the paths as one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `test`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ./x test                     all steps
+  ./x test lint unit           only these
+  ./x test boot --filter p2_   boot tests with p2_ in their name")]
+pub struct TestArguments {
+    /// Steps to run; none means all.
+    #[arg(value_enum, value_name = "STEP")]
+    pub steps: Vec<Step>,
+    /// Only tests whose name contains this (unit, boot).
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Vec<String>,
+}
+
+/// A step of `test`, in the order they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Step {
+    /// Every file is formatted.
+    Format,
+    /// Links in documents, lengths of files, the table of rules.
+    Text,
+    /// Clippy on every crate, warnings are errors.
+    Lint,
+    /// Unit, property and model tests on the host.
+    Unit,
+    /// Links in the documentation of the code.
+    Docs,
+    /// Kernel and programs for bare metal.
+    Build,
+    /// Real kernels in virtual machines.
+    Boot,
+}
+
+impl Step {
+    /// The word to type for it.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Its sentence in `--help`.
+    #[must_use]
+    pub fn about(self) -> String {
+        let value = self.to_possible_value();
+        value
+            .and_then(|value| Some(value.get_help()?.to_string()))
+            .unwrap_or_default()
+    }
+}
+
+/// `fuzz`.
+#[derive(Args, Debug)]
+pub struct FuzzArguments {
+    /// Targets to fuzz; none means all.
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Seconds for each target.
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    pub seconds: u32,
 }
 
 /// A verb whose only choice is the form of its answer.

@@ -3,7 +3,7 @@
 //! on a manifest that it must refuse, and only a proper refusal counts. The answer is kept until the host
 //! reboots or QEMU or the kernel image changes.
 
-use super::{Console, Ending, Guest, Machine};
+use super::{Console, Ending, Guest, Machine, interrupt};
 use crate::workspace;
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -53,14 +53,15 @@ pub fn choose(kernel: &Path) -> Choice {
     }
     let memo = workspace::run_folder().join("kvm-probe");
     let key = key(kernel);
-    let known = std::fs::read_to_string(&memo)
-        .ok()
-        .and_then(|text| Some(text.split_once('\n')?.1.to_owned()).filter(|_| text.starts_with(&key)));
-    let verdict = known.unwrap_or_else(|| {
-        let verdict = probe(kernel);
+    let text = std::fs::read_to_string(&memo).unwrap_or_default();
+    let known = text.split_once('\n').filter(|(of, _)| *of == key);
+    let verdict = match known {
+        Some((_, verdict)) => verdict.to_owned(),
+        None => probe(kernel),
+    };
+    if known.is_none() && !interrupt::pending() {
         let _ = std::fs::write(&memo, format!("{key}\n{verdict}"));
-        verdict
-    });
+    }
     match verdict.strip_prefix("works: ") {
         Some(reason) => Choice {
             accelerator: Accelerator::Kvm,

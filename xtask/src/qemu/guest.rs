@@ -1,10 +1,10 @@
 //! A running guest. It never outlives whoever started it: dropping it kills it, and the host's kernel kills it
 //! when the process that started it dies without a chance to clean up.
 
-use super::{Console, Ending, Machine, QEMU, Terminal, arguments, interrupt};
+use super::{Console, Ending, Machine, QEMU, Terminal, arguments, interrupt, trace, trace::Trace};
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -120,10 +120,16 @@ impl Guest {
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
-    /// The file that guest memory is in, when the machine shares it; gone when this value is.
-    #[must_use]
-    pub fn memory_file(&self) -> PathBuf {
-        arguments::memory_file(self.scratch.path())
+    /// The kernel's trace as it is now, when the machine shares its memory.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn trace(&self, machine: &Machine) -> Result<Trace> {
+        trace::read(
+            &machine.kernel,
+            &arguments::memory_file(self.scratch.path()),
+            machine.memory_mib,
+        )
     }
 
     /// Wall time since the start.

@@ -9,6 +9,7 @@ mod arguments;
 pub mod ending;
 pub mod guest;
 pub mod interrupt;
+pub mod trace;
 
 use crate::{packages, progress};
 use anyhow::{Result, bail};

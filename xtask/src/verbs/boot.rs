@@ -3,7 +3,7 @@
 
 use crate::cli::{AcceleratorWish, BootArguments, MachineArguments};
 use crate::qemu::accelerator::{self, Choice};
-use crate::qemu::{self, Accelerator, Ending, Guest, Machine, Terminal, interrupt};
+use crate::qemu::{self, Accelerator, Ending, Guest, Machine, Terminal, interrupt, trace};
 use crate::{build, progress, toolchain, workspace};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -46,6 +46,12 @@ pub(super) fn boot(arguments: &BootArguments) -> Result<u8> {
     }
 
     explain(ending, &guest, arguments.timeout);
+    if let Some(file) = &arguments.machine.trace {
+        // The boot's own result matters more than a trace that could not be had.
+        if let Err(error) = guest.trace(&machine).and_then(|trace| trace::write(&trace, file)) {
+            progress::say(format!("no trace: {error:#}"));
+        }
+    }
     if arguments.json {
         let code = if let Ending::Exited { code } = ending {
             Some(code)

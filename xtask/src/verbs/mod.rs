@@ -4,7 +4,11 @@ mod boot;
 mod build;
 mod clean;
 mod doctor;
+mod rules;
 mod run;
+mod sources;
+mod test;
+mod tools;
 
 use crate::cli::Verb;
 use anyhow::Result;
@@ -19,6 +23,11 @@ pub fn perform(verb: Verb) -> Result<u8> {
         Verb::Boot(arguments) => boot::boot(&arguments),
         Verb::Build(arguments) => build::build(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
+        Verb::Test(arguments) => test::test(&arguments),
+        Verb::Fuzz(arguments) => tools::fuzz(&arguments),
+        Verb::Rules(arguments) => rules::rules(&arguments),
+        Verb::Schema => tools::schema(),
+        Verb::Fmt => tools::fmt(),
         Verb::Clean => clean::clean(),
     }
 }

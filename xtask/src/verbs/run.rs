@@ -3,7 +3,7 @@
 use super::boot;
 use super::build::everything;
 use crate::cli::RunArguments;
-use crate::qemu::{Console, Ending, Guest, Terminal};
+use crate::qemu::{Console, Ending, Guest, Terminal, trace};
 use crate::{progress, workspace};
 use anyhow::Result;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -39,6 +39,13 @@ pub(super) fn run(arguments: &RunArguments) -> Result<u8> {
     }
     let ending = guest.wait(None)?;
     drop(settings);
+
+    if let Some(file) = &arguments.machine.trace {
+        // The boot's own result matters more than a trace that could not be had.
+        if let Err(error) = guest.trace(&machine).and_then(|trace| trace::write(&trace, file)) {
+            progress::say(format!("no trace: {error:#}"));
+        }
+    }
 
     // Ctrl-A X ends QEMU without a record: that is how one leaves, not a failure.
     let left = ending == Ending::Silent && guest.complaints().is_empty() && guest.ended_well();

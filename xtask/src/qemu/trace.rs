@@ -1,0 +1,126 @@
+//! The kernel's trace, read out of guest memory from outside: no help from the guest, no cost to it beyond the
+//! records themselves, and it works after a panic too.
+//!
+//! The kernel image has a directory at a known symbol; the directory leads to one ring of records per CPU
+//! (`abi::trace`). Everything read here is checked, because a broken kernel may have written anything.
+
+use abi::trace::{self, Directory, Record, Ring};
+use anyhow::{Context, Result, bail};
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::{Endianness, Object, ObjectSymbol};
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// A ring larger than this many records is a broken descriptor.
+const LARGEST_RING: u64 = 1 << 24;
+
+/// The records of all CPUs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// Ordered by time, then CPU, then order of writing.
+    pub records: Vec<Record>,
+    /// Records that were overwritten by newer ones before anybody read them.
+    pub lost: u64,
+}
+
+/// Reads the trace of a guest that shares its memory.
+///
+/// # Errors
+/// When the image has no directory, tracing is off, or what is found cannot be a trace.
+pub fn read(kernel: &Path, memory: &Path, memory_mib: u32) -> Result<Trace> {
+    let memory = Memory {
+        file: File::open(memory).context("guest memory is not shared")?,
+        mib: memory_mib,
+    };
+    let directory = memory.bytes::<{ trace::DIRECTORY_BYTES }>(directory_address(kernel)?)?;
+    let directory = Directory::decode(&directory).context("the kernel does not trace")?;
+    let mut found = Trace::default();
+    for cpu in 0..u64::from(directory.cpus) {
+        let descriptor = directory.rings + cpu * trace::RING_BYTES as u64;
+        let ring = Ring::decode(&memory.bytes::<{ trace::RING_BYTES }>(descriptor)?);
+        if ring.capacity > LARGEST_RING {
+            bail!("the trace ring of CPU {cpu} claims {} records", ring.capacity);
+        }
+        if ring.capacity == 0 {
+            continue;
+        }
+        let kept = ring.kept();
+        found.lost += kept.start;
+        for number in kept {
+            let at = ring.address + (number % ring.capacity) * trace::RECORD_BYTES as u64;
+            found
+                .records
+                .push(Record::decode(&memory.bytes::<{ trace::RECORD_BYTES }>(at)?));
+        }
+    }
+    // A stable sort: within a CPU the order of writing stays.
+    found.records.sort_by_key(|record| (record.at_ns, record.cpu));
+    Ok(found)
+}
+
+/// Writes a trace as text, one event a line: time in nanoseconds, CPU, event.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(trace: &Trace, to: &Path) -> Result<()> {
+    let mut text = Vec::new();
+    for record in &trace.records {
+        match record.event() {
+            Some(event) => writeln!(text, "{} cpu={} {event:?}", record.at_ns, record.cpu)?,
+            None => writeln!(text, "{} cpu={} {record:?}", record.at_ns, record.cpu)?,
+        }
+    }
+    writeln!(
+        text,
+        "# {} events, {} older ones were overwritten",
+        trace.records.len(),
+        trace.lost
+    )?;
+    std::fs::write(to, text).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// The physical address of the directory: where the program header that holds the symbol is loaded.
+fn directory_address(kernel: &Path) -> Result<u64> {
+    let image = std::fs::read(kernel).with_context(|| format!("cannot read {}", kernel.display()))?;
+    let elf = object::read::elf::ElfFile64::<Endianness>::parse(&*image)
+        .context("the kernel is not an ELF file")?;
+    let symbol = elf
+        .symbol_by_name(trace::DIRECTORY_SYMBOL)
+        .context("the kernel has no trace directory")?;
+    let endian = elf.endian();
+    let headers = elf.elf_header().program_headers(endian, &*image)?;
+    let inside = headers.iter().find_map(|header| {
+        let offset = symbol.address().checked_sub(header.p_vaddr(endian))?;
+        let loaded = header.p_type(endian) == object::elf::PT_LOAD && offset < header.p_memsz(endian);
+        loaded.then(|| header.p_paddr(endian) + offset)
+    });
+    inside.context("the trace directory is in no loaded part of the kernel")
+}
+
+/// Guest memory by physical address.
+struct Memory {
+    file: File,
+    mib: u32,
+}
+
+impl Memory {
+    fn bytes<const BYTES: usize>(&self, address: u64) -> Result<[u8; BYTES]> {
+        let mut bytes = [0; BYTES];
+        self.file
+            .read_exact_at(&mut bytes, self.offset(address))
+            .with_context(|| format!("no guest memory at {address:#x}"))?;
+        Ok(bytes)
+    }
+
+    /// QEMU's q35 keeps the first 2 GiB below 4 GiB once there are 2.75 GiB or more; the rest follows at 4 GiB.
+    fn offset(&self, address: u64) -> u64 {
+        const FOUR_GIB: u64 = 1 << 32;
+        const TWO_GIB: u64 = 1 << 31;
+        match address.checked_sub(FOUR_GIB) {
+            Some(above) if self.mib >= 2816 => TWO_GIB + above,
+            _ => address,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What each step of `test` does. Every one can be run alone: `./x test lint`.
+
+use super::{lengths, links};
+use crate::build::{self, Profile};
+use crate::cli::Step;
+use crate::verbs::{rules, tools};
+use crate::{qemu, toolchain};
+use anyhow::{Result, bail, ensure};
+use std::process::Command;
+
+/// The package that boots kernels: it needs images, so it has a step of its own.
+const BOOT_TESTS: &str = "sundial-tests";
+/// The package that is nothing but an entry point for bare metal: there is nothing in it the host could compile.
+const IMAGE: &str = "sundial-kernel";
+
+/// Performs one step; `filter` narrows the tests of `unit` and `boot` to names that contain it.
+pub(super) fn perform(step: Step, filter: &[String]) -> Result<()> {
+    match step {
+        Step::Format => format(),
+        Step::Text => text(),
+        Step::Lint => lint(),
+        Step::Unit => unit(filter),
+        Step::Docs => docs(),
+        Step::Build => build_everything(),
+        Step::Boot => boot(filter),
+    }
+}
+
+fn format() -> Result<()> {
+    ensure!(
+        tools::has("fmt"),
+        "no rustfmt here. With rustup, type:  rustup component add rustfmt"
+    );
+    success(
+        &mut tools::cargo(&["fmt", "--all", "--check"]),
+        "some files are not formatted; type:  ./x fmt",
+    )
+}
+
+/// What only looks at text: links in the documents, lengths of files, the table of rules.
+fn text() -> Result<()> {
+    println!("{}", lengths::report()?);
+    println!("{}", rules::summary()?);
+    let broken = links::broken()?;
+    ensure!(
+        broken.is_empty(),
+        "links in the documents lead nowhere:\n{}",
+        broken.join("\n")
+    );
+    Ok(())
+}
+
+fn lint() -> Result<()> {
+    ensure!(
+        tools::has("clippy"),
+        "no clippy here. With rustup, type:  rustup component add clippy"
+    );
+    // Crates for bare metal are linted for the host: their hardware access compiles there, it is only never run.
+    let command = &mut tools::cargo(&[
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--exclude",
+        IMAGE,
+        "--all-targets",
+    ]);
+    success(
+        command.args(["--", "-D", "warnings"]),
+        "the lints found something",
+    )
+}
+
+fn unit(filter: &[String]) -> Result<()> {
+    let packages = ["--workspace", "--exclude", IMAGE, "--exclude", BOOT_TESTS];
+    let mut command = if tools::has("nextest") {
+        let mut command = tools::cargo(&["nextest", "run", "--no-fail-fast"]);
+        command.args(packages).args(filter);
+        command
+    } else {
+        let mut command = tools::cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        command.args(packages).arg("--").args(filter);
+        command
+    };
+    success(&mut command, "unit tests failed")?;
+    if filter.is_empty() {
+        // The examples in documentation, which nextest does not run.
+        success(
+            tools::cargo(&["test", "--quiet", "--doc"]).args(packages),
+            "an example in the documentation failed",
+        )?;
+    }
+    Ok(())
+}
+
+fn docs() -> Result<()> {
+    let mut command = tools::cargo(&["doc", "--quiet", "--no-deps", "--workspace", "--lib"]);
+    command
+        .args(["--exclude", "schema-gen", "--exclude", IMAGE])
+        .env("RUSTDOCFLAGS", "-Dwarnings");
+    success(&mut command, "the documentation has links that lead nowhere")
+}
+
+fn build_everything() -> Result<()> {
+    let bare = toolchain::find_or_install()?;
+    build::kernel(&bare, Profile::Checked)?;
+    build::programs(&bare)?;
+    Ok(())
+}
+
+/// Boots real kernels. The images are handed over by environment, so that the tests build nothing themselves.
+fn boot(filter: &[String]) -> Result<()> {
+    qemu::find_or_install()?;
+    let bare = toolchain::find_or_install()?;
+    let kernel = build::kernel(&bare, Profile::Checked)?;
+    let programs = build::programs(&bare)?;
+    let mut command = if tools::has("nextest") {
+        // Each guest keeps a host thread per virtual CPU busy: two at a time are enough for most hosts.
+        let mut command = tools::cargo(&["nextest", "run", "--no-fail-fast", "--test-threads", "2"]);
+        command.args(["--package", BOOT_TESTS]).args(filter);
+        command
+    } else {
+        let mut command = tools::cargo(&["test", "--no-fail-fast", "--package", BOOT_TESTS]);
+        command.args(["--", "--test-threads", "2"]).args(filter);
+        command
+    };
+    command
+        .env("SUNDIAL_KERNEL", kernel)
+        .env("SUNDIAL_PROGRAMS", programs);
+    success(&mut command, "boot tests failed")
+}
+
+fn success(command: &mut Command, otherwise: &str) -> Result<()> {
+    if !command.status()?.success() {
+        bail!("{otherwise}");
+    }
+    Ok(())
+}
