@@ -23,7 +23,10 @@ use crate::registers;
 /// The page that processors start in: below 1 MiB, as real mode demands. Memory there belongs to nobody: the
 /// frame allocator leaves the first MiB alone.
 const TRAMPOLINE_PAGE: u64 = 0x8000;
-const PARAMETERS: usize = 0xe00;
+/// The page behind it holds what differs from start to start. Apart from the code, because an emulator looks
+/// through the translations of all its processors whenever a page with code is written.
+const PARAMETERS_PAGE: u64 = TRAMPOLINE_PAGE + PAGE;
+const PARAMETERS: usize = (PARAMETERS_PAGE - TRAMPOLINE_PAGE) as usize;
 
 const INIT_WAIT_OLD_NS: u64 = 10_000_000;
 const INIT_WAIT_NS: u64 = 10_000;
@@ -44,7 +47,8 @@ const COMING: u32 = 0;
 const ARRIVED: u32 = 1;
 const GIVEN_UP: u32 = 2;
 static STATE: AtomicU32 = AtomicU32::new(GIVEN_UP);
-static ONE_AT_A_TIME: Lock<()> = Lock::new(());
+/// Held during a start; whether the code is in place.
+static ONE_AT_A_TIME: Lock<bool> = Lock::new(false);
 /// The area of the CPU that is being started.
 static AREA: AtomicPtr<PerCpu> = AtomicPtr::new(core::ptr::null_mut());
 
@@ -97,7 +101,7 @@ struct Parameters {
     entry: u64,
 }
 
-const _: () = assert!(PARAMETERS + size_of::<Parameters>() <= PAGE as usize);
+const _: () = assert!(size_of::<Parameters>() <= PAGE as usize);
 
 global_asm!(
     include_str!("smp/trampoline.s"),
@@ -139,17 +143,24 @@ pub fn start(cpu_index: usize, apic_id: ApicId) -> Result<Started, StartError> {
     if kernel_map::root() >= 1 << 32 {
         return Err(StartError::PageTableTooHigh);
     }
-    let _one = ONE_AT_A_TIME.lock();
+    let mut is_code_in_place = ONE_AT_A_TIME.lock();
     let (area, stack_top) = cpu::new_area(cpu_index, apic_id.0).ok_or(StartError::NoMemory)?;
     AREA.store(area, Ordering::Relaxed);
     // SAFETY: the first MiB is kept from the frame allocator (boot/mod.rs), and no other start is under way (the
-    // guard above), so no CPU runs in the page and nobody else uses it.
-    unsafe { write_trampoline(stack_top) };
+    // guard above), so no CPU runs in the two pages and nobody else uses them.
+    unsafe {
+        if !*is_code_in_place {
+            write_code();
+            *is_code_in_place = true;
+        }
+        write_parameters(stack_top);
+    }
     warp::prepare();
     STATE.store(COMING, Ordering::Release);
-    identity_map_low(TRAMPOLINE_PAGE);
+    let pages = [TRAMPOLINE_PAGE, PARAMETERS_PAGE];
+    pages.into_iter().for_each(identity_map_low);
     let started = wake(apic_id);
-    unmap_low(TRAMPOLINE_PAGE);
+    pages.into_iter().for_each(unmap_low);
     started
 }
 
@@ -209,17 +220,24 @@ extern "C" fn arrived() -> ! {
 
 /// # Safety
 /// The trampoline page is RAM that nobody uses, and no CPU is running in it.
-unsafe fn write_trampoline(stack_top: u64) {
-    let start = &raw const sundial_ap_start;
-    let length = &raw const sundial_ap_end as usize - start as usize;
-    assert!(length <= PARAMETERS);
-    let offset_of_label =
-        |label: *const u8| TRAMPOLINE_PAGE as u32 + (label as usize - start as usize) as u32;
+unsafe fn write_code() {
+    let length = offset_in_code(&raw const sundial_ap_end);
+    assert!(length <= PAGE as usize);
+    // SAFETY: the page is mapped in the direct map and nobody else's (our caller), the code fits it (above),
+    // and the labels bound bytes of this image's read-only data.
+    unsafe {
+        core::ptr::copy_nonoverlapping(&raw const sundial_ap_start, direct_map(TRAMPOLINE_PAGE), length)
+    };
+}
+
+/// # Safety
+/// The parameters page is RAM that nobody uses, and no CPU is being started.
+unsafe fn write_parameters(stack_top: u64) {
     // SAFETY: every 64-bit CPU has EFER; reading it has no effect.
     let efer = unsafe { msr::read(Msr::EFER) };
-    let gdt_base = TRAMPOLINE_PAGE as u32 + (PARAMETERS + offset_of!(Parameters, gdt)) as u32;
+    let gdt_base = PARAMETERS_PAGE as u32 + offset_of!(Parameters, gdt) as u32;
     let far = |label, selector| FarPointer {
-        offset: offset_of_label(label),
+        offset: TRAMPOLINE_PAGE as u32 + offset_in_code(label) as u32,
         selector,
         _padding: 0,
     };
@@ -238,13 +256,15 @@ unsafe fn write_trampoline(stack_top: u64) {
         stack_top,
         entry: arrived as extern "C" fn() -> ! as usize as u64,
     };
-    let page = direct_map(TRAMPOLINE_PAGE);
-    // SAFETY: the page is mapped in the direct map, and nobody else's (our caller). Code and parameters fit it and do
-    // not overlap (asserted here and above); the labels bound bytes of this image's read-only data.
+    // SAFETY: the page is mapped in the direct map and nobody else's (our caller); the parameters fit it
+    // (asserted at their definition) and a page's start is aligned for them.
     unsafe {
-        core::ptr::copy_nonoverlapping(start, page, length);
-        page.add(PARAMETERS)
+        direct_map(PARAMETERS_PAGE)
             .cast::<Parameters>()
-            .write_volatile(parameters);
-    }
+            .write_volatile(parameters)
+    };
+}
+
+fn offset_in_code(label: *const u8) -> usize {
+    label as usize - &raw const sundial_ap_start as usize
 }

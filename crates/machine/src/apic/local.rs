@@ -110,10 +110,10 @@ pub(crate) fn init(madt: &Madt) -> Mode {
     Mode::XApic
 }
 
-/// The mode that [`init`] picked.
+/// The mode that was picked.
 ///
 /// # Panics
-/// Before [`init`].
+/// Before the platform is up (platform.rs).
 pub fn mode() -> Mode {
     match ACCESS.get() {
         Access::Msr => Mode::X2Apic,
@@ -125,7 +125,7 @@ pub fn mode() -> Mode {
 /// `spurious_vector` should end in 0xf (older CPUs force it); its handler must not signal end of interrupt.
 ///
 /// # Panics
-/// Before [`init`].
+/// Before the platform is up (platform.rs).
 pub(super) fn init_this_cpu(spurious_vector: u8) {
     enable_this_cpu();
     write(Register::TASK_PRIORITY, 0);
@@ -205,7 +205,7 @@ pub(crate) fn send_startup(destination: ApicId, page: u8) {
 }
 
 /// Raises a non-maskable interrupt on every other CPU. For the report of a kernel bug: does nothing before
-/// [`init`].
+/// the platform is up.
 pub fn send_nmi_to_others() {
     if ACCESS.try_get().is_some() {
         send(0, ALL_OTHERS | ASSERT | DELIVER_NMI);

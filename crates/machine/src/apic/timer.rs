@@ -74,7 +74,7 @@ fn measure() -> Option<Ratio> {
 /// Connects the executing CPU's timer to a vector, the same on all CPUs; disarmed.
 ///
 /// # Panics
-/// Before [`init`], or when the vector is below 16.
+/// Before the platform is up (platform.rs), or when the vector is below 16.
 pub(super) fn init_this_cpu(vector: u8) {
     assert!(vector >= 16, "vector {vector} is reserved for exceptions");
     VECTOR.store(vector, Ordering::Relaxed);

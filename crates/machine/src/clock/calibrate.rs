@@ -7,8 +7,10 @@
 
 /// Samples that only find out how narrow a bracket can be, and warm caches and translations up.
 const WARM_UP_SAMPLES: u32 = 16;
-/// Fewer than these make no line.
-const MIN_SAMPLES: u64 = 32;
+/// Fewer good samples than these make no line: where each reading is slow, the window grows until it has them.
+const MIN_SAMPLES: u64 = 64;
+/// And this many, good or not, are the end.
+const MAX_SAMPLES: u32 = 1 << 16;
 
 /// The slope found: `measured` ticks per `base` ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,8 @@ pub(super) fn slope(mut sample: impl FnMut() -> Sample, enough: impl Fn(u64, u64
     }
     let first = sample();
     let mut line = Line::default();
-    loop {
+    let mut window = 0;
+    for _ in 0..MAX_SAMPLES {
         let one = sample();
         let width = one.base_after.wrapping_sub(one.base_before);
         narrowest = narrowest.min(width);
@@ -46,10 +49,12 @@ pub(super) fn slope(mut sample: impl FnMut() -> Sample, enough: impl Fn(u64, u64
         if width <= narrowest.saturating_mul(2) {
             line.add(base + width / 2, measured);
         }
-        if enough(base, measured) {
-            return line.slope(narrowest, base);
+        window = base;
+        if enough(base, measured) && line.count >= MIN_SAMPLES {
+            break;
         }
     }
+    line.slope(narrowest, window)
 }
 
 /// Sums for a least-squares line through (x, y).
@@ -150,6 +155,14 @@ mod tests {
                 let error = error_ppm(base_hz, measured_hz, read_ns);
                 assert!(error < 100, "{reference} against {base_hz} Hz: {error} ppm");
             }
+        }
+    }
+
+    #[test]
+    fn x6_slow_readings_stretch_the_window() {
+        for base_hz in [1_000_000_000, 2_300_000_000] {
+            let error = error_ppm(base_hz, 100_000_000, 12_000);
+            assert!(error < 100, "{error} ppm");
         }
     }
 

@@ -26,6 +26,8 @@ use reference::Reference;
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 const TSC_WINDOW_NS: u64 = 2_000_000;
 const COUNTDOWN_WINDOW_NS: u64 = 750_000;
+/// The bound for one sample says little where each reading is slow; the fitted line is well inside this.
+const MOST_WIDENING_PPM: u32 = 500;
 /// Counter ticks after which a reference that stands still is given up: a second, more or less.
 const PATIENCE_TICKS: u64 = 1 << 31;
 
@@ -108,7 +110,7 @@ pub(crate) fn init(
 /// How this machine tells the time.
 ///
 /// # Panics
-/// Before [`init`].
+/// Before the platform is up (platform.rs).
 pub fn info() -> ClockInfo {
     CLOCK.get().info
 }
@@ -116,7 +118,7 @@ pub fn info() -> ClockInfo {
 /// Nanoseconds since boot: the same on every CPU, and never less than a reading that happened before.
 ///
 /// # Panics
-/// Before [`init`].
+/// Before the platform is up (platform.rs).
 #[inline]
 pub fn now_ns() -> u64 {
     let clock = CLOCK.get();
@@ -183,7 +185,7 @@ pub(crate) fn measure_countdown(current: impl Fn() -> u32) -> Option<Ratio> {
     let counts_hz =
         u64::try_from(u128::from(slope.measured) * u128::from(hz) / u128::from(slope.base)).ok()?;
     Ratio::rounded_up(counts_hz.checked_add(1)?, NANOSECONDS_PER_SECOND)?
-        .widened_by_ppm(slope.uncertainty_ppm)
+        .widened_by_ppm(slope.uncertainty_ppm.min(MOST_WIDENING_PPM))
 }
 
 fn measure_tsc(mut reference: Reference) -> Option<ClockInfo> {

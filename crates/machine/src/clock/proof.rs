@@ -7,6 +7,8 @@ use crate::apic::timer;
 
 /// A clock that moves in larger steps than this rounds budgets.
 const COARSEST_STEP_NS: u64 = 1_000;
+/// Two steps of the same number of ticks can differ by this much: rounding, not resolution.
+const CONVERSION_ERROR_NS: u64 = 2;
 const READINGS: u32 = 1_000;
 /// How long the test shot is.
 const SHOT_NS: u64 = 50_000;
@@ -16,7 +18,7 @@ const SHOT_PATIENCE_NS: u64 = 500_000_000;
 /// What was proven, with the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockProof {
-    /// The smallest step seen between two readings of the clock, in nanoseconds: below 1,000.
+    /// The finest that the clock was seen to resolve, in nanoseconds: below 1,000.
     pub finest_step_ns: u64,
     /// How long after its deadline a shot of 50 us was seen to have fired.
     pub shot_late_ns: u64,
@@ -30,9 +32,9 @@ pub enum ClockFault {
         /// By how much.
         by_ns: u64,
     },
-    /// The clock moves in steps of a microsecond or more, or not at all (`u64::MAX`).
+    /// The clock resolves no less than a microsecond, or does not move at all (`u64::MAX`).
     Coarse {
-        /// The smallest step seen.
+        /// The finest that it was seen to resolve.
         finest_step_ns: u64,
     },
     /// The shot fired before its deadline.
@@ -76,18 +78,21 @@ pub fn prove_clock() -> Result<ClockProof, ClockFault> {
     }
 }
 
+/// The smallest step between two readings, or between the lengths of two steps. A clock that rounds to a tick shows
+/// neither below that tick, while a fine one shows the second even where a hypervisor makes each reading slow.
 fn prove_steps() -> Result<u64, ClockFault> {
     let mut finest_step_ns = u64::MAX;
-    let mut last = now_ns();
+    let (mut last, mut last_step) = (now_ns(), 0);
     for _ in 0..READINGS {
         let now = now_ns();
         let step = now.checked_sub(last).ok_or(ClockFault::WentBack {
             by_ns: last.saturating_sub(now),
         })?;
-        if step > 0 {
-            finest_step_ns = finest_step_ns.min(step);
-        }
-        last = now;
+        let seen = [step, step.abs_diff(last_step)]
+            .into_iter()
+            .filter(|&ns| ns > CONVERSION_ERROR_NS);
+        finest_step_ns = seen.fold(finest_step_ns, u64::min);
+        (last, last_step) = (now, step);
     }
     if finest_step_ns < COARSEST_STEP_NS {
         Ok(finest_step_ns)

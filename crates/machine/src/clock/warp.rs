@@ -1,7 +1,10 @@
 //! Do two CPUs' time-stamp counters agree? While a CPU is started, it and the CPU that starts it take turns:
 //! each reads its counter, checks that it is not behind what the other just published, publishes its own and
-//! passes the turn. A counter that is behind by more than the fastest pass between the two is noticed; a
-//! smaller difference cannot be observed by any program either, since seeing it needs such a pass.
+//! passes the turn. A counter that is behind by more than the fastest of these passes is noticed.
+//!
+//! On real processors a pass takes a tenth of a microsecond and all turns are taken. On a busy host each may
+//! cost a time slice, so after the first few the starting CPU ends a comparison that has become slow: virtual
+//! counters that differ do so by far more than a slice.
 //!
 //! When they disagree, or the other side stops answering, the clock falls back to a shared maximum
 //! (clock/mod.rs): slower, and right.
@@ -12,10 +15,16 @@ use super::{declare_warped, ticks};
 
 /// Turns per CPU. The smallest of some passes is close to the smallest of all.
 const TURNS: u32 = 16;
+/// Turns that the starting CPU takes however slow they are.
+const LEAST_TURNS: u32 = 2;
+/// Counter ticks after which the rest of the turns is dropped: about 0.1 ms.
+const SLOW_TICKS: u64 = 1 << 18;
 /// Counter ticks that one side waits for its turn: seconds, because a virtual CPU may be kept waiting by its
 /// host, and the price of giving up is a slower clock for good.
 const PATIENCE_TICKS: u64 = 1 << 33;
+// Values of TURN that are no turn.
 const GIVEN_UP: u32 = u32::MAX;
+const FINISHED: u32 = u32::MAX - 1;
 
 static TURN: AtomicU32 = AtomicU32::new(GIVEN_UP);
 static LATEST: AtomicU64 = AtomicU64::new(0);
@@ -44,11 +53,23 @@ pub(crate) fn meet_starting_cpu() {
     take_turns(1, ticks);
 }
 
-/// Takes the turns `first`, `first + 2`, … and waits for the other's last. Returns whether all were taken.
+/// How waiting for a turn ended.
+#[derive(PartialEq, Eq)]
+enum Wait {
+    Turn,
+    Finished,
+    GivenUp,
+}
+
+/// Takes the turns `first`, `first + 2`, … until all are taken or the starting side has seen enough. Returns
+/// whether the comparison counts.
 fn take_turns(first: u32, ticks: fn() -> u64) -> bool {
+    let began = ticks();
     for turn in (first..2 * TURNS).step_by(2) {
-        if !wait_for(turn, ticks) {
-            return false;
+        match wait_for(turn, ticks) {
+            Wait::Turn => {}
+            Wait::Finished => return true,
+            Wait::GivenUp => return false,
         }
         let now = ticks();
         let behind = LATEST.load(Ordering::Relaxed).saturating_sub(now);
@@ -56,26 +77,31 @@ fn take_turns(first: u32, ticks: fn() -> u64) -> bool {
             BEHIND.fetch_max(behind, Ordering::Relaxed);
         }
         LATEST.store(now, Ordering::Relaxed);
+        let is_slow = now.wrapping_sub(began) > SLOW_TICKS;
+        let next = if first == 0 && turn >= 2 * LEAST_TURNS && is_slow {
+            FINISHED
+        } else {
+            turn + 1
+        };
         // A side that has given up stays given up: the exchange fails and the next wait sees it.
-        let _ = TURN.compare_exchange(turn, turn + 1, Ordering::AcqRel, Ordering::Acquire);
+        let _ = TURN.compare_exchange(turn, next, Ordering::AcqRel, Ordering::Acquire);
     }
-    wait_for(2 * TURNS, ticks)
+    wait_for(2 * TURNS, ticks) != Wait::GivenUp
 }
 
 /// Waits until it is this turn. Nobody moves past a turn but the side whose it is, so it is never missed.
-fn wait_for(turn: u32, ticks: fn() -> u64) -> bool {
+fn wait_for(turn: u32, ticks: fn() -> u64) -> Wait {
     let start = ticks();
     loop {
-        let now_at = TURN.load(Ordering::Acquire);
-        if now_at == turn {
-            return true;
-        }
-        if now_at == GIVEN_UP {
-            return false;
+        match TURN.load(Ordering::Acquire) {
+            now_at if now_at == turn => return Wait::Turn,
+            FINISHED => return Wait::Finished,
+            GIVEN_UP => return Wait::GivenUp,
+            _ => {}
         }
         if ticks().wrapping_sub(start) > PATIENCE_TICKS {
             TURN.store(GIVEN_UP, Ordering::Release);
-            return false;
+            return Wait::GivenUp;
         }
         core::hint::spin_loop();
     }

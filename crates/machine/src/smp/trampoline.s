@@ -1,5 +1,5 @@
 # What a started processor runs first. It begins in real mode at the start of one page below 1 MiB, where
-# smp.rs has copied this code, and finds its orders at the fixed offset PARAMETERS in the same page.
+# smp.rs has copied this code, and finds its orders at the fixed offset {parameters} from there (the next page).
 # Position-independent: everything is addressed from the page's start, which CS gives.
 # Intel SDM volume 3: 9.8.5 (entering long mode), 9.9.1 (entering protected mode), 8.4 (start-up protocol).
 
