@@ -16,7 +16,8 @@ pub const ARGUMENTS: &str = "args";
 /// Name of the pipe, console or terminal that `print!` writes to; without it, a console named `console`.
 pub const OUTPUT: &str = "out";
 
-/// A program's surroundings. There is one, and it lives as long as the program.
+/// A program's surroundings. Threads take a copy along.
+#[derive(Clone, Copy, Debug)]
 pub struct Env {
     pid: u64,
     capset: Option<Capset<'static>>,

@@ -16,7 +16,7 @@
 //! calls of them, waiting or flying; [`message`] and [`error`] say what goes over and what comes back; `start`,
 //! `heap`, `thread_block` bring a program and its threads to life. Above that, one file per group of interfaces,
 //! each with typed handles: [`console`], [`pipe`], [`time`], [`memory`], [`thread`], [`park`], [`endpoint`],
-//! [`process`], [`policy`], [`monitor`], [`log`], [`config`].
+//! [`process`], [`policy`], [`monitor`], [`log`], [`config`]; and [`text`] for what people read.
 //!
 //! All unsafe code of user space is in here: start-up, thread-local memory, ring access, and the borrow of
 //! buffers by operations in flight. Everything public is safe to use.
@@ -51,6 +51,7 @@ mod ring;
 #[cfg(target_os = "none")]
 mod start;
 pub mod syscall;
+pub mod text;
 pub mod thread;
 mod thread_block;
 pub mod time;

@@ -2,7 +2,7 @@
 //! grants. It sees other processes only through a Monitor and reaches them only through a Supervisor; without
 //! one of them the commands that need it say so.
 //!
-//! Pure parts, each with its tests: [`keys`], [`editor`], [`words`], [`command`], [`complete`], [`table`],
+//! Pure parts, each with its tests: [`keys`], [`editor`], [`words`], [`command`], [`complete`],
 //! [`views`], [`top`], [`programs`]. Parts that talk to the machine: [`screen`], [`look`], [`jobs`], [`live`],
 //! and this file, which is the loop and the commands.
 //!
@@ -23,7 +23,6 @@ pub mod live;
 pub mod look;
 pub mod programs;
 pub mod screen;
-pub mod table;
 pub mod top;
 pub mod views;
 pub mod words;
@@ -38,6 +37,7 @@ use rt::memory::SystemInfo;
 use rt::monitor::{Monitor, Supervisor};
 use rt::pending::wait_any;
 use rt::process::ProcessSpawner;
+use rt::text::{Table, duration};
 use rt::time::Timer;
 use rt::{Client, Env, println};
 
@@ -217,7 +217,7 @@ impl Shell<'_> {
                 let before = self.timer.now_ns().map_err(told)?;
                 let after = self.execute(*inner)?;
                 let elapsed = self.timer.now_ns().map_err(told)?.saturating_sub(before);
-                self.screen.write(&format!("took {}\n", table::duration(elapsed)));
+                self.screen.write(&format!("took {}\n", duration(elapsed)));
                 return Ok(after);
             }
             Command::Clear => self.clear(),
@@ -233,7 +233,7 @@ impl Shell<'_> {
             .map_err(|_| format!("this shell was not granted a {}", C::NAME))
     }
 
-    fn table(&self, table: table::Table) {
+    fn table(&self, table: Table) {
         self.screen
             .write_lines(&table.lines(self.screen.size().1.max(120)));
     }
@@ -292,7 +292,7 @@ impl Shell<'_> {
             .granted::<Monitor>()?
             .capabilities(pid)
             .map_err(|error| no_process(pid, error))?;
-        let mut table = table::Table::new(&[">ID", "NAME", "INTERFACE"]);
+        let mut table = Table::new(&[">ID", "NAME", "INTERFACE"]);
         for entry in list {
             let interface = abi::interfaces::name_of(entry.interface)
                 .map_or_else(|| format!("{:#018x}", entry.interface), ToString::to_string);
@@ -316,7 +316,7 @@ impl Shell<'_> {
             records.extend(page.records);
             cursor = page.next;
         }
-        let mut table = table::Table::new(&[">TICK", "LEVEL", ">PID", "COMPONENT", "MESSAGE"]);
+        let mut table = Table::new(&[">TICK", "LEVEL", ">PID", "COMPONENT", "MESSAGE"]);
         for record in records.split_off(records.len().saturating_sub(count as usize)) {
             table.row([
                 record.tick.to_string(),

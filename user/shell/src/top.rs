@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::look::{Cpu, Machine, Thread};
-use crate::table::{Table, duration, pages, permille};
+use rt::text::{Table, duration, pages, permille};
 
 /// One look at everything.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::command::{COMMANDS, Entry};
 use crate::look::{Cpu, Process, Thread};
-use crate::table::{Table, duration, grouped, pages, percent};
+use rt::text::{Table, duration, grouped, pages, percent};
 
 /// What an exit code says, where it says more than a number: how the kernel ends processes.
 pub fn exit_words(code: i64) -> Option<String> {

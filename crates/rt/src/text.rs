@@ -1,9 +1,10 @@
-//! Tables and numbers as people read them.
+//! Tables, numbers and arguments as people read and write them. Shared by every program that talks to people.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
+use core::ops::RangeInclusive;
 
 /// Where a column's text goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +144,35 @@ pub fn pages(pages: u64) -> String {
     }
 }
 
+/// A number that a user typed, if it lies in `range`; else a sentence that names `what` and the range.
+pub fn number_in(text: &str, what: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| format!("`{text}` is no {what} from {} to {}", range.start(), range.end()))
+}
+
+/// What a program that takes arguments does first: `Err` holds the exit code, and the user has been told.
+/// `--help` shows `usage` and ends well; arguments that `parse` refuses end with code 2.
+pub fn settings<T>(
+    arguments: &[String],
+    usage: &str,
+    parse: impl FnOnce(&[&str]) -> Result<T, String>,
+) -> Result<T, i64> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if arguments
+        .iter()
+        .any(|argument| matches!(*argument, "--help" | "-h"))
+    {
+        crate::println!("{usage}");
+        return Err(0);
+    }
+    parse(&arguments).map_err(|problem| {
+        crate::println!("{problem}\n{usage}");
+        2
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,5 +212,20 @@ mod tests {
         );
         assert_eq!((percent(1, 3), percent(1, 0)), ("33.3 %".into(), "0.0 %".into()));
         assert_eq!((pages(3), pages(25600)), ("12 KiB".into(), "100 MiB".into()));
+    }
+
+    #[test]
+    fn arguments_out_of_range_are_refused_with_the_range() {
+        assert_eq!(number_in("7", "count", 1..=9), Ok(7));
+        assert_eq!(
+            number_in("x", "count", 1..=9).unwrap_err(),
+            "`x` is no count from 1 to 9"
+        );
+        assert_eq!(
+            number_in("10", "count", 1..=9).unwrap_err(),
+            "`10` is no count from 1 to 9"
+        );
+        assert_eq!(settings(&["--help".into()], "usage", |_| Ok(())), Err(0));
+        assert_eq!(settings::<()>(&[], "usage", |_| Err("no".into())), Err(2));
     }
 }

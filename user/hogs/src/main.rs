@@ -1,0 +1,4 @@
+//! Weighted CPU hogs and the shares they get: the entry; everything is in the library, where it can be tested.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+rt::main!(hogs::run);

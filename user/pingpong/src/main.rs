@@ -1,0 +1,4 @@
+//! What a call between two processes costs: the entry; everything is in the library, where it can be tested.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+rt::main!(pingpong::run);
