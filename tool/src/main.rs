@@ -1,2 +1,19 @@
-//! sundial
-fn main() {}
+//! The `sundial` command. Verbs are thin: they parse arguments, call the library and print.
+//!
+//! Exit codes: 0 done, 1 the input has errors (printed to standard error), 2 wrong usage.
+#![forbid(unsafe_code)]
+
+mod cli;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprint!("{message}");
+            ExitCode::from(1)
+        }
+    }
+}
