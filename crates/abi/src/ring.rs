@@ -232,6 +232,14 @@ impl Cqe {
         }
     }
 
+    /// The same with `count` records of capabilities behind the payload, and the flag that says so.
+    #[inline]
+    #[must_use]
+    pub const fn with_records(self, count: u16) -> Self {
+        let flags = if count > 0 { self.flags | cqe_flags::TRANSFER_RESULT_CAPS } else { self.flags };
+        Self { cap_count: count, flags, ..self }
+    }
+
     /// Splits four words, as read from the ring, into fields.
     #[inline]
     #[must_use]
@@ -333,6 +341,13 @@ mod tests {
             ..Cqe::plain(1, 0)
         };
         assert_eq!(Cqe::from_words(cqe.to_words()), cqe);
+    }
+
+    #[test]
+    fn p7_a_completion_with_capabilities_says_so() {
+        assert_eq!(Cqe::plain(1, 8).with_records(0), Cqe::plain(1, 8));
+        let two = Cqe::plain(1, 8).with_records(2);
+        assert_eq!((two.cap_count, two.flags), (2, cqe_flags::TRANSFER_RESULT_CAPS));
     }
 
     #[test]
