@@ -4,6 +4,8 @@
 //! board only; they lock nothing and change nothing.
 
 use crate::board::{Load, LoadView};
+use crate::cpu::Cpu;
+use crate::cpu::leave::STEAL_LOOK_AHEAD;
 use crate::entity::Affinity;
 use crate::ids::CpuId;
 use crate::topology::Topology;
@@ -67,17 +69,19 @@ pub fn wake_target(
             reason: PlacementReason::LastCpuIdle,
         });
     }
-    if let Some(cpu) = topology.siblings(near).find(idle) {
-        return Ok(Placement {
-            cpu,
-            reason: PlacementReason::IdleSibling,
-        });
-    }
-    if let Some(cpu) = topology.others(near).take(SCAN_LIMIT).find(idle) {
-        return Ok(Placement {
-            cpu,
-            reason: PlacementReason::IdleCpu,
-        });
+    if loads.somebody_is_idle() {
+        if let Some(cpu) = topology.siblings(near).find(idle) {
+            return Ok(Placement {
+                cpu,
+                reason: PlacementReason::IdleSibling,
+            });
+        }
+        if let Some(cpu) = topology.others(near).take(SCAN_LIMIT).find(idle) {
+            return Ok(Placement {
+                cpu,
+                reason: PlacementReason::IdleCpu,
+            });
+        }
     }
     least_loaded(caller, affinity, topology, loads)
 }
@@ -96,6 +100,26 @@ pub fn new_thread_target(
         return only(cpu, loads);
     }
     least_loaded(caller, affinity, topology, loads)
+}
+
+/// An idle CPU that could take over a thread that has to wait on `busy`, the nearest first.
+///
+/// To be asked whenever `busy` runs one thread while others wait: after an arrival there, after it has begun a thread
+/// and when a turn ends; each time after its load was published. The helper is reserved with
+/// [`crate::board::LoadBoard::call`] and interrupted; it finds its own queue empty and steals. Without this a thread
+/// that was preempted, demoted from a handoff or passed over would wait beside an idle CPU until that has other
+/// reasons to look (B1; the "wasted cores" of Lozi and others, EuroSys 2016).
+pub fn helper<P>(busy: &Cpu<P>, topology: &Topology, loads: &impl LoadView) -> Option<CpuId> {
+    if busy.running().is_none() || !loads.somebody_is_idle() {
+        return None;
+    }
+    let helper_of = |affinity: &Affinity| {
+        let idle = |cpu: &CpuId| affinity.allows(*cpu) && loads.load(*cpu).is_some_and(|load| load.idle());
+        topology.others(busy.id()).take(SCAN_LIMIT).find(idle)
+    };
+    busy.queued()
+        .take(STEAL_LOOK_AHEAD)
+        .find_map(|waiting| helper_of(waiting.affinity()))
 }
 
 /// The CPUs an idle CPU should try to steal from, near to far: those where somebody waits (B1).

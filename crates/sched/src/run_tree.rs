@@ -118,3 +118,72 @@ impl<P> Default for RunTree<P> {
         RunTree::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ThreadId, scatter};
+    use crate::time::Nanos;
+    use crate::weight::{LatencyClass, Weight};
+    use std::vec::Vec;
+
+    /// Threads with scattered virtual runtimes and finishes, the same for the same seed.
+    fn crowd(seed: u64, count: u64) -> RunTree<()> {
+        let mut tree = RunTree::new();
+        for id in 0..count {
+            let dice = scatter(seed << 16 | id);
+            let weight = Weight::new(1 + (dice % 1024) as u16).unwrap();
+            let mut entity = Entity::new(ThreadId(id), weight, LatencyClass::Normal, ());
+            entity.share.start_at(VirtualTime(1_000 + (dice >> 20) % 500));
+            entity.set_request(Nanos::from_micros(1 + (dice >> 40) % 50));
+            entity.share.renew();
+            tree.insert(entity);
+        }
+        tree
+    }
+
+    #[test]
+    fn d5_the_first_eligible_thread_is_the_one_a_search_through_all_would_find() {
+        for seed in 0..200 {
+            let tree = crowd(seed, seed % 40);
+            for clock in (900..1_600).step_by(50).map(VirtualTime) {
+                let searched = tree
+                    .iter()
+                    .find(|entity| entity.share().is_eligible(clock))
+                    .map(Entity::id);
+                assert_eq!(
+                    tree.first_eligible(clock).map(Entity::id),
+                    searched,
+                    "seed {seed} at {clock:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_summaries_stay_right_while_threads_leave() {
+        let mut tree = crowd(7, 100);
+        let mut keys: Vec<QueueKey> = tree.iter().map(Node::key).collect();
+        keys.sort_by_key(|key| scatter(key.id.0));
+        for key in keys {
+            assert!(tree.remove(key).is_some());
+            assert_eq!(
+                tree.slowest(),
+                tree.iter().map(|entity| entity.share().vruntime()).min()
+            );
+            assert_eq!(
+                tree.weight(),
+                tree.iter().map(|entity| entity.weight().wide()).sum::<u64>()
+            );
+        }
+        assert!(tree.is_empty());
+    }
+
+    #[test]
+    fn b1_the_queue_is_ordered_by_virtual_finish_then_id() {
+        let tree = crowd(3, 60);
+        let keys: Vec<QueueKey> = tree.iter().map(Node::key).collect();
+        assert!(keys.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(keys.len(), 60);
+    }
+}

@@ -1,0 +1,110 @@
+//! B3: after a thread and its deadline were made, nothing allocates or frees memory until they are dropped.
+
+use allocation_counter::measure;
+use sched::placement::{helper, new_thread_target, steal_order, wake_target};
+use sched::{
+    Affinity, Cpu, CpuId, Deadline, DeadlineQueue, EndReason, EnqueueReason, Entity, Instant, LatencyClass,
+    LoadBoard, Nanos, Policy, ThreadId, Topology, Weight,
+};
+
+fn thread(id: u64) -> Box<Entity<()>> {
+    Entity::new(
+        ThreadId(id),
+        Weight::new(1 + (id % 1024) as u16).unwrap(),
+        LatencyClass::Normal,
+        (),
+    )
+}
+
+fn touches_memory(action: impl FnOnce()) -> u64 {
+    let seen = measure(action);
+    seen.count_total + (seen.count_current.unsigned_abs())
+}
+
+#[test]
+fn b3_the_measurement_notices_an_allocation() {
+    assert_ne!(touches_memory(|| drop(thread(1))), 0);
+}
+
+#[test]
+fn b3_a_whole_scheduling_life_allocates_nothing() {
+    for policy in [Policy::WeightedFair, Policy::Eevdf] {
+        let mut threads: Vec<_> = (1..=500).map(thread).collect();
+        let mut left: Vec<Box<Entity<()>>> = Vec::with_capacity(threads.len());
+        let mut cpus = [0, 1].map(|id| Cpu::new(CpuId(id), policy, Instant::BOOT));
+        let mut now = Instant::BOOT;
+        let touched = touches_memory(|| {
+            while let Some(thread) = threads.pop() {
+                let _ = cpus[0].enqueue(thread, EnqueueReason::New, now);
+            }
+            for round in 0..2_000_u64 {
+                now = now + Nanos(10_000 + round);
+                let mut running = cpus[0].pick(now).unwrap().entity;
+                let _ = cpus[0].begin(&mut running, now);
+                now = now + Nanos(100_000);
+                let _ = cpus[0].charge(&mut running, now);
+                let _ = cpus[0].slice_expired(now);
+                let (why, again) = match round % 3 {
+                    0 => (EndReason::Blocked, EnqueueReason::Wake),
+                    1 => (EndReason::Preempted, EnqueueReason::Preempted),
+                    _ => (EndReason::Yielded, EnqueueReason::Yielded),
+                };
+                let _ = cpus[0].end(&mut running, now, why);
+                match cpus[0].offer_handoff(running, now) {
+                    Ok(()) => drop(cpus[0].demote_handoff(now)),
+                    Err(refused) => drop(cpus[0].enqueue(refused.entity, again, now)),
+                }
+                if let Some(stolen) = cpus[0].steal_for(CpuId(1), now) {
+                    let key = cpus[1].enqueue(stolen, EnqueueReason::Migrated, now).key;
+                    let moved = cpus[1]
+                        .reweigh_queued(key, Weight::DEFAULT, LatencyClass::Batch, now)
+                        .unwrap();
+                    let back = cpus[1].remove(moved.key, now).unwrap();
+                    let _ = cpus[0].enqueue(back, EnqueueReason::Migrated, now);
+                }
+            }
+            while let Some(picked) = cpus[0].pick(now) {
+                left.push(picked.entity);
+            }
+        });
+        assert_eq!((touched, left.len()), (0, 500), "{policy:?}");
+    }
+}
+
+#[test]
+fn b3_deadlines_are_armed_cancelled_and_expired_without_memory() {
+    let mut boxes: Vec<_> = (0..300_u64).map(Deadline::new).collect();
+    let mut queue = DeadlineQueue::new();
+    let touched = touches_memory(|| {
+        for round in 0..5_000_u64 {
+            if let Some(deadline) = boxes.pop() {
+                let key = queue.insert(Instant(round + round * 7 % 100), deadline);
+                if round % 4 == 0 {
+                    boxes.extend(queue.cancel(key));
+                }
+            }
+            while let Some(deadline) = queue.pop_due(Instant(round)) {
+                boxes.push(deadline);
+            }
+        }
+    });
+    assert_eq!(touched, 0);
+}
+
+#[test]
+fn b3_placement_decides_without_memory() {
+    let (topology, board) = (Topology::flat(256), LoadBoard::new(256));
+    let mut cpus: Vec<Cpu<()>> = (0..256)
+        .map(|id| Cpu::new(CpuId(id), Policy::default(), Instant::BOOT))
+        .collect();
+    let _ = cpus[0].begin(&mut thread(1), Instant::BOOT);
+    let _ = cpus[0].enqueue(thread(2), EnqueueReason::New, Instant::BOOT);
+    let touched = touches_memory(|| {
+        cpus.iter().for_each(|cpu| board.publish(cpu));
+        let _ = wake_target(Some(CpuId(0)), &Affinity::Any, CpuId(0), &topology, &board);
+        let _ = new_thread_target(&Affinity::Any, CpuId(0), &topology, &board);
+        assert_eq!(steal_order(CpuId(5), &topology, &board).next(), Some(CpuId(0)));
+        assert_eq!(helper(&cpus[0], &topology, &board), Some(CpuId(1)));
+    });
+    assert_eq!(touched, 0);
+}

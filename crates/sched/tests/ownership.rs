@@ -1,0 +1,222 @@
+//! Random lives on a toy machine: after every single step every rule about places, clocks and time still holds.
+
+mod support;
+
+use proptest::prelude::*;
+use sched::fair::DEFAULT_REQUEST;
+use sched::{Affinity, CpuId, LatencyClass, Nanos, Policy};
+use support::Machine;
+
+const CPUS: u32 = 4;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Spawn {
+        weight: u16,
+        class: u16,
+        pinned: Option<u32>,
+        caller: u32,
+    },
+    Wake {
+        which: usize,
+        caller: u32,
+    },
+    Block {
+        cpu: u32,
+    },
+    Exit {
+        cpu: u32,
+    },
+    Yield {
+        cpu: u32,
+    },
+    HandOver {
+        cpu: u32,
+        which: usize,
+    },
+    OfferAndDemote {
+        cpu: u32,
+        which: usize,
+    },
+    Kill {
+        which: usize,
+    },
+    Reweigh {
+        which: usize,
+        weight: u16,
+        class: u16,
+    },
+    Deliver {
+        cpu: u32,
+    },
+    Pass {
+        nanos: u64,
+    },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let cpu = 0..CPUS;
+    let which = any::<usize>();
+    let weight = prop_oneof![Just(64_u16), 1..=1024_u16];
+    let nanos = prop_oneof![0..2_000_u64, 0..20_000_000_u64];
+    let step = prop_oneof![
+        3 => (weight.clone(), 0..4_u16, proptest::option::weighted(0.3, cpu.clone()), cpu.clone())
+            .prop_map(|(weight, class, pinned, caller)| Step::Spawn { weight, class, pinned, caller }),
+        4 => (which, cpu.clone()).prop_map(|(which, caller)| Step::Wake { which, caller }),
+        3 => cpu.clone().prop_map(|cpu| Step::Block { cpu }),
+        1 => cpu.clone().prop_map(|cpu| Step::Exit { cpu }),
+        2 => cpu.clone().prop_map(|cpu| Step::Yield { cpu }),
+        3 => (cpu.clone(), which).prop_map(|(cpu, which)| Step::HandOver { cpu, which }),
+        1 => (cpu.clone(), which).prop_map(|(cpu, which)| Step::OfferAndDemote { cpu, which }),
+        1 => which.prop_map(|which| Step::Kill { which }),
+        2 => (which, weight, 0..4_u16).prop_map(|(which, weight, class)| Step::Reweigh { which, weight, class }),
+        5 => cpu.prop_map(|cpu| Step::Deliver { cpu }),
+        5 => nanos.prop_map(|nanos| Step::Pass { nanos }),
+    ];
+    proptest::collection::vec(step, 1..300)
+}
+
+fn choose<T: Copy>(from: impl Iterator<Item = T>, which: usize) -> Option<T> {
+    let all: Vec<T> = from.collect();
+    all.get(which.checked_rem(all.len())?).copied()
+}
+
+fn class(number: u16) -> LatencyClass {
+    LatencyClass::from_number(number).unwrap()
+}
+
+fn apply(machine: &mut Machine, step: &Step) {
+    match *step {
+        Step::Spawn {
+            weight,
+            class: number,
+            pinned,
+            caller,
+        } => {
+            let affinity = pinned.map_or(Affinity::Any, |cpu| Affinity::One(CpuId(cpu)));
+            let _ = machine.spawn(weight, class(number), affinity, CpuId(caller));
+        }
+        Step::Wake { which, caller } => {
+            if let Some(id) = choose(machine.parked.keys().copied(), which) {
+                machine.wake(id, CpuId(caller));
+            }
+        }
+        Step::Block { cpu } => {
+            let _ = machine.block(CpuId(cpu));
+        }
+        Step::Exit { cpu } => machine.exit(CpuId(cpu)),
+        Step::Yield { cpu } => machine.yield_now(CpuId(cpu)),
+        Step::HandOver { cpu, which } => {
+            if let Some(id) = choose(machine.parked.keys().copied(), which) {
+                machine.hand_over(CpuId(cpu), id);
+            }
+        }
+        Step::OfferAndDemote { cpu, which } => {
+            if let Some(id) = choose(machine.parked.keys().copied(), which) {
+                machine.offer_and_demote(CpuId(cpu), id);
+            }
+        }
+        Step::Kill { which } => {
+            if let Some(id) = choose(machine.keys.keys().copied(), which) {
+                assert!(machine.kill_waiting(id));
+            }
+        }
+        Step::Reweigh {
+            which,
+            weight,
+            class: number,
+        } => {
+            if let Some(id) = choose(machine.living.iter().copied(), which) {
+                machine.reweigh(id, weight, class(number));
+            }
+        }
+        Step::Deliver { cpu } => machine.deliver(CpuId(cpu)),
+        Step::Pass { nanos } => machine.advance(Nanos(nanos)),
+    }
+}
+
+fn live(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut machine = Machine::new(CPUS, policy);
+    for (number, step) in steps.iter().enumerate() {
+        apply(&mut machine, step);
+        let sound = machine.check();
+        prop_assert_eq!(sound, Ok(()), "after step {} {:?}", number, step);
+    }
+    // Once the interrupts have arrived, no CPU sleeps beside work. (If a CPU was sent work of its own after it had been
+    // called to help, the call is repeated when the next turn ends.)
+    machine.deliver_all();
+    for _ in 0..CPUS {
+        if machine.wasted_cpu().is_some() {
+            machine.advance(LatencyClass::Batch.slice(DEFAULT_REQUEST));
+            machine.deliver_all();
+        }
+    }
+    prop_assert_eq!(machine.wasted_cpu(), None);
+    prop_assert_eq!(machine.check(), Ok(()));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn b2_every_thread_is_in_exactly_one_place_whatever_happens(steps in steps()) {
+        live(Policy::WeightedFair, &steps)?;
+    }
+
+    #[test]
+    fn d5_the_same_holds_under_eevdf(steps in steps()) {
+        live(Policy::Eevdf, &steps)?;
+    }
+
+    #[test]
+    fn the_same_steps_give_the_same_machine(steps in steps()) {
+        let run = || {
+            let mut machine = Machine::new(CPUS, Policy::WeightedFair);
+            steps.iter().for_each(|step| apply(&mut machine, step));
+            let keys = machine.keys.clone();
+            (machine.runtimes(), keys)
+        };
+        prop_assert_eq!(run(), run());
+    }
+}
+
+// A random life found it: both threads were sent to a CPU that was idle, then the one pinned there was picked first,
+// and the other waited for ever beside three CPUs that had nothing to do.
+#[test]
+fn b1_a_thread_that_is_passed_over_is_fetched_by_an_idle_cpu() {
+    let mut machine = Machine::new(CPUS, Policy::WeightedFair);
+    let free = machine.spawn(64, LatencyClass::Normal, Affinity::Any, CpuId(2));
+    let pinned = machine.spawn(128, LatencyClass::Normal, Affinity::One(CpuId(2)), CpuId(0));
+    machine.deliver(CpuId(2));
+    assert_eq!(
+        machine.running[2].as_ref().map(|thread| thread.id()),
+        Some(pinned)
+    );
+    machine.deliver_all();
+    assert_eq!(machine.running[3].as_ref().map(|thread| thread.id()), Some(free));
+}
+
+#[test]
+fn b4_a_burst_of_wakes_reaches_as_many_cpus_as_are_idle() {
+    let mut machine = Machine::new(CPUS, Policy::WeightedFair);
+    let ids: Vec<_> = (0..CPUS)
+        .map(|_| machine.spawn(64, LatencyClass::Normal, Affinity::Any, CpuId(0)))
+        .collect();
+    machine.deliver_all();
+    (0..CPUS).for_each(|cpu| assert!(machine.block(CpuId(cpu)).is_some()));
+    ids.iter().for_each(|id| machine.wake(*id, CpuId(0)));
+    let pending = machine.cpus.iter().filter(|cpu| cpu.reschedule_pending()).count();
+    assert_eq!(pending, CPUS as usize);
+}
+
+#[test]
+fn b4_a_wake_interrupts_one_cpu_and_no_other() {
+    let mut machine = Machine::new(CPUS, Policy::WeightedFair);
+    let id = machine.spawn(64, LatencyClass::Normal, Affinity::Any, CpuId(1));
+    machine.deliver_all();
+    assert!(machine.block(CpuId(1)).is_some());
+    machine.wake(id, CpuId(0));
+    let pending: Vec<_> = machine.cpus.iter().map(|cpu| cpu.reschedule_pending()).collect();
+    assert_eq!(pending, [false, true, false, false]);
+}
