@@ -12,6 +12,10 @@ pub mod exit;
 pub mod packages;
 pub mod progress;
 pub mod qemu;
+pub mod sdk;
 pub mod toolchain;
 pub mod verbs;
 pub mod workspace;
+
+/// The result of everything here that can fail: errors are sentences for a person.
+pub use anyhow::Result;

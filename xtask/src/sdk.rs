@@ -94,23 +94,9 @@ impl Crates {
                 .context("a package without a manifest")?;
             Ok(PathBuf::from(manifest).with_file_name(""))
         };
-        let targets = package("sdk-programs")?["targets"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let is_program = |target: &&Value| {
-            target["kind"]
-                .as_array()
-                .is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"))
-        };
         Ok(Crates {
             linker_script: source("capos-rt")?.join("linker.ld"),
             readme: source("capos")?.join("README.md"),
-            programs: targets
-                .iter()
-                .filter(is_program)
-                .filter_map(|target| Some(target["name"].as_str()?.to_owned()))
-                .collect(),
         })
     }
 }

@@ -38,3 +38,10 @@ pub fn shown(path: &Path) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&current).unwrap_or(path).display().to_string()
 }
+
+/// `path` from the root of the repository, when it is inside it.
+#[must_use]
+pub fn root_relative(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    path.strip_prefix(root()).unwrap_or(&path).display().to_string()
+}

@@ -1,29 +1,52 @@
-//! From what the user names to a binary manifest that the kernel can boot.
+//! From what a person names to a binary manifest that the kernel can boot: a binary one as it is, and a description in
+//! TOML (docs/manifest.md) built on the fly, with its programs looked for beside it and among those we built.
 
-use crate::workspace;
-use anyhow::{Result, ensure};
+use crate::{progress, workspace};
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
+use sundial::manifest::Options;
 
 /// The manifest that `run` boots, described.
 const DEFAULT: &str = "user/default.toml";
 
-/// A binary manifest for `path`: itself, or what a `.toml` describes.
-///
-/// # Errors
-/// When the description has errors, each with file, line and field.
-pub fn resolve(path: &Path) -> Result<PathBuf> {
-    ensure!(
-        path.extension().is_none_or(|extension| extension != "toml"),
-        "{}: TOML",
-        path.display()
-    );
-    Ok(std::path::absolute(path)?)
+/// Whether a file is a description that needs building.
+#[must_use]
+pub fn is_description(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
 }
 
 /// The default manifest, built from these programs.
 ///
 /// # Errors
-/// As [`resolve`].
-pub fn default(_programs: &Path) -> Result<PathBuf> {
-    resolve(&workspace::root().join(DEFAULT))
+/// As [`build`].
+pub fn default(programs: &Path) -> Result<PathBuf> {
+    build(&workspace::root().join(DEFAULT), &[programs.to_path_buf()])
+}
+
+/// Builds the manifest that `description` describes from programs in these folders: the path of the result.
+///
+/// # Errors
+/// Everything that is wrong with the description, each with file, line and field.
+pub fn build(description: &Path, programs: &[PathBuf]) -> Result<PathBuf> {
+    let options = Options {
+        programs: programs.to_vec(),
+    };
+    let built = match sundial::manifest::build(description, &options) {
+        Ok(built) => built,
+        Err(failure) => bail!("{} was not built:\n{failure}", workspace::shown(description)),
+    };
+    for warning in &built.warnings {
+        progress::say(warning.to_string());
+    }
+    let folder = workspace::run_folder().join("manifests");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    // Tests build theirs at the same time: each file appears whole, and under a name of its own.
+    let name = workspace::root_relative(description).replace('/', "-");
+    let draft = tempfile::NamedTempFile::new_in(&folder)?;
+    std::fs::write(draft.path(), &built.bytes)?;
+    let path = folder.join(name).with_extension("manifest");
+    draft
+        .persist(&path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }

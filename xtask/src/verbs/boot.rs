@@ -19,13 +19,7 @@ pub(super) fn boot(arguments: &BootArguments) -> Result<u8> {
         arguments.timeout.is_none_or(|seconds| seconds > 0.0),
         "a time limit must be more than 0 seconds"
     );
-    let given = arguments.machine.kernel.as_deref().map(existing).transpose()?;
-    existing(&arguments.manifest)?;
-    let kernel = match given {
-        Some(kernel) => kernel,
-        None => build::kernel(&toolchain::find_or_install()?, arguments.machine.profile)?,
-    };
-    let manifest = build::manifest::resolve(&arguments.manifest)?;
+    let (kernel, manifest) = images(arguments)?;
     let (mut machine, choice) = machine(&arguments.machine, kernel, manifest, "1")?;
 
     let (terminal, listener) = terminal(&arguments.terminal)?;
@@ -68,6 +62,26 @@ pub(super) fn boot(arguments: &BootArguments) -> Result<u8> {
         println!("{about}");
     }
     Ok(ending.exit_code())
+}
+
+/// The kernel and the binary manifest to boot: a toolchain is needed only for what is not given ready.
+fn images(arguments: &BootArguments) -> Result<(PathBuf, PathBuf)> {
+    let given = arguments.machine.kernel.as_deref().map(existing).transpose()?;
+    let manifest = existing(&arguments.manifest)?;
+    let described = build::manifest::is_description(&manifest);
+    if let (Some(kernel), false) = (&given, described) {
+        return Ok((kernel.clone(), manifest));
+    }
+    let bare = toolchain::find_or_install()?;
+    let kernel = match given {
+        Some(kernel) => kernel,
+        None => build::kernel(&bare, arguments.machine.profile)?,
+    };
+    if !described {
+        return Ok((kernel, manifest));
+    }
+    let programs = build::programs(&bare)?;
+    Ok((kernel, build::manifest::build(&manifest, &[programs])?))
 }
 
 /// The machine that the options describe, and how its accelerator was chosen.

@@ -4,7 +4,7 @@ use super::{lengths, links};
 use crate::build::{self, Profile};
 use crate::cli::Step;
 use crate::verbs::{rules, tools};
-use crate::{qemu, toolchain};
+use crate::{qemu, sdk, toolchain};
 use anyhow::{Result, bail, ensure};
 use std::process::Command;
 
@@ -104,6 +104,7 @@ fn build_everything() -> Result<()> {
     let bare = toolchain::find_or_install()?;
     build::kernel(&bare, Profile::Checked)?;
     build::programs(&bare)?;
+    sdk::programs(&bare)?;
     Ok(())
 }
 
@@ -113,6 +114,7 @@ fn boot(filter: &[String]) -> Result<()> {
     let bare = toolchain::find_or_install()?;
     let kernel = build::kernel(&bare, Profile::Checked)?;
     let programs = build::programs(&bare)?;
+    let sdk_programs = sdk::programs(&bare)?;
     let mut command = if tools::has("nextest") {
         // Each guest keeps a host thread per virtual CPU busy: two at a time are enough for most hosts.
         let mut command = tools::cargo(&["nextest", "run", "--no-fail-fast", "--test-threads", "2"]);
@@ -126,6 +128,7 @@ fn boot(filter: &[String]) -> Result<()> {
     command
         .env("SUNDIAL_KERNEL", kernel)
         .env("SUNDIAL_PROGRAMS", programs);
+    command.env("SUNDIAL_SDK_PROGRAMS", sdk_programs);
     success(&mut command, "boot tests failed")
 }
 
