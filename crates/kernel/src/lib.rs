@@ -1,10 +1,26 @@
-//! kernel
+//! The Sundial kernel in safe Rust. [`boot`] brings the system up; each CPU then stays in [`run`], whose loop runs
+//! threads and handles their traps. System calls go through [`ring`] and [`call`] to [`objects`] and [`endpoint`]; they act
+//! on [`process`]es, [`memory`], the [`log`], [`pipe`]s and the [`terminal`]. What runs next is decided in the crate
+//! `sched`, and everything that could break memory is in the crate `machine`.
+
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+pub mod boot;
+pub mod call;
+pub mod capability;
+pub mod console;
+pub mod endpoint;
 pub mod log;
 pub mod memory;
+pub mod objects;
 pub mod pipe;
+pub mod process;
+pub mod ring;
+pub mod run;
 pub mod terminal;
+pub mod wire;
+
+pub use boot::{boot, run_cpu};

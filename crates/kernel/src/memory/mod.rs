@@ -3,10 +3,14 @@
 //!
 //! [`regions`] says what is where; [`requests`] are the calls of the VirtualMemory and MemoryObject
 //! interfaces, checked against it. Both are pure: they decide, the caller then changes page tables. The
-//! words they share are [`pages`] and [`protection`].
+//! words they share are [`pages`] and [`protection`]. [`space`] is that caller; [`object`] is memory that
+//! several processes can map; [`commitment`] keeps the promise that memory given out is really there.
 
+pub mod commitment;
+pub mod object;
 pub mod pages;
 pub mod protection;
 pub mod refusal;
 pub mod regions;
 pub mod requests;
+pub mod space;

@@ -106,6 +106,11 @@ impl<O: Clone + PartialEq> Regions<O> {
             .filter(|region| region.pages.contains(page))
     }
 
+    /// How much the process may have.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Pages of anonymous and committed memory.
     pub fn committed_pages(&self) -> u64 {
         self.committed

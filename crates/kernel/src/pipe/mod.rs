@@ -1,4 +1,223 @@
 //! Pipes: bytes from one process to another. Rule P9 (docs/rules/pipe.md). The buffer between the two ends
-//! is in [`buffer`]; who waits at which end is the object's business.
+//! is in [`buffer`]; here are the ends that capabilities hold, and who waits at them.
 
 pub mod buffer;
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use machine::Lock;
+
+use crate::ring::operation::{Operation, WaitPlace};
+use crate::wire;
+use buffer::{Buffer, End, Read, Write};
+
+/// Bytes of a read's answer besides the data: framing, struct, padding.
+pub const READ_OVERHEAD: usize = 40;
+
+struct Reader {
+    operation: Operation,
+    max: usize,
+}
+
+struct Writer {
+    operation: Operation,
+    data: Vec<u8>,
+}
+
+struct State {
+    buffer: Buffer,
+    readers: VecDeque<Reader>,
+    writers: VecDeque<Writer>,
+}
+
+struct Pipe {
+    state: Lock<State>,
+}
+
+/// One end of a pipe, shared by all capabilities to it. When the last one goes, the end closes.
+pub struct PipeEnd {
+    pipe: Arc<Pipe>,
+    end: End,
+}
+
+/// What a read or write came to at once.
+pub enum Now<T> {
+    /// This.
+    Done(T),
+    /// It waits; the operation was taken.
+    Waits,
+    /// Not possible at this end, or the end is closed here.
+    WrongEnd,
+}
+
+/// Makes a pipe: its read end and its write end. `None` when there is no memory.
+pub fn create(wish: u32) -> Option<(Arc<PipeEnd>, Arc<PipeEnd>)> {
+    let buffer = Buffer::new(wish).ok()?;
+    let state = State { buffer, readers: VecDeque::new(), writers: VecDeque::new() };
+    let pipe = Arc::new(Pipe { state: Lock::new(state) });
+    let end = |end| Arc::new(PipeEnd { pipe: pipe.clone(), end });
+    Some((end(End::Reader), end(End::Writer)))
+}
+
+impl PipeEnd {
+    /// Reads up to `max` bytes: the data, and whether nothing more will come. `begin` makes the operation if it waits.
+    ///
+    /// # Errors
+    /// What `begin` returns.
+    pub fn read<E>(
+        &self,
+        max: usize,
+        begin: impl FnOnce() -> Result<Operation, E>,
+    ) -> Result<Now<(Vec<u8>, bool)>, E> {
+        if self.end != End::Reader {
+            return Ok(Now::WrongEnd);
+        }
+        let mut state = self.pipe.state.lock();
+        let mut data = vec![0; max.min(state.buffer.len())];
+        // Bytes may be there only to be waited for in turn: a reader never overtakes one that waits.
+        let now = match state.buffer.read(&mut data) {
+            Read::Bytes(count) => {
+                data.truncate(count);
+                Now::Done((data, false))
+            }
+            Read::End => Now::Done((Vec::new(), true)),
+            Read::ClosedHere => return Ok(Now::WrongEnd),
+            Read::Wait => {
+                let operation = begin()?;
+                state.readers.push_back(Reader { operation, max });
+                return Ok(Now::Waits);
+            }
+        };
+        let done = state.feed_writers();
+        drop(state);
+        finish(done);
+        Ok(now)
+    }
+
+    /// Writes: how many bytes were taken, 0 if nobody will read them.
+    ///
+    /// # Errors
+    /// What `begin` returns.
+    pub fn write<E>(
+        &self,
+        data: &[u8],
+        begin: impl FnOnce() -> Result<Operation, E>,
+    ) -> Result<Now<u32>, E> {
+        if self.end != End::Writer {
+            return Ok(Now::WrongEnd);
+        }
+        let mut state = self.pipe.state.lock();
+        let now = match state.buffer.write(data) {
+            Write::Bytes(count) => Now::Done(count as u32),
+            Write::ReaderClosed => Now::Done(0),
+            Write::ClosedHere => return Ok(Now::WrongEnd),
+            Write::Wait => {
+                let operation = begin()?;
+                state.writers.push_back(Writer { operation, data: data.to_vec() });
+                return Ok(Now::Waits);
+            }
+        };
+        let done = state.feed_readers();
+        drop(state);
+        finish(done);
+        Ok(now)
+    }
+
+    /// Closes this end for everybody who holds it.
+    pub fn close(&self) {
+        let mut state = self.pipe.state.lock();
+        if !state.buffer.close(self.end) {
+            return;
+        }
+        let mut done = state.feed_readers();
+        done.extend(state.feed_writers());
+        drop(state);
+        finish(done);
+    }
+
+    /// Whether this end was closed.
+    pub fn is_closed(&self) -> bool {
+        self.pipe.state.lock().buffer.is_closed(self.end)
+    }
+}
+
+impl Drop for PipeEnd {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl WaitPlace for PipeEnd {
+    fn forget(&self, operation: &Operation) {
+        let mut state = self.pipe.state.lock();
+        let reader = state.readers.iter().position(|reader| reader.operation == *operation);
+        let reader = reader.and_then(|index| state.readers.remove(index));
+        let writer = state.writers.iter().position(|writer| writer.operation == *operation);
+        let writer = writer.and_then(|index| state.writers.remove(index));
+        drop(state);
+        drop((reader, writer));
+    }
+}
+
+/// An operation and its answer.
+type Done = (Operation, Vec<u8>);
+
+/// Completes outside the pipe's lock.
+fn finish(done: Vec<Done>) {
+    for (operation, answer) in done {
+        operation.complete_bytes(&answer);
+    }
+}
+
+impl State {
+    /// Serves waiting readers as far as there is something for them, and the writers that this makes room for.
+    fn feed_readers(&mut self) -> Vec<Done> {
+        let mut done = Vec::new();
+        while let Some(first) = self.readers.front() {
+            let mut data = vec![0; first.max.min(self.buffer.len())];
+            let answer = match self.buffer.read(&mut data) {
+                Read::Bytes(count) => {
+                    data.truncate(count);
+                    read_answer(&data, false)
+                }
+                Read::End | Read::ClosedHere => read_answer(&[], true),
+                Read::Wait => break,
+            };
+            if let Some(reader) = self.readers.pop_front() {
+                done.push((reader.operation, answer));
+            }
+        }
+        if !done.is_empty() {
+            done.extend(self.feed_writers());
+        }
+        done
+    }
+
+    /// Takes bytes of waiting writers as far as there is room.
+    fn feed_writers(&mut self) -> Vec<Done> {
+        let mut done = Vec::new();
+        while let Some(first) = self.writers.front() {
+            let count = match self.buffer.write(&first.data) {
+                Write::Bytes(count) => count as u64,
+                Write::ReaderClosed | Write::ClosedHere => 0,
+                Write::Wait => break,
+            };
+            if let Some(writer) = self.writers.pop_front() {
+                done.push((writer.operation, wire::data_struct(&[count])));
+            }
+        }
+        done
+    }
+}
+
+/// The answer to a read.
+pub fn read_answer(data: &[u8], eof: bool) -> Vec<u8> {
+    let mut message = wire::builder();
+    let mut root = message.init_root::<schema_gen::system::pipe::read_results::Builder<'_>>();
+    root.set_data(data);
+    root.set_eof(eof);
+    wire::finish(message)
+}

@@ -1,0 +1,199 @@
+//! Bringing the system up, in order: console, platform, manifest (checked whole before anything is made of it), CPUs,
+//! scheduler, the first process. And its end: when init ends, so does the machine. Rules P1, P2, P13.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+
+use abi::exit::{Kind, Report};
+use abi::trace::Event;
+use machine::boot::Handover;
+use machine::platform::{self, Platform};
+use machine::{BootCell, Lock, clock, cpu, power, smp, topology, trace};
+use manifest::Manifest;
+use sched::{CpuId, CpuPlace, Topology};
+
+use crate::console::{self, say};
+use crate::log::{self, Level};
+use crate::memory::commitment;
+use crate::process::exit::Reason;
+use crate::process::{image, spawn};
+use crate::run::{self, cpus, wake};
+use crate::terminal;
+
+static MANIFEST: BootCell<Manifest<'static>> = BootCell::new("boot::MANIFEST");
+static PACKAGE: BootCell<&'static [u8]> = BootCell::new("boot::PACKAGE");
+static PLATFORM: BootCell<Platform> = BootCell::new("boot::PLATFORM");
+/// Where each CPU is, by index; filled in by each CPU as it arrives.
+static PLACES: Lock<Vec<Option<topology::Topology>>> = Lock::new(Vec::new());
+static ARRIVED: AtomicU32 = AtomicU32::new(0);
+static GO: AtomicBool = AtomicBool::new(false);
+/// When the first process was first put into a queue, in ns since boot.
+pub static INIT_STARTED: AtomicU64 = AtomicU64::new(0);
+
+/// The manifest.
+pub fn manifest() -> &'static Manifest<'static> {
+    MANIFEST.get()
+}
+
+/// The manifest's bytes, exactly as booted.
+pub fn package() -> &'static [u8] {
+    PACKAGE.get()
+}
+
+/// What was found of the machine.
+pub fn platform() -> &'static Platform {
+    PLATFORM.get()
+}
+
+/// The boot CPU's way into the kernel.
+pub fn boot(handover: Handover) -> ! {
+    let start = clock::ticks();
+    console::init();
+    let platform = match platform::init(&handover, start) {
+        Ok(platform) => platform,
+        Err(error) => refuse(format_args!("this machine cannot run Sundial: {error:?}")),
+    };
+    if let Err(fault) = clock::prove_clock() {
+        refuse(format_args!("the timer of this machine does not keep time: {fault:?}"));
+    }
+    if let Some(kib) = trace_size(handover.command_line)
+        && !trace::enable(kib)
+    {
+        say(format_args!("no memory for trace rings of {kib} KiB: tracing is off\n"));
+    }
+    PLATFORM.set(platform);
+    read_manifest(handover.module);
+    start_cpus();
+    terminal::init(&manifest().kernel.terminal_uart);
+    commitment::init();
+    cpus::init(collect_topology(), wake::now());
+    introduce();
+    if let Err(refusal) = spawn::start_init(manifest()) {
+        refuse(format_args!("init cannot be started: {refusal}"));
+    }
+    INIT_STARTED.store(clock::now_ns(), Relaxed);
+    trace::record(Event::Milestone { which: 1, value: clock::now_ns() });
+    GO.store(true, Release);
+    run::cpu_loop()
+}
+
+/// Every other CPU's way into the kernel.
+pub fn run_cpu() -> ! {
+    let here = topology::of_this_cpu();
+    PLACES.lock()[cpu::index()] = Some(here);
+    ARRIVED.fetch_add(1, Release);
+    while !GO.load(Acquire) {
+        cpu::relax();
+    }
+    run::cpu_loop()
+}
+
+/// The size in KiB of a CPU's trace ring, if the command line asks for tracing: `trace` or `trace=KIB`.
+fn trace_size(command_line: &str) -> Option<usize> {
+    const DEFAULT: usize = 256;
+    command_line.split_ascii_whitespace().find_map(|word| match word.strip_prefix("trace") {
+        Some("") => Some(DEFAULT),
+        Some(size) => size.strip_prefix('=')?.parse().ok(),
+        None => None,
+    })
+}
+
+fn read_manifest(bytes: &'static [u8]) {
+    if bytes.is_empty() {
+        refuse(format_args!("no manifest: give one as the first boot module (qemu -initrd FILE)"));
+    }
+    if bytes.len() > abi::limits::MANIFEST_BYTES {
+        refuse(format_args!("the manifest has {} bytes, more than {}", bytes.len(), abi::limits::MANIFEST_BYTES));
+    }
+    let manifest = match Manifest::decode(bytes) {
+        Ok(manifest) => manifest,
+        Err(error) => refuse(format_args!("the manifest is refused: {error}")),
+    };
+    let level = match manifest.kernel.log_level {
+        schema_gen::system::LogLevel::Debug => Level::Debug,
+        schema_gen::system::LogLevel::Info => Level::Info,
+        schema_gen::system::LogLevel::Warn => Level::Warn,
+        schema_gen::system::LogLevel::Error => Level::Error,
+    };
+    log::init(level);
+    if let Err((name, error)) = image::init(&manifest) {
+        refuse(format_args!("the manifest is refused: program {name}: {error}"));
+    }
+    PACKAGE.set(bytes);
+    MANIFEST.set(manifest);
+}
+
+fn start_cpus() {
+    let cpus = &platform().cpus;
+    *PLACES.lock() = vec![None; cpus.len()];
+    PLACES.lock()[0] = Some(topology::of_this_cpu());
+    let mut started = 0;
+    for (index, apic_id) in cpus.iter().enumerate().skip(1) {
+        match smp::start(index, *apic_id) {
+            Ok(_) => started += 1,
+            Err(error) => say(format_args!("cpu {index} (apic {}) did not start: {error:?}\n", apic_id.0)),
+        }
+    }
+    while ARRIVED.load(Acquire) < started {
+        cpu::relax();
+    }
+}
+
+/// The places of all CPUs. One that did not start never comes online, so any place will do for it.
+fn collect_topology() -> Topology {
+    let places = PLACES.lock();
+    let count = places.len() as u32;
+    let found = (0..).zip(places.iter()).map(|(index, place)| match place {
+        Some(place) => {
+            CpuPlace { cpu: CpuId(index), package: place.package, core: place.core, thread: place.thread }
+        }
+        None => CpuPlace { cpu: CpuId(index), package: u32::MAX, core: index, thread: 0 },
+    });
+    // Firmware that gives two CPUs one place is believed in nothing.
+    Topology::new(found.collect()).unwrap_or_else(|_| Topology::flat(count))
+}
+
+fn introduce() {
+    let platform = platform();
+    let mib = machine::memory::frames::total_frames() / 256;
+    say(format_args!(
+        "Sundial {}: {} CPUs, {mib} MiB, {:?}, clock from {} at {} MHz\n",
+        env!("CARGO_PKG_VERSION"),
+        platform.cpus.len(),
+        platform.apic_mode,
+        platform.clock.source.name(),
+        platform.clock.tsc_hz / 1_000_000,
+    ));
+    for place in cpus::topology().places() {
+        log::kernel(
+            Level::Info,
+            format_args!(
+                "cpu {} apic {} package {} core {} thread {}",
+                place.cpu.0,
+                cpu::apic_id(place.cpu.index()),
+                place.package,
+                place.core,
+                place.thread
+            ),
+        );
+    }
+}
+
+/// Ends the boot with a reason: nothing has been started yet.
+fn refuse(reason: core::fmt::Arguments<'_>) -> ! {
+    say(format_args!("Sundial does not start: {reason}\n"));
+    power::end_vm(Report { kind: Kind::BootRefused, code: 0 }.encode())
+}
+
+/// Init has ended, and so does the machine.
+pub fn init_ended(code: i64, reason: Reason) -> ! {
+    match reason {
+        Reason::Faulted { vector, instruction, address } => say(format_args!(
+            "init ended by exception {vector} at {instruction:#x}, address {address:#x}: code {code}\n"
+        )),
+        _ => say(format_args!("init exited with code {code}\n")),
+    }
+    power::end_vm(Report { kind: Kind::InitExited, code }.encode())
+}

@@ -1,0 +1,177 @@
+//! What crosses between two processes: bytes from the running one's memory into the other's, and capabilities from one
+//! table into the other, all or none.
+
+use alloc::sync::Arc;
+
+use abi::endpoint::{CallerSession, HEADER_BYTES, Header};
+use abi::ring::Cqe;
+use abi::transfer::{RECORD_BYTES, Record};
+use abi::trace::Event;
+use abi::validate::Buffer;
+use caps::{Parcel, Received};
+use machine::trace;
+
+use super::{Heading, InFlight, State};
+use crate::capability::Capability;
+use crate::memory::space::Space;
+use crate::process::Process;
+use crate::ring::operation::Operation;
+
+/// Bytes carried per step between two address spaces.
+const STEP: usize = 256;
+
+/// Where a message's bytes are.
+pub(super) enum Source<'a> {
+    /// In the memory of the process that is loaded.
+    Loaded(&'a Space, Buffer),
+    /// In the kernel.
+    Kernel(&'a [u8]),
+}
+
+impl Source<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Source::Loaded(_, buffer) => buffer.len as usize,
+            Source::Kernel(bytes) => bytes.len(),
+        }
+    }
+
+    /// Copies everything to `to` in `space`. The ends were checked before; whoever unmapped them since gets what it asked
+    /// for, an error.
+    pub(super) fn copy_to(&self, space: &Space, to: u64) -> Result<(), ()> {
+        match self {
+            Source::Kernel(bytes) => space.write(to, bytes).map_err(|_| ()),
+            Source::Loaded(from, buffer) => {
+                let mut step = [0; STEP];
+                let mut done = 0;
+                while done < buffer.len as usize {
+                    let part = &mut step[..STEP.min(buffer.len as usize - done)];
+                    from.read_here(buffer.addr + done as u64, part).map_err(|_| ())?;
+                    space.write(to + done as u64, part).map_err(|_| ())?;
+                    done += part.len();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Why a message was not delivered; nothing of it has arrived.
+pub(super) enum Undelivered {
+    /// The receiver's buffer is too small, or not there.
+    Buffer,
+    /// The receiver's capability table is full.
+    Table,
+}
+
+/// Puts a message and its capabilities at `at` in the receiver's memory; the records follow the payload. On success the
+/// parcel must be committed by [`settle`].
+pub(super) fn put(
+    receiver: &Arc<Process>,
+    buffer: Buffer,
+    header: Option<&[u8; HEADER_BYTES]>,
+    source: &Source<'_>,
+    parcel: &Parcel<Capability>,
+) -> Result<usize, Undelivered> {
+    let prefix = header.map_or(0, |header| header.len());
+    let bytes = prefix + source.len();
+    if bytes + parcel.len() * RECORD_BYTES > buffer.len as usize {
+        return Err(Undelivered::Buffer);
+    }
+    let space = &receiver.space;
+    if let Some(header) = header {
+        space.write(buffer.addr, header).map_err(|_| Undelivered::Buffer)?;
+    }
+    source.copy_to(space, buffer.addr + prefix as u64).map_err(|()| Undelivered::Buffer)?;
+    if parcel.is_empty() {
+        return Ok(bytes);
+    }
+    let received = receiver.capabilities.lock().receive(parcel).map_err(|_| Undelivered::Table)?;
+    match write_records(space, buffer.addr + bytes as u64, &received, parcel) {
+        Ok(()) => Ok(bytes),
+        Err(()) => {
+            receiver.capabilities.lock().withdraw(&received);
+            Err(Undelivered::Buffer)
+        }
+    }
+}
+
+fn write_records(
+    space: &Space,
+    at: u64,
+    received: &Received,
+    parcel: &Parcel<Capability>,
+) -> Result<(), ()> {
+    for (index, (id, capability)) in (0..).zip(received.iter().zip(parcel.iter())) {
+        let record = Record { cap_id: id.raw(), interface_id: capability.interface }.encode();
+        space.write(at + index * RECORD_BYTES as u64, &record).map_err(|_| ())?;
+    }
+    Ok(())
+}
+
+/// The message has arrived: what was moved leaves the sender.
+pub(super) fn settle(sender: &Process, receiver: &Process, parcel: Parcel<Capability>) {
+    if parcel.is_empty() {
+        return;
+    }
+    for capability in parcel.iter() {
+        let route = u64::from(sender.pid) << 32 | u64::from(receiver.pid);
+        trace::record(Event::CapTransfer { mode: 0, route, interface: capability.interface });
+    }
+    let remains = sender.capabilities.lock().commit(parcel);
+    drop(remains);
+}
+
+/// The message will not arrive: the sender keeps everything.
+pub(super) fn give_back(sender: &Operation, parcel: Parcel<Capability>) {
+    if !parcel.is_empty() {
+        let remains = sender.ring().process.capabilities.lock().rollback(parcel);
+        drop(remains);
+    }
+}
+
+/// What came of offering a call to a receive.
+pub(super) enum Offer {
+    /// The receive has completed with it.
+    Taken,
+    /// The receive has failed for want of room; the call is still to be delivered.
+    TooSmall,
+    /// The receiver's table is full; the receive is still there.
+    TableFull,
+}
+
+/// Offers a call to one receive. On [`Offer::Taken`] the call is in flight; the caller of this function commits its
+/// parcel.
+pub(super) fn offer(
+    state: &mut State,
+    receive: &Operation,
+    caller: &Operation,
+    heading: Heading,
+    source: &Source<'_>,
+    parcel: &Parcel<Capability>,
+) -> Offer {
+    let Some(buffer) = receive.result() else { return Offer::TooSmall };
+    let header = Header {
+        interface_id: heading.interface,
+        method_id: heading.method,
+        params_len: source.len() as u32,
+        session: CallerSession::default(),
+    }
+    .encode();
+    let receiver = &receive.ring().process;
+    match put(receiver, buffer, Some(&header), source, parcel) {
+        Ok(bytes) => {
+            state.last_id = state.last_id.checked_add(1).unwrap_or(1);
+            let call_id = state.last_id;
+            state.in_flight.push(InFlight { id: call_id, caller: caller.clone(), receiver: receiver.pid });
+            let message = Cqe { badge: heading.badge, call_id, ..Cqe::plain(0, bytes as i32) };
+            receive.complete(message.with_records(parcel.len() as u16));
+            Offer::Taken
+        }
+        Err(Undelivered::Buffer) => {
+            receive.fail(abi::result::Failure::InvalidResult);
+            Offer::TooSmall
+        }
+        Err(Undelivered::Table) => Offer::TableFull,
+    }
+}

@@ -1,0 +1,216 @@
+//! ProcessSpawner and ProcessHandle: starting a program with capabilities, waiting for its end, ending it. A grant list is
+//! read, checked and made whole before the child exists; the parent's moved capabilities leave it when the child has
+//! them. abi.md section 15.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
+
+use abi::interfaces;
+use abi::syscall::exit_code;
+use caps::CapId;
+use manifest::source::Source;
+use schema_gen::system::process_spawner::spawn_params;
+use schema_gen::system::{CapGrantMode, cap_grant, cap_grant_source};
+
+use super::pipe;
+use crate::call::{Answer, Call, Reply, Trouble, invalid, overloaded, unimplemented};
+use crate::capability::{Capability, Object};
+use crate::objects::sources;
+use crate::process::exit::{self, Reason};
+use crate::process::spawn::{self, Grant, SpawnError};
+use crate::process::{Process, Quota, image, take_one};
+use crate::wire;
+
+/// Bytes of spawn's answer without capabilities.
+const ANSWER_BYTES: usize = 24;
+/// Bytes of a program's name, at most.
+const NAME_BYTES: usize = 64;
+/// A badge that means "keep the one it has".
+const KEEP_BADGE: u64 = u64::MAX;
+
+pub(super) fn spawner(call: &Call<'_, '_>) -> Answer {
+    match call.method {
+        0 => spawn(call),
+        1 => pipe::create(call),
+        _ => Err(unimplemented()),
+    }
+}
+
+/// What a grant list amounts to.
+struct Plan {
+    grants: Vec<Grant>,
+    /// Ids that the parent gives away.
+    moved: Vec<u32>,
+    /// Facets of the child's fresh endpoints for the parent.
+    facets: Vec<Capability>,
+}
+
+fn spawn(call: &Call<'_, '_>) -> Answer {
+    let words = call.params()?;
+    let message = words.message()?;
+    let params = message.get_root::<spawn_params::Reader<'_>>()?;
+    let name = wire::text(params.get_name())?;
+    let program = wire::text(params.get_binary_name())?;
+    if name.len() > NAME_BYTES {
+        return Err(invalid("the process name is longer than 64 bytes"));
+    }
+    let image = image::find(&program).ok_or_else(|| invalid("the manifest has no program of that name"))?;
+    let parent = call.process();
+    let plan = plan(parent, params.get_grants()?)?;
+    call.require_room(ANSWER_BYTES, 2 + plan.facets.len())?;
+    if !take_one(&parent.children, parent.quota.children) {
+        return Err(overloaded("as many children as this process may have"));
+    }
+    let name = if name.is_empty() { program } else { name };
+    let child = spawn::create(name, parent.pid, image, Quota::default(), plan.grants).map_err(|error| {
+        parent.children.fetch_sub(1, Relaxed);
+        trouble(&error)
+    })?;
+    for id in plan.moved {
+        // The child has its copy, so this is not the last one.
+        let gone = parent.capabilities.lock().remove(CapId::from_raw(id));
+        drop(gone);
+    }
+    let mut results = vec![
+        Capability::new(Object::ProcessHandle(child.clone()), interfaces::PROCESS_HANDLE),
+        Capability::new(Object::CapabilityManager(child), interfaces::CAPABILITY_MANAGER),
+    ];
+    results.extend(plan.facets);
+    // handleIndex 0, capabilityManagerIndex 1.
+    Ok(Reply::Capabilities(wire::data_struct(&[1 << 16]), results))
+}
+
+fn trouble(error: &SpawnError) -> Trouble {
+    match error {
+        SpawnError::UnknownProgram(_) => invalid("the manifest has no program of that name"),
+        SpawnError::BadName(_) => invalid("a capability name is empty, longer than 32 bytes or there twice"),
+        SpawnError::NotAvailable(_) => invalid("the kernel cannot give this"),
+        SpawnError::TooManyCapabilities => overloaded("more capabilities than the child may hold"),
+        SpawnError::TooManyThreads => overloaded("too many threads"),
+        SpawnError::NoMemory => overloaded("not enough memory"),
+    }
+}
+
+fn plan(
+    parent: &Arc<Process>,
+    list: capnp::struct_list::Reader<'_, cap_grant::Owned>,
+) -> Result<Plan, Trouble> {
+    let mut plan = Plan { grants: Vec::new(), moved: Vec::new(), facets: Vec::new() };
+    for grant in list {
+        let name: String = grant.get_name()?.to_str().map_err(|_| invalid("a name is not UTF-8"))?.to_string();
+        if plan.grants.iter().any(|other| other.name == name) {
+            return Err(invalid("two grants have one name"));
+        }
+        if abi::capset::check_name(&name).is_err() {
+            return Err(invalid("a capability name is empty or longer than 32 bytes"));
+        }
+        let mode = grant.get_mode()?;
+        let kernel_source = match grant.get_source() {
+            Ok(source) => match source.which()? {
+                cap_grant_source::Which::Capability(()) => None,
+                cap_grant_source::Which::Kernel(source) => Some(Source::from_schema(source?)),
+            },
+            Err(_) => return Err(invalid("a grant's source does not decode")),
+        };
+        let capability = match kernel_source {
+            Some(source) => fresh(parent, source, grant, mode, &mut plan)?,
+            None => held(parent, grant, mode, &mut plan)?,
+        };
+        plan.grants.push(Grant { name, capability });
+    }
+    Ok(plan)
+}
+
+/// A capability that the kernel makes for the child.
+fn fresh(
+    parent: &Process,
+    source: Source,
+    grant: cap_grant::Reader<'_>,
+    mode: CapGrantMode,
+    plan: &mut Plan,
+) -> Result<Capability, Trouble> {
+    if !source.for_children() || grant.get_cap_id() != 0 {
+        return Err(invalid("this source must be passed on by a capability"));
+    }
+    if mode != CapGrantMode::Raw {
+        return Err(invalid("what the kernel makes is granted raw"));
+    }
+    let mut capability = sources::mint(source, &parent.quota).ok_or_else(|| invalid("the kernel has no such thing"))?;
+    if grant.get_interface_id() != capability.interface {
+        return Err(invalid("the source has another interface"));
+    }
+    if let Object::EndpointOwner(owner) = &capability.object {
+        plan.facets.push(Capability {
+            badge: grant.get_badge(),
+            ..Capability::new(Object::EndpointClient(owner.endpoint.clone()), capability.interface)
+        });
+    }
+    capability.badge = grant.get_badge();
+    Ok(capability)
+}
+
+/// A capability that the parent holds and passes on.
+fn held(
+    parent: &Process,
+    grant: cap_grant::Reader<'_>,
+    mode: CapGrantMode,
+    plan: &mut Plan,
+) -> Result<Capability, Trouble> {
+    let id = grant.get_cap_id();
+    let mut capability = parent.capability(id).ok_or_else(|| invalid("a granted capability is not there"))?;
+    let is_endpoint = matches!(capability.object, Object::EndpointOwner(_) | Object::EndpointClient(_));
+    // A service endpoint may go by the id of the service it gives.
+    if grant.get_interface_id() != capability.interface && !is_endpoint {
+        return Err(invalid("a granted capability has another interface"));
+    }
+    capability.interface = grant.get_interface_id();
+    if plan.moved.contains(&id) {
+        return Err(invalid("a capability is granted after it was moved"));
+    }
+    if !capability.is_grantable() {
+        return Err(invalid("this capability belongs to its own process"));
+    }
+    match mode {
+        CapGrantMode::Raw => {}
+        CapGrantMode::Move => plan.moved.push(id),
+        CapGrantMode::ClientEndpoint | CapGrantMode::ServiceObject => {
+            let endpoint = match &capability.object {
+                Object::EndpointOwner(owner) => owner.endpoint.clone(),
+                Object::EndpointClient(endpoint) => endpoint.clone(),
+                _ => return Err(invalid("only an endpoint has client facets")),
+            };
+            capability.object = Object::EndpointClient(endpoint);
+            if grant.get_badge() != KEEP_BADGE {
+                capability.badge = grant.get_badge();
+            }
+        }
+    }
+    Ok(capability)
+}
+
+pub(super) fn handle(call: &Call<'_, '_>, process: &Arc<Process>) -> Answer {
+    match call.method {
+        0 => {
+            let operation = call.begin(Some(process.clone()))?;
+            let over = {
+                let mut ending = process.ending.lock();
+                if ending.over.is_none() {
+                    ending.waiters.push(operation.clone());
+                }
+                ending.over
+            };
+            if let Some(code) = over {
+                super::results::process_ended(&operation, code);
+            }
+            Ok(Reply::Pending)
+        }
+        1 => {
+            exit::end_process(process, exit_code::TERMINATED, Reason::Terminated);
+            Ok(Reply::Void)
+        }
+        _ => Err(unimplemented()),
+    }
+}

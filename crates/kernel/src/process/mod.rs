@@ -1,0 +1,165 @@
+//! Processes: an address space, a capability table, rings and threads that end together. `thread` is a thread's record,
+//! `image` a program ready to be mapped, `spawn` makes processes, `exit` ends them, `table` lists them. Rule P5.
+
+pub mod exit;
+pub mod image;
+pub mod park;
+pub mod spawn;
+pub mod table;
+pub mod thread;
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+use caps::Table;
+use machine::Lock;
+use sched::Charge;
+
+use crate::capability::Capability;
+use crate::memory::space::Space;
+use crate::ring::Ring;
+use crate::ring::operation::{Operation, WaitPlace};
+use exit::Ending;
+use park::Parking;
+use thread::Thread;
+
+/// What a process may have at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// Capabilities.
+    pub capabilities: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Living children.
+    pub children: u32,
+    /// Sleeps under way.
+    pub sleeps: u32,
+    /// Pages of frame grants.
+    pub frame_pages: u64,
+    /// Pages of committed memory.
+    pub committed_pages: u64,
+    /// Calls waiting at an endpoint it owns.
+    pub endpoint_queue: usize,
+    /// Calls received and not answered.
+    pub in_flight: usize,
+}
+
+impl Default for Quota {
+    fn default() -> Quota {
+        use abi::limits::default_profile as profile;
+        Quota {
+            capabilities: profile::CAPS as usize,
+            threads: profile::THREADS as usize,
+            children: profile::PROCESSES,
+            sleeps: profile::TIMER_WAITERS,
+            frame_pages: profile::FRAME_GRANT_PAGES,
+            committed_pages: profile::MEMORY_COMMIT_BYTES / abi::layout::PAGE_SIZE,
+            endpoint_queue: profile::ENDPOINT_QUEUE as usize,
+            in_flight: profile::IN_FLIGHT_CALLS as usize,
+        }
+    }
+}
+
+/// The living threads of a process, and those whose handles may still be asked.
+#[derive(Default)]
+pub struct Threads {
+    /// Living threads, by creation.
+    pub living: Vec<Arc<Thread>>,
+    /// The number of the next one.
+    pub next_tid: u32,
+}
+
+/// CPU time of all threads, living and gone (rule C3).
+#[derive(Default)]
+pub struct UsageCell {
+    runtime: AtomicU64,
+    switches: AtomicU64,
+}
+
+impl UsageCell {
+    /// Counts a thread's stay on a CPU.
+    #[inline]
+    pub fn add(&self, charge: Charge) {
+        self.runtime.fetch_add(charge.ran.0, Relaxed);
+        self.switches.fetch_add(1, Relaxed);
+    }
+
+    /// Nanoseconds used.
+    pub fn runtime(&self) -> u64 {
+        self.runtime.load(Relaxed)
+    }
+
+    /// Times a thread of it left a CPU.
+    pub fn switches(&self) -> u64 {
+        self.switches.load(Relaxed)
+    }
+}
+
+/// A process.
+pub struct Process {
+    /// Its number; never used again.
+    pub pid: u32,
+    /// Its parent's number, 0 for init.
+    pub parent: u32,
+    /// What its parent called it.
+    pub name: String,
+    /// What it may have.
+    pub quota: Quota,
+    /// Its memory.
+    pub space: Arc<Space>,
+    /// What it holds.
+    pub capabilities: Lock<Table<Capability>>,
+    /// Names from its capset, by capability id.
+    pub labels: Lock<Vec<(u32, String)>>,
+    /// Its rings: the shared one first, then threads' own.
+    pub rings: Lock<Vec<Arc<Ring>>>,
+    /// Its threads.
+    pub threads: Lock<Threads>,
+    /// Where its threads park.
+    pub parking: Parking,
+    /// Whether and how it ends.
+    pub ending: Lock<Ending>,
+    /// Sleeps under way.
+    pub sleeps: AtomicU32,
+    /// Living children.
+    pub children: AtomicU32,
+    /// Pages of memory objects made.
+    pub frame_pages: AtomicU64,
+    /// CPU time used.
+    pub usage: UsageCell,
+}
+
+impl Process {
+    /// Its living threads.
+    pub fn living_threads(&self) -> Vec<Arc<Thread>> {
+        self.threads.lock().living.clone()
+    }
+
+    /// The capability with this id.
+    #[inline]
+    pub fn capability(&self, id: u32) -> Option<Capability> {
+        self.capabilities.lock().get(caps::CapId::from_raw(id)).cloned()
+    }
+}
+
+impl WaitPlace for Process {
+    fn forget(&self, operation: &Operation) {
+        self.parking.forget(operation);
+        self.ending.lock().waiters.retain(|waiter| waiter != operation);
+    }
+}
+
+/// Counts `counter` up by `amount` if it stays within `limit`.
+pub fn take_within(counter: &AtomicU64, amount: u64, limit: u64) -> bool {
+    counter
+        .fetch_update(Relaxed, Relaxed, |value| value.checked_add(amount).filter(|sum| *sum <= limit))
+        .is_ok()
+}
+
+/// As [`take_within`], one by one.
+pub fn take_one(counter: &AtomicU32, limit: u32) -> bool {
+    counter.fetch_update(Relaxed, Relaxed, |value| (value < limit).then_some(value + 1)).is_ok()
+}

@@ -1,0 +1,79 @@
+//! Parking: a thread waits until another says so, or a word in memory has changed. Comparing the word and joining the
+//! queue happen under one lock, which waking takes too, so no wake-up falls between (nasty row 3). abi.md section 10.
+
+use alloc::vec::Vec;
+
+use machine::Lock;
+
+use crate::ring::operation::Operation;
+
+struct Parked {
+    address: u64,
+    tid: u32,
+    operation: Operation,
+}
+
+/// The waiters of one address space, oldest first.
+#[derive(Default)]
+pub struct Parking {
+    waiters: Lock<Vec<Parked>>,
+}
+
+impl Parking {
+    /// Joins the queue of `address` if `still_wanted` says so under the lock. `begin` makes the operation.
+    ///
+    /// # Errors
+    /// What `still_wanted` or `begin` return.
+    pub fn park<E>(
+        &self,
+        address: u64,
+        tid: u32,
+        still_wanted: impl FnOnce() -> Result<(), E>,
+        begin: impl FnOnce() -> Result<Operation, E>,
+    ) -> Result<Operation, E> {
+        let mut waiters = self.waiters.lock();
+        still_wanted()?;
+        let operation = begin()?;
+        waiters.push(Parked { address, tid, operation: operation.clone() });
+        Ok(operation)
+    }
+
+    /// Takes the longest waiter of `address` out of the queue.
+    pub fn unpark(&self, address: u64) -> Option<Operation> {
+        let mut waiters = self.waiters.lock();
+        let found = waiters.iter().position(|waiter| waiter.address == address)?;
+        Some(waiters.remove(found).operation)
+    }
+
+    /// Takes an operation out of the queue: it has ended in another way.
+    pub fn forget(&self, operation: &Operation) {
+        let mut waiters = self.waiters.lock();
+        let found = waiters.iter().position(|waiter| waiter.operation == *operation);
+        let gone = found.map(|index| waiters.remove(index));
+        drop(waiters);
+        drop(gone);
+    }
+
+    /// Takes out everything that a thread waits for here.
+    pub fn take_thread(&self, tid: u32) -> Vec<Operation> {
+        let mut waiters = self.waiters.lock();
+        let mut taken = Vec::new();
+        while let Some(found) = waiters.iter().position(|waiter| waiter.tid == tid) {
+            taken.push(waiters.remove(found).operation);
+        }
+        taken
+    }
+
+    /// Makes room for one more waiter, so that parking does not allocate.
+    pub fn reserve(&self) {
+        let mut waiters = self.waiters.lock();
+        if waiters.len() == waiters.capacity() {
+            waiters.reserve(16);
+        }
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiters.lock().is_empty()
+    }
+}

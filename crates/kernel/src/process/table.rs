@@ -1,0 +1,72 @@
+//! The list of processes: living ones, and the last few that ended, for those who look (`ps`, the log).
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use machine::Lock;
+
+use super::Process;
+use super::exit::Reason;
+
+/// Ended processes remembered.
+const REMEMBERED: usize = 32;
+
+/// What is remembered of a process that ended.
+#[derive(Clone)]
+pub struct Ended {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent's.
+    pub parent: u32,
+    /// Its name.
+    pub name: String,
+    /// Its exit code.
+    pub code: i64,
+    /// Why it ended.
+    pub reason: Reason,
+    /// CPU time it used, in ns.
+    pub runtime: u64,
+}
+
+static LIVING: Lock<BTreeMap<u32, Arc<Process>>> = Lock::new(BTreeMap::new());
+static ENDED: Lock<VecDeque<Ended>> = Lock::new(VecDeque::new());
+static NEXT_PID: AtomicU32 = AtomicU32::new(1);
+
+/// A process number that was never used; `None` when all 2^32 were.
+pub fn next_pid() -> Option<u32> {
+    NEXT_PID.fetch_update(Relaxed, Relaxed, |pid| pid.checked_add(1)).ok()
+}
+
+/// Lists a process.
+pub fn add(process: Arc<Process>) {
+    LIVING.lock().insert(process.pid, process);
+}
+
+/// Moves a process to those that ended.
+pub fn remove(pid: u32, ended: Ended) {
+    let gone = LIVING.lock().remove(&pid);
+    let forgotten = {
+        let mut list = ENDED.lock();
+        list.push_back(ended);
+        if list.len() > REMEMBERED { list.pop_front() } else { None }
+    };
+    drop((gone, forgotten));
+}
+
+/// The living process with this number.
+pub fn find(pid: u32) -> Option<Arc<Process>> {
+    LIVING.lock().get(&pid).cloned()
+}
+
+/// All living processes by number.
+pub fn living() -> Vec<Arc<Process>> {
+    LIVING.lock().values().cloned().collect()
+}
+
+/// Those that ended last, oldest first.
+pub fn ended() -> Vec<Ended> {
+    ENDED.lock().iter().cloned().collect()
+}

@@ -1,0 +1,207 @@
+//! A ring: the page shared with user space and the kernel's private side of it. Submissions are taken in order by one
+//! dispatcher at a time (`dispatch`); work that ends later is an entry of the ring's operation table (`operation`);
+//! completions wake whoever waits for them. Rules P7, B3; abi.md sections 2 to 4.
+//!
+//! Nothing read from the page is trusted: the kernel keeps its own head and tail, and sizes are constants.
+
+pub mod dispatch;
+pub mod operation;
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use abi::ring::{CQ_ENTRIES, Cqe, SQ_ENTRIES};
+use machine::Lock;
+use machine::lock::LockGuard;
+use machine::ring::RingPage;
+
+use crate::memory::pages::Pages;
+use crate::process::Process;
+use crate::process::thread::Thread;
+use crate::run;
+use operation::Operations;
+
+struct Waiter {
+    thread: Arc<Thread>,
+    minimum: u32,
+}
+
+/// The kernel's private side.
+struct State {
+    sq_head: u32,
+    cq_tail: u32,
+    /// A thread is working through the submissions.
+    dispatching: bool,
+    /// The process has ended: nothing is posted any more.
+    closed: bool,
+    /// Completions that found the queue full, oldest first. Never longer than the operation table.
+    backlog: VecDeque<[u64; 4]>,
+    waiters: Vec<Waiter>,
+    operations: Operations,
+}
+
+/// A ring of a process: the one all its threads share, or one thread's own.
+pub struct Ring {
+    page: RingPage,
+    /// The process it belongs to.
+    pub process: Arc<Process>,
+    /// Where it is mapped, if it is one thread's own.
+    pub own_page: Lock<Option<Pages>>,
+    state: Lock<State>,
+}
+
+impl Ring {
+    /// A fresh ring, or `None` when RAM is full. The caller maps [`Ring::page`].
+    pub fn new(process: Arc<Process>) -> Option<Arc<Ring>> {
+        let page = RingPage::new()?;
+        let state = State {
+            sq_head: 0,
+            cq_tail: 0,
+            dispatching: false,
+            closed: false,
+            backlog: VecDeque::with_capacity(operation::LIMIT + 1),
+            waiters: Vec::with_capacity(abi::limits::THREADS as usize),
+            operations: Operations::new(),
+        };
+        Some(Arc::new(Ring { page, process, own_page: Lock::new(None), state: Lock::new(state) }))
+    }
+
+    /// The page, to map it.
+    pub fn page(&self) -> &RingPage {
+        &self.page
+    }
+
+    /// Posts a completion and wakes who waited for it.
+    pub fn post(&self, completion: Cqe) {
+        let mut state = self.state.lock();
+        state.publish(&self.page, completion.to_words());
+        self.wake_satisfied(state);
+    }
+
+    /// Wakes everybody whose wish is fulfilled now. Threads are woken one by one without the lock, which the woken
+    /// ones want next.
+    #[inline]
+    fn wake_satisfied<'a>(&'a self, mut state: LockGuard<'a, State>) {
+        while let Some(thread) = state.satisfied(&self.page) {
+            let last = state.waiters.is_empty();
+            drop(state);
+            run::wake::wake(thread);
+            if last {
+                return;
+            }
+            state = self.state.lock();
+        }
+    }
+
+    /// Unread completions, if they are at least `minimum`; else the thread is listed to be woken when they are.
+    pub fn wait_for(&self, thread: &Arc<Thread>, minimum: u32) -> Result<u32, ()> {
+        let mut state = self.state.lock();
+        let available = state.available(&self.page);
+        if available >= minimum {
+            return Ok(available);
+        }
+        if !state.waiters.iter().any(|waiter| Arc::ptr_eq(&waiter.thread, thread)) {
+            state.waiters.push(Waiter { thread: thread.clone(), minimum });
+        }
+        Err(())
+    }
+
+    /// Takes a thread off the list of waiters; the unread completions.
+    pub fn stop_waiting(&self, thread: &Thread) -> u32 {
+        let mut state = self.state.lock();
+        let found = state.waiters.iter().position(|waiter| core::ptr::eq(&raw const *waiter.thread, thread));
+        let gone = found.map(|index| state.waiters.swap_remove(index));
+        let available = state.available(&self.page);
+        drop(state);
+        drop(gone);
+        available
+    }
+
+    /// The process ends: no completion is posted any more, nobody waits, and every unfinished operation is taken out
+    /// of the queue of the object it waits at (rule P5).
+    pub fn close(self: &Arc<Ring>) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let waiters = core::mem::take(&mut state.waiters);
+        state.backlog.clear();
+        drop(state);
+        drop(waiters);
+        operation::abandon_all(self);
+    }
+
+    /// Whether nothing is left of its process in here: asserted when a process has ended.
+    pub fn is_quiet(&self) -> bool {
+        let state = self.state.lock();
+        state.closed && state.waiters.is_empty() && state.operations.is_empty()
+    }
+}
+
+impl State {
+    /// Completions posted and not read yet. What user space wrote cannot make it more than the queue holds.
+    #[inline]
+    fn available(&self, page: &RingPage) -> u32 {
+        self.cq_tail.wrapping_sub(page.cq_head()).min(CQ_ENTRIES)
+    }
+
+    /// Whether another completion fits. A head that makes no sense counts as a full queue.
+    #[inline]
+    fn has_room(&self, page: &RingPage) -> bool {
+        self.backlog.is_empty() && self.cq_tail.wrapping_sub(page.cq_head()) < CQ_ENTRIES
+    }
+
+    #[inline]
+    fn write(&mut self, page: &RingPage, words: [u64; 4]) {
+        page.set_completion(self.cq_tail, words);
+        self.cq_tail = self.cq_tail.wrapping_add(1);
+        page.set_cq_tail(self.cq_tail);
+    }
+
+    #[inline]
+    fn publish(&mut self, page: &RingPage, words: [u64; 4]) {
+        if self.closed {
+            return;
+        }
+        if self.has_room(page) {
+            self.write(page, words);
+        } else if self.backlog.len() < self.backlog.capacity() {
+            self.backlog.push_back(words);
+        } else {
+            page.count_overflow();
+        }
+    }
+
+    /// Moves completions that had to wait into free slots.
+    #[inline]
+    fn flush_backlog(&mut self, page: &RingPage) {
+        while !self.backlog.is_empty() && self.cq_tail.wrapping_sub(page.cq_head()) < CQ_ENTRIES {
+            if let Some(words) = self.backlog.pop_front() {
+                self.write(page, words);
+            }
+        }
+    }
+
+    /// Takes out one waiter whose wish is fulfilled.
+    #[inline]
+    fn satisfied(&mut self, page: &RingPage) -> Option<Arc<Thread>> {
+        if self.waiters.is_empty() {
+            return None;
+        }
+        let available = self.available(page);
+        let index = self.waiters.iter().position(|waiter| waiter.minimum <= available)?;
+        Some(self.waiters.swap_remove(index).thread)
+    }
+
+    /// Submissions published and not taken yet, or `None` if the tail is nonsense, which discards them.
+    #[inline]
+    fn pending(&mut self, page: &RingPage) -> u32 {
+        let tail = page.sq_tail();
+        let pending = tail.wrapping_sub(self.sq_head);
+        if pending > SQ_ENTRIES {
+            self.sq_head = tail;
+            page.set_sq_head(tail);
+            return 0;
+        }
+        pending
+    }
+}

@@ -1,0 +1,279 @@
+//! Work that a submission started and that ends later: a sleep, a join, a call to an endpoint, a receive. Each is a
+//! slot in its ring's table, made when the submission is accepted; the object that it waits at keeps an [`Operation`],
+//! a name for the slot that goes stale when the operation ends in another way. So ending is exact: once, by whoever
+//! comes first. Rules P5 and P7.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use abi::result::Failure;
+use abi::ring::Cqe;
+use abi::validate::Buffer;
+use sched::{Deadline, Instant};
+
+use super::Ring;
+use crate::run::timer::{self, Armed, Timer};
+use crate::wire::{self, ExceptionKind};
+
+/// Operations one ring may have under way. More are refused as overloaded.
+pub const LIMIT: usize = 64;
+
+/// The object at which an operation waits.
+pub trait WaitPlace: Send + Sync {
+    /// Takes the operation out of the object's queues: it has ended.
+    fn forget(&self, operation: &Operation);
+}
+
+/// What the ring knows of an operation.
+struct Pending {
+    user_data: u64,
+    result: Buffer,
+    place: Option<Arc<dyn WaitPlace>>,
+    timer: Option<Armed>,
+}
+
+struct Slot {
+    generation: u64,
+    pending: Option<Pending>,
+    /// Memory for a time-out, kept for the next operation in this slot.
+    deadline: Option<Box<Deadline<Timer>>>,
+}
+
+pub(super) struct Operations {
+    slots: Vec<Slot>,
+    free: Vec<u16>,
+}
+
+impl Operations {
+    pub(super) fn new() -> Operations {
+        Operations { slots: Vec::new(), free: Vec::with_capacity(LIMIT) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.len() == self.free.len()
+    }
+
+    fn begin(&mut self, pending: Pending) -> Option<(u16, u64)> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.slots.len() < LIMIT => {
+                self.slots.push(Slot { generation: 1, pending: None, deadline: None });
+                self.slots.len() as u16 - 1
+            }
+            None => return None,
+        };
+        let slot = &mut self.slots[usize::from(index)];
+        slot.pending = Some(pending);
+        Some((index, slot.generation))
+    }
+
+    fn get(&mut self, index: u16, generation: u64) -> Option<&mut Slot> {
+        self.slots
+            .get_mut(usize::from(index))
+            .filter(|slot| slot.generation == generation && slot.pending.is_some())
+    }
+
+    fn end(&mut self, index: u16, generation: u64) -> Option<Pending> {
+        let slot = self.get(index, generation)?;
+        // A stale name never fits again: 2^64 reuses do not happen.
+        slot.generation += 1;
+        let pending = slot.pending.take();
+        self.free.push(index);
+        pending
+    }
+}
+
+/// A name for an operation under way. Cloning it makes another name, not another operation.
+#[derive(Clone)]
+pub struct Operation {
+    ring: Arc<Ring>,
+    slot: u16,
+    generation: u64,
+}
+
+impl PartialEq for Operation {
+    fn eq(&self, other: &Operation) -> bool {
+        self.slot == other.slot && self.generation == other.generation && Arc::ptr_eq(&self.ring, &other.ring)
+    }
+}
+
+/// The ring has as many operations under way as it may.
+#[derive(Debug)]
+pub struct TooMany;
+
+impl Ring {
+    /// Accepts an operation that will end later.
+    ///
+    /// # Errors
+    /// [`TooMany`] when [`LIMIT`] are under way, or the process is ending.
+    pub fn begin(
+        self: &Arc<Ring>,
+        user_data: u64,
+        result: Buffer,
+        place: Option<Arc<dyn WaitPlace>>,
+    ) -> Result<Operation, TooMany> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(TooMany);
+        }
+        let (slot, generation) =
+            state.operations.begin(Pending { user_data, result, place, timer: None }).ok_or(TooMany)?;
+        Ok(Operation { ring: self.clone(), slot, generation })
+    }
+}
+
+impl Operation {
+    /// The ring on which it will complete.
+    pub fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+
+    /// The slot it has, for objects that index by it.
+    pub fn is_of(&self, ring: &Arc<Ring>, user_data: u64) -> bool {
+        Arc::ptr_eq(&self.ring, ring)
+            && self
+                .ring
+                .state
+                .lock()
+                .operations
+                .get(self.slot, self.generation)
+                .is_some_and(|slot| slot.pending.as_ref().is_some_and(|pending| pending.user_data == user_data))
+    }
+
+    /// Where its result goes, while it is under way.
+    pub fn result(&self) -> Option<Buffer> {
+        let mut state = self.ring.state.lock();
+        let slot = state.operations.get(self.slot, self.generation)?;
+        slot.pending.as_ref().map(|pending| pending.result)
+    }
+
+    /// Whether it is still under way.
+    pub fn is_live(&self) -> bool {
+        self.ring.state.lock().operations.get(self.slot, self.generation).is_some()
+    }
+
+    /// Lets it end by time-out at `at` with the completion code `code`. Call once, right after [`Ring::begin`]. May
+    /// allocate the first time a slot is used this way.
+    pub fn arm(&self, at: Instant, code: i32) {
+        let memory = {
+            let mut state = self.ring.state.lock();
+            match state.operations.get(self.slot, self.generation) {
+                Some(slot) => slot.deadline.take(),
+                None => return,
+            }
+        };
+        let waiter = Timer::Operation { operation: self.clone(), code };
+        let memory = match memory {
+            Some(mut memory) => {
+                memory.waiter = waiter;
+                memory
+            }
+            None => Deadline::new(waiter),
+        };
+        let armed = timer::arm(at, memory);
+        let mut state = self.ring.state.lock();
+        if let Some(slot) = state.operations.get(self.slot, self.generation)
+            && let Some(pending) = &mut slot.pending
+        {
+            pending.timer = Some(armed);
+        } else {
+            // It ended between the two locks.
+            drop(state);
+            drop(timer::disarm(armed));
+        }
+    }
+
+    /// Ends it with what `completion` makes of its user data, if it is still under way. True if this call ended it.
+    pub fn complete(&self, completion: Cqe) -> bool {
+        let mut state = self.ring.state.lock();
+        let Some(pending) = state.operations.end(self.slot, self.generation) else { return false };
+        let Pending { user_data, place, timer, result: _ } = pending;
+        state.publish(&self.ring.page, Cqe { user_data, ..completion }.to_words());
+        self.ring.wake_satisfied(state);
+        self.clean(timer);
+        drop(place);
+        true
+    }
+
+    /// Ends it because its time is up: with a code, and out of the queue of the object it waits at.
+    pub fn expire(&self, code: i32) {
+        let place = {
+            let mut state = self.ring.state.lock();
+            let slot = state.operations.get(self.slot, self.generation);
+            slot.and_then(|slot| slot.pending.as_mut()).and_then(|pending| {
+                pending.timer = None;
+                pending.place.take()
+            })
+        };
+        if let Some(place) = place {
+            place.forget(self);
+        }
+        self.complete_code(code);
+    }
+
+    /// Ends it with a message, written to where its submission said.
+    pub fn complete_bytes(&self, bytes: &[u8]) -> bool {
+        let Some(result) = self.result() else { return false };
+        let written = bytes.len() <= result.len as usize
+            && self.ring.process.space.write(result.addr, bytes).is_ok();
+        let code = if written { bytes.len() as i32 } else { Failure::InvalidResult.code() };
+        self.complete_code(code)
+    }
+
+    /// Ends it with an exception, whose message is written if there is room.
+    pub fn complete_exception(&self, kind: ExceptionKind, text: &str) -> bool {
+        let Some(result) = self.result() else { return false };
+        let message = wire::exception(kind, text);
+        let written = message.len() <= result.len as usize
+            && self.ring.process.space.write(result.addr, &message).is_ok();
+        self.fail(if written { Failure::ApplicationException } else { Failure::ApplicationExceptionNoDetail })
+    }
+
+    /// Ends it with a code.
+    pub fn complete_code(&self, code: i32) -> bool {
+        self.complete(Cqe::plain(0, code))
+    }
+
+    /// Ends it with a failure.
+    pub fn fail(&self, failure: Failure) -> bool {
+        self.complete_code(failure.code())
+    }
+
+    /// Disarms its time-out and keeps the memory for the next operation in the slot.
+    fn clean(&self, timer: Option<Armed>) {
+        if let Some(armed) = timer
+            && let Some(mut memory) = timer::disarm(armed)
+        {
+            memory.waiter = Timer::None;
+            self.keep_memory(memory);
+        }
+    }
+
+    /// Gives back the memory of a time-out that has fired.
+    pub fn keep_memory(&self, memory: Box<Deadline<Timer>>) {
+        let mut state = self.ring.state.lock();
+        let kept = state.operations.slots.get_mut(usize::from(self.slot)).map(|slot| slot.deadline.replace(memory));
+        drop(state);
+        drop(kept);
+    }
+}
+
+/// Ends every operation of a closed ring without a completion, and takes each out of where it waits.
+pub(super) fn abandon_all(ring: &Arc<Ring>) {
+    loop {
+        let mut state = ring.state.lock();
+        let found = state.operations.slots.iter().position(|slot| slot.pending.is_some());
+        let Some(index) = found else { return };
+        let generation = state.operations.slots[index].generation;
+        let operation = Operation { ring: ring.clone(), slot: index as u16, generation };
+        let pending = state.operations.end(operation.slot, generation);
+        drop(state);
+        if let Some(pending) = pending {
+            operation.clean(pending.timer);
+            if let Some(place) = pending.place {
+                place.forget(&operation);
+            }
+        }
+    }
+}

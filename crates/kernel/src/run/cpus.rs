@@ -1,0 +1,153 @@
+//! The kernel's state of each CPU. One lock guards its dispatch state, one its deadlines; the rest is written by the CPU
+//! itself and read by others only to be shown (relaxed atomics: they are plain moves). No array here has a size that
+//! the machine did not give (rule X2).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, AtomicU64};
+
+use machine::{BootCell, Lock};
+use sched::{Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, Policy, Topology};
+
+use super::timer::Timer;
+use super::thread_body::Body;
+
+/// One CPU.
+pub struct CpuState {
+    /// Its index.
+    pub index: u32,
+    /// Who waits for it and who runs: the scheduler's word.
+    pub sched: Lock<Cpu<Body>>,
+    /// What waits for time here.
+    pub deadlines: Lock<DeadlineQueue<Timer>>,
+    /// A thread woken by the running one, which gets the CPU if the running one blocks now (`wake`).
+    pub candidate: Lock<Option<Box<Entity<Body>>>>,
+    /// The running thread is in a system call, so that a candidate makes sense.
+    pub in_call: AtomicBool,
+    /// Look at the queue before going back to user mode.
+    pub reschedule: AtomicBool,
+    /// When the running thread's turn ends, in ns since boot; `u64::MAX` if nobody else wants the CPU.
+    pub slice_end: AtomicU64,
+    /// What the hardware timer is armed for; `u64::MAX` for nothing.
+    pub armed: AtomicU64,
+    /// The running thread's id, 0 for none.
+    pub current: AtomicU64,
+    /// The CPU is scheduling.
+    pub online: AtomicBool,
+    /// Always-on counters (rule A1).
+    pub counters: Counters,
+}
+
+/// Counters of one CPU that the scheduler core does not keep.
+#[derive(Default)]
+pub struct Counters {
+    /// System calls.
+    pub syscalls: AtomicU64,
+    /// Submissions dispatched.
+    pub submissions: AtomicU64,
+    /// Timer interrupts.
+    pub timer_interrupts: AtomicU64,
+    /// Of those, ends of turns.
+    pub timer_slice: AtomicU64,
+    /// Of those, deadlines of sleeps and time-outs.
+    pub timer_sleep: AtomicU64,
+    /// Of those, early ones that found nothing due.
+    pub timer_spurious: AtomicU64,
+    /// Times this CPU went on or idled without any timer armed, where a periodic tick would have run.
+    pub tick_suppressed: AtomicU64,
+    /// Threads taken from other CPUs' queues.
+    pub steals: AtomicU64,
+    /// Wake-ups that this CPU placed on another.
+    pub remote_wakes: AtomicU64,
+    /// Wake-ups that this CPU placed on itself.
+    pub local_wakes: AtomicU64,
+    /// Reschedule interrupts sent from here.
+    pub ipis_sent: AtomicU64,
+}
+
+/// Adds one to a counter that only this CPU writes.
+#[inline]
+pub fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Relaxed) + 1, Relaxed);
+}
+
+impl Counters {
+    /// Counts a timer interrupt with its reason.
+    pub fn timer(&self, deadline: bool, slice: bool) {
+        count(&self.timer_interrupts);
+        if deadline {
+            count(&self.timer_sleep);
+        }
+        if slice {
+            count(&self.timer_slice);
+        }
+        if !deadline && !slice {
+            count(&self.timer_spurious);
+        }
+    }
+}
+
+impl CpuState {
+    /// Its id for the scheduler.
+    #[inline]
+    pub fn id(&self) -> CpuId {
+        CpuId(self.index)
+    }
+}
+
+static CPUS: BootCell<Vec<CpuState>> = BootCell::new("run::CPUS");
+static TOPOLOGY: BootCell<Topology> = BootCell::new("run::TOPOLOGY");
+static BOARD: BootCell<LoadBoard> = BootCell::new("run::BOARD");
+
+/// Makes the state of `count` CPUs. Called once, on the boot CPU.
+pub fn init(topology: Topology, now: Instant) {
+    let count = topology.cpu_count();
+    let states = (0..count)
+        .map(|index| CpuState {
+            index,
+            sched: Lock::new(Cpu::new(CpuId(index), Policy::default(), now)),
+            deadlines: Lock::new(DeadlineQueue::new()),
+            candidate: Lock::new(None),
+            in_call: AtomicBool::new(false),
+            reschedule: AtomicBool::new(false),
+            slice_end: AtomicU64::new(u64::MAX),
+            armed: AtomicU64::new(u64::MAX),
+            current: AtomicU64::new(0),
+            online: AtomicBool::new(false),
+            counters: Counters::default(),
+        })
+        .collect();
+    CPUS.set(states);
+    BOARD.set(LoadBoard::new(count));
+    TOPOLOGY.set(topology);
+}
+
+/// All CPUs.
+#[inline]
+pub fn all() -> &'static [CpuState] {
+    CPUS.get()
+}
+
+/// The CPU that runs this.
+#[inline]
+pub fn this() -> &'static CpuState {
+    &all()[machine::cpu::index()]
+}
+
+/// The CPU with this index.
+#[inline]
+pub fn get(index: u32) -> Option<&'static CpuState> {
+    all().get(index as usize)
+}
+
+/// Who is whose neighbour.
+pub fn topology() -> &'static Topology {
+    TOPOLOGY.get()
+}
+
+/// Everybody's load, roughly.
+#[inline]
+pub fn board() -> &'static LoadBoard {
+    BOARD.get()
+}

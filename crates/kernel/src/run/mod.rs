@@ -1,0 +1,144 @@
+//! Running threads: each CPU's loop. The loop owns the entity of the thread it runs (rule B2: nobody else can have it),
+//! runs it until it traps, handles the trap to its end, and asks the scheduler core what comes next. Nothing here decides
+//! policy; `switch` applies the core's answers, `wake` moves woken threads, `timer` is time, `cpus` the state.
+
+pub mod cpus;
+pub mod switch;
+pub mod thread_body;
+pub mod timer;
+pub mod wake;
+
+use alloc::boxed::Box;
+use core::sync::atomic::Ordering::Relaxed;
+
+use abi::trace::Event;
+use machine::memory::heap::NoAllocation;
+use machine::user::{self, Trap};
+use machine::{cpu, trace, vector};
+use sched::{EndReason, Entity, Verdict};
+
+use crate::process::exit;
+use crate::ring::dispatch;
+use crate::terminal;
+use cpus::{CpuState, count};
+use switch::Running;
+use thread_body::Body;
+use wake::now;
+
+/// The loop of one CPU, for ever.
+pub fn cpu_loop() -> ! {
+    let cpu = cpus::this();
+    cpu.online.store(true, Relaxed);
+    cpus::board().publish(&cpu.sched.lock());
+    let mut next = None;
+    loop {
+        let running = match next.take() {
+            Some(running) => running,
+            None => idle(cpu),
+        };
+        next = run(cpu, running);
+    }
+}
+
+/// Runs a thread until it leaves the CPU; the thread that was chosen to follow it, if one was.
+fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
+    let Running { mut entity } = running;
+    let thread = entity.payload.thread.clone();
+    cpu::load_space(thread.pages());
+    entity.payload.context.take_cpu();
+    cpu.current.store(thread.id().0, Relaxed);
+    cpu::set_note(thread.id().0);
+    loop {
+        if thread.is_dying() {
+            return exit::leave_cpu(cpu, entity);
+        }
+        if let Some(wait) = entity.payload.wait {
+            match dispatch::wait_again(&mut entity, wait) {
+                dispatch::Waited::Over => {}
+                dispatch::Waited::Block => match switch::block(cpu, entity, &thread) {
+                    switch::Blocked::Next(next) => return next,
+                    switch::Blocked::WokenAlready(same) => {
+                        entity = same;
+                        continue;
+                    }
+                },
+            }
+        }
+        if cpu.reschedule.load(Relaxed) {
+            cpu.reschedule.store(false, Relaxed);
+            let verdict = cpu.sched.lock().reconsider(now());
+            match verdict {
+                Verdict::Keep(slice_end) => switch::set_slice_end(cpu, slice_end),
+                Verdict::Switch => return switch::requeue(cpu, entity, EndReason::Preempted),
+            }
+        }
+        match user::run(&mut entity.payload.context) {
+            Trap::Syscall => {
+                count(&cpu.counters.syscalls);
+                cpu.in_call.store(true, Relaxed);
+                let next = dispatch::syscall(cpu, &mut entity);
+                cpu.in_call.store(false, Relaxed);
+                match next {
+                    dispatch::After::Continue => {
+                        if entity.payload.wait.is_none() {
+                            wake::settle_candidate(cpu);
+                        }
+                    }
+                    dispatch::After::Yield => {
+                        wake::settle_candidate(cpu);
+                        return switch::requeue(cpu, entity, EndReason::Yielded);
+                    }
+                    dispatch::After::Exit => wake::settle_candidate(cpu),
+                }
+            }
+            Trap::Interrupt(vector) => interrupt(cpu, vector),
+            Trap::Fault(fault) => exit::fault(&mut entity, fault),
+        }
+    }
+}
+
+/// Handles an interrupt; what it changes for the running thread is noted in `reschedule`.
+fn interrupt(cpu: &CpuState, vector: u8) {
+    match vector {
+        vector::TIMER => timer::fired(cpu, now()),
+        vector::RESCHEDULE => {
+            trace::record(Event::IpiReceived { purpose: u64::from(vector) });
+            cpu.sched.lock().acknowledge_reschedule();
+            cpu.reschedule.store(true, Relaxed);
+        }
+        vector::TERMINAL_INPUT => terminal::input(),
+        _ => {}
+    }
+}
+
+/// Waits until there is a thread to run: interrupts first, then the queue, then other CPUs' queues.
+fn idle(cpu: &'static CpuState) -> Running {
+    cpu.current.store(0, Relaxed);
+    cpu::set_note(0);
+    let mut noted = false;
+    loop {
+        while let Some(vector) = cpu::take_pending() {
+            interrupt(cpu, vector);
+        }
+        cpu.reschedule.store(false, Relaxed);
+        if let Some(running) = switch::pick(cpu).or_else(|| switch::steal(cpu)) {
+            return running;
+        }
+        if !noted {
+            trace::record(Event::IdleEnter {});
+            noted = true;
+        }
+        cpu::unload_space();
+        timer::quiesce(cpu);
+        count(&cpu.counters.tick_suppressed);
+        cpu::idle();
+    }
+}
+
+/// Marks the parts of `run` that must not allocate (rule B3).
+pub(crate) fn hard_path() -> NoAllocation {
+    NoAllocation::begin()
+}
+
+/// The entity of a thread.
+pub type Owned = Box<Entity<Body>>;

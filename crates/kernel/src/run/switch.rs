@@ -1,0 +1,178 @@
+//! Leaving one thread and choosing the next: applies what the scheduler core answers, under this CPU's lock alone (and
+//! the parking cell's of the thread that blocks). Nothing here allocates. Rules B1, B3, B6, C1, C3.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use abi::trace::Event;
+use machine::lock::LockGuard;
+use machine::trace;
+use sched::placement::steal_order;
+use sched::{Charge, Cpu, EndReason, EnqueueReason, Instant};
+
+use super::cpus::{self, CpuState, count};
+use super::thread_body::Body;
+use super::wake::{self, now};
+use super::{Owned, hard_path, timer};
+use crate::process::thread::Thread;
+
+/// A thread that has begun to run here.
+pub struct Running {
+    /// It.
+    pub entity: Owned,
+}
+
+/// How an attempt to block ended.
+pub enum Blocked {
+    /// The thread is parked; the next one, if there is one.
+    Next(Option<Running>),
+    /// It was woken before it was parked, and goes on.
+    WokenAlready(Owned),
+}
+
+/// When the turn of the running thread ends, for the timer.
+#[inline]
+pub fn set_slice_end(cpu: &CpuState, end: Option<Instant>) {
+    cpu.slice_end.store(end.map_or(u64::MAX, |end| end.0), Relaxed);
+    if end.is_some() {
+        timer::rearm(cpu);
+    }
+}
+
+/// Picks and begins the next thread. The caller has ended the one before.
+fn choose(cpu: &CpuState, mut sched: LockGuard<'_, Cpu<Body>>, at: Instant) -> Option<Running> {
+    let picked = sched.pick(at);
+    let begun = picked.map(|picked| {
+        let mut entity = picked.entity;
+        let slice_end = sched.begin(&mut entity, at);
+        (Running { entity }, slice_end)
+    });
+    cpus::board().publish(&sched);
+    drop(sched);
+    let (running, slice_end) = begun?;
+    set_slice_end(cpu, slice_end);
+    if trace::is_on() {
+        trace::record_at(
+            at.0,
+            Event::Switch {
+                from: abi::trace::Thread(cpu.current.load(Relaxed)),
+                to: running.entity.payload.thread.trace_id(),
+            },
+        );
+    }
+    Some(running)
+}
+
+/// Takes the next thread from this CPU's queue.
+pub fn pick(cpu: &CpuState) -> Option<Running> {
+    let _guard = hard_path();
+    choose(cpu, cpu.sched.lock(), now())
+}
+
+/// Takes the most overdue waiting thread of another CPU, nearest first (rule B1).
+pub fn steal(cpu: &CpuState) -> Option<Running> {
+    let _guard = hard_path();
+    for victim in steal_order(cpu.id(), cpus::topology(), cpus::board()) {
+        let victim = &cpus::all()[victim.index()];
+        let Some(mut sched) = victim.sched.try_lock() else { continue };
+        let stolen = sched.steal_for(cpu.id(), now());
+        cpus::board().publish(&sched);
+        drop(sched);
+        let Some(entity) = stolen else { continue };
+        count(&cpu.counters.steals);
+        let thread = entity.payload.thread.clone();
+        trace::record(Event::Steal { victim: victim.index, thread: thread.trace_id() });
+        let mut sched = cpu.sched.lock();
+        let at = now();
+        let queued = sched.enqueue(entity, EnqueueReason::Migrated, at);
+        thread.set_queued(cpu.index, queued.key);
+        return choose(cpu, sched, at);
+    }
+    None
+}
+
+/// Charges the thread that leaves to itself and its process, and keeps its registers.
+fn end(sched: &mut Cpu<Body>, entity: &mut Owned, at: Instant, why: EndReason) {
+    let charge: Charge = sched.end(entity, at, why);
+    let thread = &entity.payload.thread;
+    thread.process().usage.add(charge);
+    thread.publish(entity.account(), entity.share());
+    entity.payload.context.leave_cpu();
+}
+
+/// Parks the running thread, unless it was woken meanwhile, and chooses the next: the thread it has just woken, if
+/// the scheduler allows that, else the first of the queue.
+pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
+    let _guard = hard_path();
+    let mut cell = thread.cell.lock();
+    if cell.wake_pending {
+        cell.wake_pending = false;
+        drop(cell);
+        wake::settle_candidate(cpu);
+        return Blocked::WokenAlready(entity);
+    }
+    let candidate = cpu.candidate.lock().take();
+    let mut sched = cpu.sched.lock();
+    let at = now();
+    let mut refused = None;
+    let mut why = EndReason::Blocked;
+    if let Some(candidate) = candidate {
+        match sched.offer_handoff(candidate, at) {
+            Ok(()) => why = EndReason::HandedOff,
+            Err(refusal) => refused = Some(refusal.entity),
+        }
+    }
+    end(&mut sched, &mut entity, at, why);
+    trace::record_at(at.0, Event::Block { reason: 0, thread: thread.trace_id() });
+    let next = choose(cpu, sched, at);
+    cell.entity = Some(entity);
+    drop(cell);
+    if let Some(refused) = refused {
+        wake::place(cpu, refused, EnqueueReason::Wake);
+    }
+    Blocked::Next(next)
+}
+
+/// Puts the running thread back into the queue and chooses the next, which may be the same.
+pub fn requeue(cpu: &CpuState, mut entity: Owned, why: EndReason) -> Option<Running> {
+    let _guard = hard_path();
+    let thread = entity.payload.thread.clone();
+    let mut sched = cpu.sched.lock();
+    let at = now();
+    end(&mut sched, &mut entity, at, why);
+    let reason = if why == EndReason::Yielded { EnqueueReason::Yielded } else { EnqueueReason::Preempted };
+    let queued = sched.enqueue(entity, reason, at);
+    thread.set_queued(cpu.index, queued.key);
+    if why == EndReason::Preempted {
+        trace::record_at(at.0, Event::Preempt { thread: thread.trace_id(), by: abi::trace::Thread::NONE });
+    }
+    let next = choose(cpu, sched, at);
+    offer_to_idle(cpu);
+    next
+}
+
+/// The running thread has ended: forgets it and chooses the next. The caller keeps the entity to bury it.
+pub fn depart(cpu: &CpuState, entity: &mut Owned) -> Option<Running> {
+    let _guard = hard_path();
+    let mut sched = cpu.sched.lock();
+    let at = now();
+    end(&mut sched, entity, at, EndReason::Exited);
+    choose(cpu, sched, at)
+}
+
+/// If somebody waits here while another CPU idles, wakes that CPU, which will steal (nasty row 1).
+fn offer_to_idle(cpu: &CpuState) {
+    use sched::LoadView;
+    let board = cpus::board();
+    if board.load(cpu.id()).is_none_or(|load| load.waiting == 0) {
+        return;
+    }
+    let idle = cpus::topology()
+        .others(cpu.id())
+        .find(|other| board.load(*other).is_some_and(|load| load.runnable() == 0));
+    if let Some(other) = idle {
+        let other = &cpus::all()[other.index()];
+        if other.sched.lock().request_reschedule() {
+            wake::poke(cpu, other);
+        }
+    }
+}

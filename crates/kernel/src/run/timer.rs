@@ -1,0 +1,113 @@
+//! What waits for time: one deadline queue and one one-shot timer per CPU (promise 6). The timer is armed for the
+//! earliest of the queue's head and the running thread's slice end, and only when that changes.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
+
+use machine::apic;
+use machine::memory::heap::NoAllocation;
+use sched::{Deadline, DeadlineKey, Instant};
+
+use super::cpus::{self, CpuState};
+use super::wake;
+use crate::process::thread::Thread;
+use crate::ring::operation::Operation;
+
+/// What happens when a deadline comes.
+pub enum Timer {
+    /// Nothing: the memory is not in use.
+    None,
+    /// The thread's wait in `cap_enter` is over.
+    Thread(Arc<Thread>),
+    /// The operation ends with this code.
+    Operation {
+        /// Which one.
+        operation: Operation,
+        /// The completion's result.
+        code: i32,
+    },
+}
+
+/// A deadline in the queue of a CPU.
+#[derive(Clone, Copy)]
+pub struct Armed {
+    cpu: u32,
+    key: DeadlineKey,
+}
+
+/// Deadlines handled per timer interrupt. What is left is due at once, and the next interrupt takes it, so that no
+/// interrupt works without bound (nasty row 11).
+const BATCH: usize = 16;
+
+/// Puts a deadline into this CPU's queue.
+pub fn arm(at: Instant, memory: Box<Deadline<Timer>>) -> Armed {
+    let _guard = NoAllocation::begin();
+    let cpu = cpus::this();
+    let key = cpu.deadlines.lock().insert(at, memory);
+    rearm(cpu);
+    Armed { cpu: cpu.index, key }
+}
+
+/// Takes a deadline out of its queue and gives its memory back; `None` if it has come.
+pub fn disarm(armed: Armed) -> Option<Box<Deadline<Timer>>> {
+    // The hardware timer stays armed: at worst it fires once for nothing.
+    cpus::get(armed.cpu)?.deadlines.lock().cancel(armed.key)
+}
+
+/// Arms this CPU's timer for the earliest thing that matters, if that is not what it is armed for.
+#[inline]
+pub fn rearm(cpu: &CpuState) {
+    let head = cpu.deadlines.lock().next().map_or(u64::MAX, |at| at.0);
+    let wanted = head.min(cpu.slice_end.load(Relaxed));
+    // A timer armed for an earlier instant fires, finds nothing due, and is armed anew: cheaper than touching the
+    // hardware at each switch.
+    if wanted < cpu.armed.load(Relaxed) {
+        cpu.armed.store(wanted, Relaxed);
+        apic::timer::arm_at(wanted);
+    }
+}
+
+/// Disarms the hardware if nothing waits: before idling, so that an idle CPU takes no timer interrupt (rule F3).
+pub fn quiesce(cpu: &CpuState) {
+    let head = cpu.deadlines.lock().next().map_or(u64::MAX, |at| at.0);
+    cpu.slice_end.store(u64::MAX, Relaxed);
+    if head == cpu.armed.load(Relaxed) {
+        return;
+    }
+    cpu.armed.store(head, Relaxed);
+    if head == u64::MAX {
+        apic::timer::disarm();
+    } else {
+        apic::timer::arm_at(head);
+    }
+}
+
+/// The timer interrupt: handles what is due and arms for what comes next.
+pub fn fired(cpu: &CpuState, now: Instant) {
+    cpu.armed.store(u64::MAX, Relaxed);
+    let mut did_something = false;
+    for _ in 0..BATCH {
+        let due = cpu.deadlines.lock().pop_due(now);
+        let Some(mut due) = due else { break };
+        did_something = true;
+        match core::mem::replace(&mut due.waiter, Timer::None) {
+            Timer::None => {}
+            Timer::Thread(thread) => {
+                thread.keep_deadline(due);
+                wake::wake(thread);
+            }
+            Timer::Operation { operation, code } => {
+                operation.keep_memory(due);
+                operation.expire(code);
+            }
+        }
+    }
+    let slice_over = cpu.slice_end.load(Relaxed) <= now.0;
+    if slice_over {
+        cpu.slice_end.store(u64::MAX, Relaxed);
+        cpu.reschedule.store(true, Relaxed);
+    }
+    cpu.counters.timer(did_something, slice_over);
+    rearm(cpu);
+}

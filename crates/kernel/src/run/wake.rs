@@ -1,0 +1,99 @@
+//! Making threads runnable: out of the parking cell, to a CPU. Rules B2 to B6; "a wake-up" in design.md.
+//!
+//! A thread woken by one that is about to block itself gets its CPU directly. Whether the waker blocks is known only at
+//! the end of its system call, so the woken thread waits in the CPU's candidate slot until then: `switch` hands it the
+//! CPU, or [`settle_candidate`] places it like any other.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
+
+use abi::trace::Event;
+use machine::memory::heap::NoAllocation;
+use machine::{clock, cpu, trace, vector};
+use sched::placement::{new_thread_target, wake_target};
+use sched::{Effect, Enqueued, EnqueueReason, Entity, Instant};
+
+use super::cpus::{self, CpuState, count};
+use super::thread_body::Body;
+use crate::process::thread::Thread;
+
+/// The time now.
+#[inline]
+pub fn now() -> Instant {
+    Instant(clock::now_ns())
+}
+
+/// Makes a blocked thread runnable. One that is not blocked (yet) will not block the next time it wants to, so that no
+/// wake-up is lost (nasty row 3).
+pub fn wake(thread: Arc<Thread>) {
+    let _guard = NoAllocation::begin();
+    let Some(entity) = thread.take_parked() else { return };
+    let cpu = cpus::this();
+    trace::record(Event::Wake { target: cpu.index, thread: thread.trace_id(), by: Thread::current_trace_id(cpu) });
+    if cpu.in_call.load(Relaxed) {
+        let mut candidate = cpu.candidate.lock();
+        if candidate.is_none() {
+            *candidate = Some(entity);
+            return;
+        }
+    }
+    place(cpu, entity, EnqueueReason::Wake);
+}
+
+/// Puts a thread that has never run into a queue.
+pub fn start(entity: Box<Entity<Body>>) {
+    place(cpus::this(), entity, EnqueueReason::New);
+}
+
+/// The waker goes on: its candidate is placed like any other woken thread.
+#[inline]
+pub fn settle_candidate(cpu: &CpuState) {
+    let candidate = cpu.candidate.lock().take();
+    if let Some(entity) = candidate {
+        place(cpu, entity, EnqueueReason::Wake);
+    }
+}
+
+/// Chooses a CPU and queues the thread there.
+pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) {
+    let _guard = NoAllocation::begin();
+    let board = cpus::board();
+    let chosen = match why {
+        EnqueueReason::New => new_thread_target(entity.affinity(), cpu.id(), cpus::topology(), board),
+        _ => wake_target(entity.last_cpu(), entity.affinity(), cpu.id(), cpus::topology(), board),
+    };
+    // An affinity that names no CPU that is online cannot be set, and CPUs do not go away.
+    let target = chosen.map_or(cpu.id(), |placement| placement.cpu);
+    if let Some(home) = entity.last_cpu()
+        && home != target
+    {
+        entity.observe_home_clock(board.clock(home));
+    }
+    let target = &cpus::all()[target.index()];
+    if target.index == cpu.index {
+        count(&cpu.counters.local_wakes);
+    } else {
+        count(&cpu.counters.remote_wakes);
+    }
+    let thread = entity.payload.thread.clone();
+    let mut sched = target.sched.lock();
+    let Enqueued { key, effect } = sched.enqueue(entity, why, now());
+    thread.set_queued(target.index, key);
+    board.publish(&sched);
+    let interrupt = effect != Effect::Nothing && target.index != cpu.index && sched.request_reschedule();
+    drop(sched);
+    if effect != Effect::Nothing && target.index == cpu.index {
+        cpu.reschedule.store(true, Relaxed);
+    }
+    if interrupt {
+        poke(cpu, target);
+    }
+}
+
+/// Sends a reschedule interrupt.
+pub fn poke(cpu: &CpuState, target: &CpuState) {
+    count(&cpu.counters.ipis_sent);
+    trace::record(Event::IpiSent { to: target.index, purpose: u64::from(vector::RESCHEDULE) });
+    cpu::send_ipi(target.index as usize, vector::RESCHEDULE);
+}

@@ -1,0 +1,271 @@
+//! One process's user half: which page shows which frame with which permission. The kernel keeps the ranges and their
+//! rules (kernel::memory); this file keeps the processor's tables true and memory sound: a frame that a page shows is
+//! referenced by its entry, and the reference is given back only after every CPU has dropped the translation.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering, fence};
+
+use super::frames::Frame;
+use super::table::{self, Table};
+use super::{PAGE, USER_END, kernel_map, tlb};
+use crate::copy::copy_bytes;
+use crate::lock::Lock;
+
+bitflags::bitflags! {
+    /// What user space may do with a page. Writing and executing exclude each other (rule P4).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Protection: u8 {
+        /// Loads.
+        const READ = 1;
+        /// Stores; implies loads on this architecture.
+        const WRITE = 2;
+        /// Instruction fetches; implies loads on this architecture.
+        const EXECUTE = 4;
+    }
+}
+
+impl Protection {
+    fn bits_of_entry(self) -> u64 {
+        assert!(!self.contains(Protection::WRITE | Protection::EXECUTE), "writable code");
+        let mut entry = table::HELD | table::USER;
+        if !self.is_empty() {
+            entry |= table::PRESENT;
+        }
+        if self.contains(Protection::WRITE) {
+            entry |= table::WRITE;
+        }
+        if !self.contains(Protection::EXECUTE) {
+            entry |= table::NO_EXECUTE;
+        }
+        entry
+    }
+}
+
+/// Why a page could not be mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// The page shows a frame already, or lies outside the user half.
+    Taken,
+    /// No RAM for a page table.
+    OutOfMemory,
+}
+
+/// A user address at which memory is not there, or not with the wanted permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotMapped {
+    /// The first such address, or the page that holds it.
+    pub address: u64,
+}
+
+/// The page tables of one process.
+pub struct AddressSpace {
+    root: Frame,
+    /// Held while entries change or frames are reached through them.
+    tables: Lock<()>,
+    /// One bit per CPU that may hold translations of this space.
+    active: Box<[AtomicU64]>,
+}
+
+impl AddressSpace {
+    /// An empty user half over the kernel's half. `None` when RAM is full.
+    pub fn new() -> Option<Arc<AddressSpace>> {
+        let root = Frame::zeroed()?;
+        for slot in 256..512 {
+            // SAFETY: both roots are live; the kernel's never dies.
+            let (ours, kernel) = unsafe { (Table::at(root.address()), Table::at(kernel_map::root())) };
+            ours.entry(slot).store(kernel.entry(slot).load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        let words = crate::cpu::count().div_ceil(64);
+        let active = (0..words).map(|_| AtomicU64::new(0)).collect();
+        Some(Arc::new(AddressSpace { root, tables: Lock::new(()), active }))
+    }
+
+    pub(crate) fn root(&self) -> u64 {
+        self.root.address()
+    }
+
+    pub(crate) fn set_active(&self, cpu: usize, active: bool) {
+        let bit = 1 << (cpu % 64);
+        if active {
+            self.active[cpu / 64].fetch_or(bit, Ordering::SeqCst);
+        } else {
+            self.active[cpu / 64].fetch_and(!bit, Ordering::SeqCst);
+        }
+    }
+
+    fn entry(&self, virt: u64) -> Option<&AtomicU64> {
+        if virt >= USER_END {
+            return None;
+        }
+        // SAFETY: callers hold `tables`, which every change of the tables takes too.
+        unsafe { table::find(self.root.address(), virt) }
+    }
+
+    /// Shows `frame` at page `virt`.
+    ///
+    /// # Errors
+    /// When the page is taken or no table could be made; the frame reference is dropped then.
+    pub fn map(&self, virt: u64, frame: Frame, protection: Protection) -> Result<(), MapError> {
+        if virt >= USER_END || !virt.is_multiple_of(PAGE) {
+            return Err(MapError::Taken);
+        }
+        let _guard = self.tables.lock();
+        // SAFETY: the lock is held, so nobody else makes tables here.
+        let entry = unsafe { table::find_or_make(self.root.address(), virt, table::WRITE | table::USER) }
+            .ok_or(MapError::OutOfMemory)?;
+        if entry.load(Ordering::Relaxed) & table::HELD != 0 {
+            return Err(MapError::Taken);
+        }
+        entry.store(frame.into_entry() | protection.bits_of_entry(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes `pages` pages from `start` away and drops their frames once no CPU can reach them. Pages that show
+    /// nothing are skipped. Returns how many frames went.
+    pub fn unmap(&self, start: u64, pages: u64) -> u64 {
+        let _guard = self.tables.lock();
+        let mut found = 0;
+        for virt in self.pages(start, pages) {
+            if let Some(entry) = self.entry(virt)
+                && entry.fetch_and(!table::PRESENT, Ordering::SeqCst) & table::HELD != 0
+            {
+                found += 1;
+            }
+        }
+        if found == 0 {
+            return 0;
+        }
+        self.flush(start, pages);
+        for virt in self.pages(start, pages) {
+            if let Some(entry) = self.entry(virt) {
+                let held = entry.swap(0, Ordering::Relaxed);
+                if held & table::HELD != 0 {
+                    // SAFETY: HELD entries come from Frame::into_entry in `map`; the swap took this one out once, and
+                    // `flush` has returned: no CPU translates to the frame any more.
+                    drop(unsafe { Frame::from_entry(held & table::ADDRESS) });
+                }
+            }
+        }
+        found
+    }
+
+    /// Gives `pages` pages from `start` a new permission. Pages that show nothing are skipped.
+    pub fn protect(&self, start: u64, pages: u64, protection: Protection) {
+        let _guard = self.tables.lock();
+        let mut changed = false;
+        for virt in self.pages(start, pages) {
+            if let Some(entry) = self.entry(virt) {
+                let before = entry.load(Ordering::Relaxed);
+                if before & table::HELD != 0 {
+                    entry.store(before & table::ADDRESS | protection.bits_of_entry(), Ordering::SeqCst);
+                    changed = true;
+                }
+            }
+        }
+        if changed {
+            self.flush(start, pages);
+        }
+    }
+
+    fn pages(&self, start: u64, pages: u64) -> impl Iterator<Item = u64> + use<> {
+        let end = start.saturating_add(pages.saturating_mul(PAGE)).min(USER_END);
+        (start & !(PAGE - 1)..end).step_by(PAGE as usize)
+    }
+
+    /// Returns when no CPU holds a translation of these pages from before the call.
+    fn flush(&self, start: u64, pages: u64) {
+        fence(Ordering::SeqCst);
+        if pages <= 32 {
+            self.pages(start, pages).for_each(crate::registers::flush_page);
+        } else {
+            crate::registers::flush_all();
+        }
+        tlb::shoot_down(&self.active);
+    }
+
+    /// The frame shown at the page of `virt`, if it is there with all of `wanted`.
+    pub fn frame_at(&self, virt: u64, wanted: Protection) -> Option<Frame> {
+        let _guard = self.tables.lock();
+        let entry = self.entry(virt)?.load(Ordering::Acquire);
+        let need = (wanted.bits_of_entry() & (table::PRESENT | table::WRITE)) | table::PRESENT;
+        if entry & need != need {
+            return None;
+        }
+        // SAFETY: the entry holds a reference and the lock keeps it there while we count one more: take it out as a
+        // Frame, clone, and put it back.
+        let held = unsafe { Frame::from_entry(entry & table::ADDRESS) };
+        let copy = held.clone();
+        let _ = held.into_entry();
+        Some(copy)
+    }
+
+    /// Copies `bytes` to user address `to` of this space, which need not be the loaded one.
+    ///
+    /// # Errors
+    /// The first address that is not writable there; pages before it have been written.
+    pub fn write(&self, to: u64, bytes: &[u8]) -> Result<(), NotMapped> {
+        self.walk(to, bytes.len(), Protection::WRITE, |pointer, range| {
+            // SAFETY: `walk` gives pointers into frames that it keeps mapped during the call; ranges lie in `bytes`.
+            unsafe { copy_bytes(pointer, bytes[range.clone()].as_ptr(), range.len()) };
+        })
+    }
+
+    /// Copies from user address `from` of this space into `bytes`.
+    ///
+    /// # Errors
+    /// The first address that is not readable there.
+    pub fn read(&self, from: u64, bytes: &mut [u8]) -> Result<(), NotMapped> {
+        let len = bytes.len();
+        self.walk(from, len, Protection::READ, |pointer, range| {
+            // SAFETY: as in `write`.
+            unsafe { copy_bytes(bytes[range.clone()].as_mut_ptr(), pointer, range.len()) };
+        })
+    }
+
+    /// Calls `each` with a direct-map pointer and the part of `0..len` it stands for, page by page.
+    #[inline]
+    fn walk(
+        &self,
+        from: u64,
+        len: usize,
+        wanted: Protection,
+        mut each: impl FnMut(*mut u8, core::ops::Range<usize>),
+    ) -> Result<(), NotMapped> {
+        let end = from.checked_add(len as u64).filter(|end| *end <= USER_END);
+        if end.is_none() {
+            return Err(NotMapped { address: from });
+        }
+        let need = table::PRESENT | if wanted.contains(Protection::WRITE) { table::WRITE } else { 0 };
+        let _guard = self.tables.lock();
+        let mut done = 0;
+        while done < len {
+            let virt = from + done as u64;
+            let within = virt & (PAGE - 1);
+            let part = (len - done).min((PAGE - within) as usize);
+            let entry = self.entry(virt).map_or(0, |entry| entry.load(Ordering::Acquire));
+            if entry & need != need {
+                return Err(NotMapped { address: virt });
+            }
+            each(super::direct_map((entry & table::ADDRESS) + within), done..done + part);
+            done += part;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        // The last reference is gone: a CPU that has this space loaded holds one (cpu.rs), so none has.
+        for slot in 0..256 {
+            // SAFETY: the root is ours until this function ends.
+            let entry = unsafe { Table::at(self.root.address()) }.entry(slot).swap(0, Ordering::Relaxed);
+            if entry & table::PRESENT != 0 {
+                // SAFETY: no CPU uses this root (above).
+                unsafe { table::free_below(entry & table::ADDRESS, 3) };
+                // SAFETY: user tables come from Frame::into_entry (find_or_make).
+                drop(unsafe { Frame::from_entry(entry & table::ADDRESS) });
+            }
+        }
+    }
+}

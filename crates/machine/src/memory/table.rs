@@ -1,0 +1,112 @@
+//! Page tables as the processor reads them (Intel SDM volume 3, section 4.5): four levels of 512 entries. Entries are
+//! atomics because the processor writes accessed and dirty bits, and other CPUs walk them, at any time.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use super::direct_map;
+use super::frames::Frame;
+
+pub(crate) const PRESENT: u64 = 1 << 0;
+pub(crate) const WRITE: u64 = 1 << 1;
+pub(crate) const USER: u64 = 1 << 2;
+pub(crate) const WRITE_THROUGH: u64 = 1 << 3;
+pub(crate) const CACHE_OFF: u64 = 1 << 4;
+pub(crate) const LARGE: u64 = 1 << 7;
+pub(crate) const GLOBAL: u64 = 1 << 8;
+/// Ours: the entry holds a frame reference although it may not be present (a page without any permission).
+pub(crate) const HELD: u64 = 1 << 9;
+pub(crate) const NO_EXECUTE: u64 = 1 << 63;
+pub(crate) const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+
+/// One table of 512 entries, somewhere in the direct map.
+#[derive(Clone, Copy)]
+pub(crate) struct Table(*const [AtomicU64; 512]);
+
+impl Table {
+    /// # Safety
+    /// `address` is the physical address of a page table that outlives every use of the result.
+    #[inline]
+    pub(crate) unsafe fn at(address: u64) -> Table {
+        Table(direct_map(address).cast())
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, index: usize) -> &AtomicU64 {
+        // SAFETY: `at` was promised a live table; entries are atomics, valid for any bits.
+        unsafe { &(*self.0)[index & 511] }
+    }
+}
+
+/// The index into the table of `level` (4 = root, 1 = last) for address `virt`.
+#[inline]
+pub(crate) fn index(virt: u64, level: u32) -> usize {
+    (virt >> (12 + 9 * (level - 1))) as usize & 511
+}
+
+/// The last-level entry of `virt`, if all tables above it exist.
+///
+/// # Safety
+/// `root` is the physical address of a live root table, and the caller keeps its tables from being freed while it
+/// uses the result (it holds the address space's lock, or the tables are the kernel's and eternal).
+#[inline]
+pub(crate) unsafe fn find<'a>(root: u64, virt: u64) -> Option<&'a AtomicU64> {
+    let mut address = root;
+    for level in [4, 3, 2] {
+        // SAFETY: a present non-large entry of a live table points to a live table.
+        let entry = unsafe { Table::at(address) }.entry(index(virt, level)).load(Ordering::Relaxed);
+        if entry & PRESENT == 0 || entry & LARGE != 0 {
+            return None;
+        }
+        address = entry & ADDRESS;
+    }
+    // SAFETY: as above; the caller keeps the table alive for 'a.
+    let table = unsafe { Table::at(address) };
+    // SAFETY: in bounds by the mask; lifetime by the caller's promise.
+    Some(unsafe { &(*table.0)[index(virt, 1)] })
+}
+
+/// As [`find`], making missing tables. `upper` are the permission bits of new upper entries. `None` when RAM is full.
+///
+/// # Safety
+/// As [`find`]; additionally nobody else makes tables under `root` at the same time.
+pub(crate) unsafe fn find_or_make<'a>(root: u64, virt: u64, upper: u64) -> Option<&'a AtomicU64> {
+    let mut address = root;
+    for level in [4, 3, 2] {
+        // SAFETY: as in `find`.
+        let table = unsafe { Table::at(address) };
+        let entry = table.entry(index(virt, level));
+        let mut value = entry.load(Ordering::Relaxed);
+        if value & PRESENT == 0 {
+            value = Frame::zeroed()?.into_entry() | PRESENT | upper;
+            entry.store(value, Ordering::Release);
+        }
+        assert!(value & LARGE == 0, "a large page is where a table should be, at {virt:#x}");
+        address = value & ADDRESS;
+    }
+    // SAFETY: as in `find`.
+    let table = unsafe { Table::at(address) };
+    // SAFETY: as in `find`.
+    Some(unsafe { &(*table.0)[index(virt, 1)] })
+}
+
+/// Frees the tables under a table of `level` and the frames its last level holds.
+///
+/// # Safety
+/// The table was reached from a root that no CPU uses any more, and it is not used again.
+pub(crate) unsafe fn free_below(address: u64, level: u32) {
+    for slot in 0..512 {
+        // SAFETY: live until our caller drops it, after this.
+        let entry = unsafe { Table::at(address) }.entry(slot).swap(0, Ordering::Relaxed);
+        if level == 1 {
+            if entry & HELD != 0 {
+                // SAFETY: HELD entries got their address from Frame::into_entry; the swap took it out once.
+                drop(unsafe { Frame::from_entry(entry & ADDRESS) });
+            }
+        } else if entry & PRESENT != 0 {
+            // SAFETY: a present upper entry of a dead root; nobody walks it any more.
+            unsafe { free_below(entry & ADDRESS, level - 1) };
+            // SAFETY: tables come from Frame::into_entry (find_or_make).
+            drop(unsafe { Frame::from_entry(entry & ADDRESS) });
+        }
+    }
+}
