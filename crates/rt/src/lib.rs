@@ -36,6 +36,8 @@ pub mod env;
 pub mod error;
 pub mod grants;
 pub mod heap;
+#[cfg(feature = "hostile")]
+pub mod hostile;
 mod lane;
 pub mod log;
 pub mod memory;

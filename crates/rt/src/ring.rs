@@ -17,7 +17,7 @@ impl RingPage {
     /// `address` is a ring page that the kernel mapped for the thread that will use the view (rdi at `_start`,
     /// rdx at the entry of a thread with its own ring), it stays mapped for ever, and this is the only view.
     pub(crate) unsafe fn new(address: usize) -> Option<RingPage> {
-        let page = RingPage(NonNull::new(core::ptr::without_provenance_mut(address))?);
+        let page = RingPage(NonNull::new(core::ptr::with_exposed_provenance_mut(address))?);
         let shape_is_right = abi::ring::FRESH_HEADER
             .iter()
             .all(|&(at, value)| page.word(at).load(Ordering::Relaxed) == value);
@@ -71,11 +71,5 @@ impl RingPage {
             self.word(offset::SQ_TAIL).load(Ordering::Relaxed),
             self.word(offset::CQ_HEAD).load(Ordering::Relaxed),
         )
-    }
-
-    /// Address of the page, for programs that attack it.
-    #[cfg(feature = "hostile")]
-    pub(crate) fn address(&self) -> usize {
-        self.0.as_ptr() as usize
     }
 }

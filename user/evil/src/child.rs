@@ -1,0 +1,87 @@
+//! Attacks that the attacker may not survive run in a process of their own: how one is started, and how its exit
+//! code is judged.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use rt::env::{ARGUMENTS, OUTPUT};
+use rt::process::{Child, Grant, KernelSource, ProcessSpawner};
+use rt::time::Timer;
+use rt::{Env, Error};
+
+use crate::report::Report;
+use crate::{ATTACK, faults, indices, race};
+
+/// The manifest's name for this program's binary.
+const BINARY: &str = "evil";
+
+/// Not an attack: a child that waits to be ended.
+pub const SLEEPER: &str = "sleep";
+
+/// How long a child may take before it is ended from outside, in nanoseconds.
+const PATIENCE_NS: u64 = 60_000_000_000;
+
+/// Exit code of a child that does not know its attack.
+const UNKNOWN_ATTACK: i64 = 99;
+
+/// What a child does.
+pub fn act(env: &Env, name: &str) -> i64 {
+    if name == SLEEPER {
+        loop {
+            rt::nap(u64::MAX);
+        }
+    }
+    faults::act(env, name)
+        .or_else(|| indices::act(name))
+        .or_else(|| race::act(env, name))
+        .unwrap_or(UNKNOWN_ATTACK)
+}
+
+/// Starts a child for one attack, with capabilities of its own and nothing of ours but the output.
+pub fn start(env: &Env, spawner: &ProcessSpawner, name: &str) -> Result<Child, Error> {
+    let arguments = spawner.arguments([ATTACK, name])?;
+    let mut grants: Vec<Grant> = [
+        ("timer", KernelSource::Timer),
+        ("memory", KernelSource::VirtualMemory),
+        ("threads", KernelSource::ThreadSpawner),
+        ("thread", KernelSource::ThreadControl),
+        ("park", KernelSource::ParkSpace),
+    ]
+    .map(|(name, source)| Grant::kernel(name, source))
+    .to_vec();
+    grants.push(Grant::give(ARGUMENTS, &arguments));
+    if let Some(output) = env.capabilities().find(|entry| entry.name == OUTPUT) {
+        grants.push(Grant::copy_entry(OUTPUT, &output));
+    }
+    spawner.spawn(&format!("evil:{name}"), BINARY, &grants)
+}
+
+/// Runs attack `name` in a child, which must end with one of `expected`.
+pub fn attack(env: &Env, report: &mut Report, name: &str, what: &str, expected: &[i64]) {
+    match run_to_end(env, name) {
+        Ok(Some(code)) => report.line(
+            expected.contains(&code),
+            what,
+            format_args!("the process ended with {code}"),
+        ),
+        Ok(None) => report.line(false, what, "the process did not end and was ended from outside"),
+        Err(error) => report.line(false, what, error),
+    }
+}
+
+fn run_to_end(env: &Env, name: &str) -> Result<Option<i64>, Error> {
+    let spawner: ProcessSpawner = env.first()?;
+    let timer: Timer = env.first()?;
+    let child = start(env, &spawner, name)?;
+    let ended = child.handle.start_wait()?;
+    let deadline = timer.start_sleep(PATIENCE_NS)?;
+    while !ended.is_ready() {
+        if deadline.is_ready() {
+            child.handle.terminate()?;
+            ended.wait()?;
+            return Ok(None);
+        }
+        rt::pending::wait_any(u64::MAX);
+    }
+    ended.wait().map(Some)
+}

@@ -1,0 +1,119 @@
+//! One line per attack: whether the kernel held, and what it answered.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt::Display;
+
+use abi::result::Failure;
+use abi::ring::Cqe;
+use rt::error::failure_words;
+use rt::{Error, Kind, println};
+
+/// The score.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    group: &'static str,
+    held: u32,
+    broken: u32,
+}
+
+impl Report {
+    /// The attacks that follow belong to `name`.
+    pub fn group(&mut self, name: &'static str) {
+        self.group = name;
+    }
+
+    /// Records one attack.
+    pub fn line(&mut self, held: bool, attack: impl Display, answer: impl Display) {
+        let verdict = if held { "held  " } else { "BROKEN" };
+        println!("{verdict} {:<11} {attack}: {answer}", self.group);
+        *(if held { &mut self.held } else { &mut self.broken }) += 1;
+    }
+
+    /// A completion that must carry exactly this result.
+    pub fn result(&mut self, attack: impl Display, answer: Option<Cqe>, expected: i32) {
+        match answer {
+            Some(cqe) if cqe.result == expected => self.line(true, attack, code_words(expected)),
+            Some(cqe) => {
+                self.line(
+                    false,
+                    attack,
+                    format!("{}, not {}", code_words(cqe.result), code_words(expected)),
+                );
+            }
+            None => self.line(
+                false,
+                attack,
+                format!("no completion, not {}", code_words(expected)),
+            ),
+        }
+    }
+
+    /// A call that must be refused with an exception of this kind.
+    pub fn exception<T>(&mut self, attack: impl Display, answer: Result<T, Error>, expected: Kind) {
+        match answer {
+            Err(error) if error.is(expected) => self.line(true, attack, error),
+            Err(error) => self.line(false, attack, format!("{error}, not an exception {expected:?}")),
+            Ok(_) => self.line(
+                false,
+                attack,
+                format!("it was done, instead of an exception {expected:?}"),
+            ),
+        }
+    }
+
+    /// A call that must work: the system goes on after what came before.
+    pub fn works<T>(&mut self, attack: impl Display, answer: Result<T, Error>) -> Option<T> {
+        match answer {
+            Ok(value) => {
+                self.line(true, attack, "works");
+                Some(value)
+            }
+            Err(error) => {
+                self.line(false, attack, error);
+                None
+            }
+        }
+    }
+
+    /// The last line, and the exit code.
+    pub fn finish(&self) -> i64 {
+        let attacks = self.held + self.broken;
+        match self.broken {
+            0 => println!("all {attacks} attacks were answered as they should be"),
+            broken => println!("{broken} of {attacks} attacks were NOT answered as they should be"),
+        }
+        i64::from(self.broken > 0)
+    }
+}
+
+/// A result code in words.
+fn code_words(code: i32) -> String {
+    match Failure::from_code(code) {
+        Some(failure) => format!("{} ({code})", failure_words(failure)),
+        None if code < 0 => format!("unknown code {code}"),
+        None => format!("success ({code})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_decides_the_exit_code() {
+        let mut report = Report::default();
+        report.group("test");
+        report.result("a", Some(Cqe::plain(0, -1)), -1);
+        report.exception(
+            "b",
+            Err::<(), _>(Error::Exception(Kind::Overloaded, String::new())),
+            Kind::Overloaded,
+        );
+        assert_eq!(report.finish(), 0);
+        report.result("c", Some(Cqe::plain(0, 0)), -1);
+        report.result("d", None, -1);
+        report.exception("e", Ok(()), Kind::Failed);
+        assert_eq!((report.held, report.broken, report.finish()), (2, 3, 1));
+    }
+}
