@@ -210,8 +210,9 @@ impl Weight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VirtualClock {
     now: VirtualTime,
-    /// Service × 64 that did not amount to a whole virtual nanosecond at the total weight of that moment.
+    /// Service × 64 that did not amount to a whole virtual nanosecond at `remainder_of` total weight.
     remainder: u64,
+    remainder_of: u64,
 }
 
 impl VirtualClock {
@@ -221,6 +222,7 @@ impl VirtualClock {
         VirtualClock {
             now: VirtualTime::START,
             remainder: 0,
+            remainder_of: 0,
         }
     }
 
@@ -235,11 +237,16 @@ impl VirtualClock {
         if total_weight == REFERENCE {
             self.now = self.now.after(ran.0);
         } else {
-            // A remainder of an earlier, larger total weight may exceed this one; it is spent here, not lost.
+            // What was left over at another total weight is less than a virtual nanosecond and is dropped: a clock
+            // that is behind is caught up, one that got ahead would make newcomers wait for no reason.
+            if self.remainder_of != total_weight {
+                self.remainder_of = total_weight;
+                self.remainder = 0;
+            }
             let service = ran.0.saturating_mul(REFERENCE).saturating_add(self.remainder);
-            let total_weight = if total_weight == 0 { 1 } else { total_weight };
-            self.now = self.now.after(service / total_weight);
-            self.remainder = service % total_weight;
+            let divisor = if total_weight == 0 { 1 } else { total_weight };
+            self.now = self.now.after(service / divisor);
+            self.remainder = service % divisor;
         }
     }
 

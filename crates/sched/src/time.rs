@@ -87,9 +87,9 @@ impl Add<Nanos> for Instant {
 impl VirtualTime {
     /// The virtual runtime of a thread that is on no clock yet.
     pub const ZERO: VirtualTime = VirtualTime(0);
-    /// Where every virtual clock starts: far enough from zero that credit brought to a fresh clock fits below it
-    /// (2^48 ns are three days; the longest credit is a few virtual seconds).
-    pub const START: VirtualTime = VirtualTime(1 << 48);
+    /// Where every virtual clock starts: far enough from zero that credit brought to a fresh clock fits below it, at any
+    /// weight (2^56 ns are two years), and leaving nine years of the fastest virtual clock above it.
+    pub const START: VirtualTime = VirtualTime(1 << 56);
     /// Later than every virtual finish time.
     pub const MAX: VirtualTime = VirtualTime(u64::MAX);
 

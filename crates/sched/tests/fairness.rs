@@ -169,9 +169,9 @@ fn b1_sleepers_that_wake_on_a_busy_cpu_leave_no_other_cpu_idle() {
     }
 }
 
-// Rounding each charge down would hand out free time: over 10^6 turns at an awkward weight not a nanosecond is lost.
+// Rounding each charge down would hand out free time: over many short turns at an awkward weight not a nanosecond is lost.
 #[test]
-fn d1_over_a_million_turns_the_virtual_time_is_exact() {
+fn d1_over_half_a_million_turns_the_virtual_time_is_exact() {
     let (mut machine, ids) = machine_of(Policy::WeightedFair, &[(1021, LatencyClass::Normal); 2]);
     for _ in 0..500_000 {
         machine.advance(Nanos(1));

@@ -104,3 +104,19 @@ fn the_clock_advances_by_service_over_total_weight() {
     clock.catch_up(VirtualTime::START.after(1_600));
     assert_eq!(clock.now(), VirtualTime::START.after(1_600));
 }
+
+// The left-over of a heavy queue, spent at the rate of a light one, moved the clock by microseconds nobody had served.
+#[test]
+fn d1_a_change_of_total_weight_does_not_move_the_clock() {
+    let mut clock = VirtualClock::new();
+    clock.advance(Nanos(1), 100_000);
+    clock.advance(Nanos(0), 1);
+    assert_eq!(clock.now(), VirtualTime::START);
+}
+
+#[test]
+fn d1_the_clock_does_not_lose_what_short_intervals_leave_over() {
+    let mut clock = VirtualClock::new();
+    (0..1_000).for_each(|_| clock.advance(Nanos(1), 640));
+    assert_eq!(clock.now(), VirtualTime::START.after(100));
+}

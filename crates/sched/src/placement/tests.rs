@@ -67,7 +67,7 @@ fn mask(cpus: &[u32]) -> Affinity {
 }
 
 #[test]
-fn a_waking_thread_goes_back_to_its_last_cpu_when_that_is_idle() {
+fn x4_a_waking_thread_goes_back_to_its_last_cpu_when_that_is_idle() {
     let target = wake(1, &Affinity::Any, 0, &loads(&[0, 0, 0, 0]));
     assert_eq!(target, goes_to(1, PlacementReason::LastCpuIdle));
 }
@@ -105,7 +105,7 @@ fn b5_a_thread_with_one_cpu_goes_there_whatever_the_load() {
 }
 
 #[test]
-fn affinity_is_respected_by_every_rule() {
+fn x4_affinity_is_respected_by_every_rule() {
     let only_three = mask(&[3]);
     for runnable in [[0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 0, 5], [2, 2, 2, 2]] {
         for last in 0..4 {
@@ -168,7 +168,7 @@ fn x5_the_second_of_two_workers_shares_the_creators_cpu() {
 }
 
 #[test]
-fn at_equal_counts_the_lighter_cpu_is_less_loaded() {
+fn x4_at_equal_counts_the_lighter_cpu_is_less_loaded() {
     struct Weights;
     impl LoadView for Weights {
         fn load(&self, cpu: CpuId) -> Option<Load> {
