@@ -9,6 +9,10 @@ use crate::read::Input;
 use capnp::struct_list;
 use schema_gen::system::{cue_field, cue_value};
 
+/// Most fields of a record in which names are looked up. A few bytes can claim millions of empty fields, and every
+/// look-up visits all of them.
+const MAX_FIELDS: usize = 1024;
+
 /// The fields of a record.
 pub(crate) struct Record<'r> {
     fields: struct_list::Reader<'r, cue_field::Owned>,
@@ -36,12 +40,14 @@ fn wrong(path: &Path<'_>, expected: &'static str, value: cue_value::Reader<'_>) 
     })
 }
 
-/// A record.
+/// A record of at most [`MAX_FIELDS`] fields.
 pub(crate) fn record<'r>(path: &Path<'_>, value: cue_value::Reader<'r>) -> Result<Record<'r>, ManifestError> {
     match value.which() {
-        Ok(cue_value::Fields(fields)) => Ok(Record {
-            fields: fields.map_err(|error| path.unreadable(&error))?,
-        }),
+        Ok(cue_value::Fields(fields)) => {
+            let fields = fields.map_err(|error| path.unreadable(&error))?;
+            crate::read::at_most(path, fields.len(), MAX_FIELDS)?;
+            Ok(Record { fields })
+        }
         _ => Err(wrong(path, "a record", value)),
     }
 }

@@ -419,6 +419,31 @@ fn p13_a_tree_too_deep_for_the_reader_is_refused_and_not_followed() {
 }
 
 #[test]
+fn p13_a_record_that_claims_millions_of_fields_is_refused_without_visiting_them() {
+    // Found by fuzzing: a list of structs without content takes no room, so 3 KB could claim millions of fields, and
+    // looking up a few names in them took seconds.
+    let mut message = Message::new_default();
+    message
+        .init_root::<system_manifest::Builder<'_>>()
+        .set_schema_version(1);
+    let config = message
+        .get_root::<system_manifest::Builder<'_>>()
+        .unwrap()
+        .init_init_config();
+    config.init_fields(1024);
+    assert_eq!(outcome(&message), "initConfig.init: is missing or empty");
+    let config = message
+        .get_root::<system_manifest::Builder<'_>>()
+        .unwrap()
+        .init_init_config();
+    config.init_fields(1025);
+    assert_eq!(
+        outcome(&message),
+        "initConfig: has 1025 entries, at most 1024 are allowed"
+    );
+}
+
+#[test]
 fn p13_every_truncation_of_a_manifest_is_an_error_or_harmless() {
     let whole = bytes(&with_kernel(|mut kernel| {
         kernel.set_motd("hello");
