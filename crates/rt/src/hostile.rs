@@ -187,7 +187,7 @@ pub fn execute(instruction: Instruction) {
                 inout("rax") 4u64 => _, out("rcx") _, out("r11") _
             ),
             Instruction::StackNowhere => {
-                asm!("mov rsp, {}", "push rax", "ud2", in(reg) 0x8000_0000_0000u64, options(noreturn));
+                asm!("mov rsp, {}", "push rax", "ud2", in(reg) 0x8000_0000_1000u64, options(noreturn));
             }
             Instruction::VectorDivide => asm!(
                 "sub rsp, 8",

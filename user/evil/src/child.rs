@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 
 use rt::env::{ARGUMENTS, OUTPUT};
 use rt::process::{Child, Grant, KernelSource, ProcessSpawner};
-use rt::time::Timer;
 use rt::{Env, Error};
 
 use crate::report::Report;
@@ -71,17 +70,14 @@ pub fn attack(env: &Env, report: &mut Report, name: &str, what: &str, expected: 
 
 fn run_to_end(env: &Env, name: &str) -> Result<Option<i64>, Error> {
     let spawner: ProcessSpawner = env.first()?;
-    let timer: Timer = env.first()?;
     let child = start(env, &spawner, name)?;
     let ended = child.handle.start_wait()?;
-    let deadline = timer.start_sleep(PATIENCE_NS)?;
     while !ended.is_ready() {
-        if deadline.is_ready() {
+        if !rt::pending::wait_any(PATIENCE_NS) {
             child.handle.terminate()?;
             ended.wait()?;
             return Ok(None);
         }
-        rt::pending::wait_any(u64::MAX);
     }
     ended.wait().map(Some)
 }

@@ -17,8 +17,12 @@ use crate::report::Report;
 /// More than any limit is.
 const MOST: usize = 1000;
 
-/// Memory is taken in pieces of this size.
+/// Memory is taken in pieces of this size, addresses without memory in larger ones.
 const PIECE: u64 = 1 << 20;
+const RESERVATION: u64 = 16 << 20;
+
+/// Long enough that no sleep ends while more are started, in nanoseconds.
+const SLEEP_NS: u64 = 200_000_000;
 
 /// All of them, as far as the capabilities for them were granted.
 pub fn attack(env: &Env, report: &mut Report) {
@@ -33,16 +37,26 @@ pub fn attack(env: &Env, report: &mut Report) {
             .into_iter()
             .try_for_each(|addr| rt::hostile::unmap(&memory, addr, PIECE));
         report.works("giving it back", returned);
-        let pieces = taking(report, "address space", || memory.reserve(PIECE));
+        let pieces = taking(report, "address space", || memory.reserve(RESERVATION));
         let returned = pieces
             .into_iter()
-            .try_for_each(|addr| rt::hostile::unmap(&memory, addr, PIECE));
+            .try_for_each(|addr| rt::hostile::unmap(&memory, addr, RESERVATION));
         report.works("giving it back", returned);
     }
     if let Ok(timer) = env.first::<Timer>() {
-        // An hour: none of them ends before the program does, and dropping them must be harmless.
-        taking(report, "sleeps", || timer.start_sleep(3_600_000_000_000));
-        report.works("the clock after that", timer.now_ns());
+        let sleeps = taking(report, "sleeps", || {
+            let sleep = timer.start_sleep(SLEEP_NS)?;
+            // A refusal is there at once; a sleep is not.
+            if sleep.is_ready() {
+                Err(sleep.wait().err().unwrap_or(Error::Malformed))
+            } else {
+                Ok(sleep)
+            }
+        });
+        // Half are dropped, which leaves them to the kernel; the others are waited for, which outlasts all.
+        let waited = sleeps.into_iter().step_by(2).try_for_each(|sleep| sleep.wait());
+        report.works("waiting for half of them", waited);
+        report.works("a sleep after that", timer.sleep_ns(1));
     }
     if let Ok(threads) = Threads::new(env) {
         let stop = Arc::new(AtomicBool::new(false));

@@ -72,7 +72,10 @@ fn roots() -> Vec<(&'static str, Vec<u8>)> {
             segment(&[far(0, 1 << 20, false), 0])
         ),
         ("a far root to itself", segment(&[far(0, 0, false)])),
-        ("a double far root to itself", segment(&[far(0, 0, true), 0])),
+        (
+            "a double far root to itself",
+            segment(&[far(0, 0, true), list(0, 2, 1)])
+        ),
         (
             "a far root to a far root",
             segment(&[far(0, 1, false), far(0, 0, false)])

@@ -32,16 +32,17 @@ pub fn show(
         screen.write("\x1b[?25l\x1b[2J");
     }
     while left != Some(0) {
-        let deadline = timer.start_sleep(wait_ns)?;
+        let deadline = timer.now_ns()? + wait_ns;
         let quit = loop {
             meanwhile();
             if screen.is_closed() || screen.take_key(Key::Char('q')) || screen.take_key(Key::Control('c')) {
                 break true;
             }
-            if deadline.is_ready() {
+            let left_ns = deadline.saturating_sub(timer.now_ns()?);
+            if left_ns == 0 {
                 break false;
             }
-            wait_any(u64::MAX);
+            wait_any(left_ns);
         };
         if quit {
             break;

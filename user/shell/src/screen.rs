@@ -62,7 +62,7 @@ impl Screen {
     /// Whether the terminal answers; if so its size is known afterwards. What was typed meanwhile is kept.
     fn ask_size(&mut self, timer: &Timer) -> Result<bool, Error> {
         self.write(ASK_SIZE);
-        let deadline = timer.start_sleep(ANSWER_NS)?;
+        let deadline = timer.now_ns()? + ANSWER_NS;
         loop {
             self.collect();
             let answer = self.keys.iter().position(|key| matches!(key, Key::Position(..)));
@@ -71,10 +71,11 @@ impl Screen {
                 self.columns = usize::from(columns).clamp(40, 400);
                 return Ok(true);
             }
-            if deadline.is_ready() || self.closed {
+            let left_ns = deadline.saturating_sub(timer.now_ns()?);
+            if left_ns == 0 || self.closed {
                 return Ok(false);
             }
-            wait_any(u64::MAX);
+            wait_any(left_ns);
         }
     }
 
