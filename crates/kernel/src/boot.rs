@@ -70,6 +70,8 @@ pub fn boot(handover: Handover) -> ! {
     commitment::init();
     cpus::init(collect_topology(), wake::now());
     introduce();
+    // A report of a kernel bug is only worth something if it is known to arrive: tests ask for one.
+    assert!(!has_word(handover.command_line, "panic"), "asked for on the command line");
     if let Err(refusal) = spawn::start_init(manifest()) {
         refuse(format_args!("init cannot be started: {refusal}"));
     }
@@ -88,6 +90,10 @@ pub fn run_cpu() -> ! {
         cpu::relax();
     }
     run::cpu_loop()
+}
+
+fn has_word(command_line: &str, wanted: &str) -> bool {
+    command_line.split_ascii_whitespace().any(|word| word == wanted)
 }
 
 /// The size in KiB of a CPU's trace ring, if the command line asks for tracing: `trace` or `trace=KIB`.

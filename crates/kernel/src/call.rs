@@ -15,6 +15,7 @@ use sched::Nanos;
 
 use crate::capability::{Capability, Object};
 use crate::endpoint;
+use crate::memory::commitment;
 use crate::objects;
 use crate::process::Process;
 use crate::process::thread::Thread;
@@ -24,6 +25,9 @@ use crate::run::Owned;
 use crate::run::cpus::CpuState;
 use crate::run::wake::now;
 use crate::wire::{self, ExceptionKind, Words};
+
+/// Parameters up to this many bytes are copied even when the kernel is short of memory: they are gone at once.
+const SMALL: u32 = 4096;
 
 /// The thread whose submission is worked on.
 pub struct Caller<'a> {
@@ -136,8 +140,11 @@ impl Call<'_, '_> {
     /// The parameters, copied out of user memory. Decode with [`Words::message`].
     ///
     /// # Errors
-    /// When they cannot be read any more.
+    /// When they cannot be read any more, or the kernel is short of memory.
     pub fn params(&self) -> Result<Words, Trouble> {
+        if self.params.len > SMALL && !commitment::has_room_for_objects() {
+            return Err(overloaded("the kernel is short of memory"));
+        }
         let mut words = Words::new(self.params.len as usize);
         self.process()
             .space

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use capnp::message::{Builder, HeapAllocator, Reader, ReaderOptions};
 use capnp::serialize::{self, BufferSegments};
+use capnp::traits::HasStructSize;
 
 pub use schema_gen::system::ExceptionType as ExceptionKind;
 
@@ -44,6 +45,33 @@ pub fn builder() -> Builder<HeapAllocator> {
     Builder::new(HeapAllocator::new().first_segment_words(64))
 }
 
+/// A message to be filled in that comes to `bytes` in all. What stays within them ends up in one segment: in several
+/// it would be longer than its parts, and might not fit where they would.
+pub fn builder_for(bytes: usize) -> Builder<HeapAllocator> {
+    Builder::new(HeapAllocator::new().first_segment_words(bytes.div_ceil(8).max(1) as u32))
+}
+
+/// How long an answer is that holds one list of structs, to be known before it is made.
+pub struct ListBytes(usize);
+
+impl ListBytes {
+    /// With `count` structs of this kind, and no text yet. Other fields of the answer's root come on top.
+    pub fn of<S: HasStructSize>(count: usize) -> ListBytes {
+        // Framing, the pointer to the root, the root's pointer to the list, the list's tag.
+        ListBytes((4 + count * S::STRUCT_SIZE.total() as usize) * 8)
+    }
+
+    /// With these texts in the structs; an empty one takes room too.
+    pub fn with_texts<'a>(self, texts: impl Iterator<Item = &'a str>) -> ListBytes {
+        ListBytes(self.0 + texts.map(|text| (text.len() + 1).next_multiple_of(8)).sum::<usize>())
+    }
+
+    /// The sum.
+    pub fn total(&self) -> usize {
+        self.0
+    }
+}
+
 /// The bytes of a finished message.
 pub fn finish(message: Builder<HeapAllocator>) -> Vec<u8> {
     serialize::write_message_to_words(&message)
@@ -78,4 +106,40 @@ pub fn exception(kind: ExceptionKind, text: &str) -> Vec<u8> {
 /// When it is not UTF-8 or not there.
 pub fn text(value: capnp::Result<capnp::text::Reader<'_>>) -> capnp::Result<String> {
     Ok(value?.to_str()?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use schema_gen::system::capability_info;
+    use schema_gen::system::capability_manager::list_results;
+
+    use super::*;
+
+    #[test]
+    fn p9_the_length_of_a_list_is_known_before_it_is_made() {
+        for labels in [&[][..], &["console"], &["", "1234567", "12345678", "a much longer name"], &["x"; 256]] {
+            let expected =
+                ListBytes::of::<capability_info::Builder<'_>>(labels.len()).with_texts(labels.iter().copied());
+            let mut message = builder_for(expected.total());
+            let mut list =
+                message.init_root::<list_results::Builder<'_>>().init_capabilities(labels.len() as u32);
+            for (index, label) in (0..).zip(labels) {
+                list.reborrow().get(index).set_label(*label);
+            }
+            assert_eq!(finish(message).len(), expected.total());
+        }
+    }
+
+    #[test]
+    fn p9_hand_made_structs_are_what_the_library_makes() {
+        use schema_gen::system::wall_clock::wall_time_results;
+        let mut empty = builder();
+        empty.init_root::<schema_gen::system::scheduling_policy_cap::set_weight_results::Builder<'_>>();
+        assert_eq!(finish(empty), EMPTY_STRUCT);
+        let mut message = builder();
+        let mut root = message.init_root::<wall_time_results::Builder<'_>>();
+        root.set_utc_seconds(1);
+        root.set_monotonic_ns(3);
+        assert_eq!(finish(message), data_struct(&[1, 0, 3]));
+    }
 }

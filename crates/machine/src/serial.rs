@@ -12,6 +12,8 @@ const FIFO_BYTES: usize = 16;
 /// baud; this is many times that on any machine, and bounds the harm of a line that is not there.
 const TRANSMIT_POLLS: u32 = 1_000_000;
 
+/// What is read where nothing is on the bus; no state of a real line.
+const EMPTY_SLOT: u8 = 0xff;
 const LINE_DATA_READY: u8 = 1 << 0;
 const LINE_TRANSMITTER_EMPTY: u8 = 1 << 5;
 const LINE_CONTROL_DIVISOR: u8 = 1 << 7;
@@ -62,6 +64,10 @@ pub enum Parity {
 /// Bits of data in a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataBits {
+    /// Five.
+    Five,
+    /// Six.
+    Six,
     /// Seven.
     Seven,
     /// Eight.
@@ -101,6 +107,8 @@ impl Format {
 
     fn line_control(self) -> u8 {
         let data = match self.data_bits {
+            DataBits::Five => 0b00,
+            DataBits::Six => 0b01,
             DataBits::Seven => 0b10,
             DataBits::Eight => 0b11,
         };
@@ -149,6 +157,9 @@ impl Uart {
     /// Sets the line up with empty FIFOs and no interrupts. Returns whether a line answers: a byte sent
     /// through the chip's own loop-back comes back.
     pub fn configure(&mut self, format: Format) -> bool {
+        if self.line_status.read() == EMPTY_SLOT {
+            return false;
+        }
         self.interrupts.write(0);
         self.line_control.write(LINE_CONTROL_DIVISOR);
         let [low, high] = format.divisor.max(1).to_le_bytes();
@@ -157,8 +168,8 @@ impl Uart {
         self.line_control.write(format.line_control());
         self.fifo_control.write(FIFO_ON_AND_CLEAR);
         self.modem_control.write(MODEM_LOOPBACK);
-        // Seven bits are what every format carries.
-        const PROBE: u8 = 0x5a;
+        // Five bits are what every format carries.
+        const PROBE: u8 = 0x1a;
         self.data.write(PROBE);
         let mut polls = TRANSMIT_POLLS;
         while !self.has_received() && polls > 0 {
@@ -204,8 +215,7 @@ impl Uart {
 
     fn has_received(&self) -> bool {
         let status = self.line_status.read();
-        // All ones is an empty slot on the bus, and no state of a real line.
-        status != 0xff && status & LINE_DATA_READY != 0
+        status != EMPTY_SLOT && status & LINE_DATA_READY != 0
     }
 
     fn wait_for_transmitter(&self) -> bool {
@@ -251,5 +261,14 @@ mod tests {
             .line_control(),
             0b0001_1110
         );
+        let sizes = [DataBits::Five, DataBits::Six, DataBits::Seven, DataBits::Eight];
+        let encoded = sizes.map(|data_bits| {
+            let format = Format {
+                data_bits,
+                ..Format::STANDARD
+            };
+            format.line_control()
+        });
+        assert_eq!(encoded, [0, 1, 2, 3]);
     }
 }

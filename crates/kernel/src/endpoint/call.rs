@@ -11,6 +11,7 @@ use super::delivery::{Offer, Source, give_back, offer, settle};
 use super::{Endpoint, Heading, Queued};
 use crate::call::{Caller, Outcome};
 use crate::capability::Capability;
+use crate::memory::commitment;
 use crate::ring::dispatch::failed;
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::wire::ExceptionKind;
@@ -67,7 +68,7 @@ pub fn call(
             }
         }
     }
-    if state.queue.len() >= endpoint.queue_limit {
+    if state.queue.len() >= endpoint.queue_limit || !commitment::has_room_for_objects() {
         drop(state);
         return refuse(&operation, parcel, "the server's queue is full");
     }

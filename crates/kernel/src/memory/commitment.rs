@@ -44,3 +44,10 @@ pub fn promised() -> u64 {
 pub fn has_room_for_objects() -> bool {
     free_frames() > reserve() / 2
 }
+
+/// Whether there is RAM for page tables: a quarter of the reserve is still free. The rest is for what the kernel needs
+/// while it works, so that a program that scatters its pages over the address space cannot take that, too.
+#[must_use = "without room nothing may be mapped"]
+pub fn has_room_for_tables() -> bool {
+    free_frames() > reserve() / 4
+}

@@ -119,6 +119,9 @@ impl Space {
             return false;
         }
         let page = address & !(PAGE_SIZE - 1);
+        if !commitment::has_room_for_tables() {
+            return false;
+        }
         let Some(frame) = Frame::zeroed() else { return false };
         match self.pages.map(page, frame, page_protection(protection)) {
             Ok(()) => true,
@@ -279,6 +282,9 @@ impl Space {
         protection: Protection,
     ) -> Result<u64, Refusal> {
         let reference = ObjectRef(object.clone());
+        if !commitment::has_room_for_tables() {
+            return Err(Refusal::NoMemory);
+        }
         let view = ObjectView { object: reference.clone(), object_pages: object.frames().len() as u64, offset };
         let mut regions = self.regions.lock();
         let pages = regions.map_object(hint, view, bytes, protection)?;

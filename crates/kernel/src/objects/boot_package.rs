@@ -21,7 +21,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
             let package = boot::package();
             let start = usize::try_from(params.get_offset()).unwrap_or(usize::MAX).min(package.len());
             let end = start.saturating_add(wanted).min(package.len());
-            let mut answer = wire::builder();
+            let mut answer = wire::builder_for(OVERHEAD + wanted);
             answer.init_root::<read_manifest_results::Builder<'_>>().set_data(&package[start..end]);
             Ok(Reply::Message(wire::finish(answer)))
         }

@@ -1,3 +1,104 @@
-//! capability_manager
-use crate::call::{Answer, Call, unimplemented};
-pub(super) fn call(_: &Call<'_, '_>, _: &alloc::sync::Arc<crate::process::Process>) -> Answer { Err(unimplemented()) }
+//! CapabilityManager: what one process holds, and taking it away. The list is also what Monitor shows. abi.md section 11.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use abi::result::Failure;
+use caps::CapId;
+use schema_gen::system::capability_info;
+use schema_gen::system::capability_manager::{list_results, revoke_params};
+
+use crate::call::{Answer, Call, Reply, Trouble, invalid, unimplemented};
+use crate::capability::InterfaceId;
+use crate::process::Process;
+use crate::wire::{self, ListBytes};
+
+/// One line of the list.
+pub(super) struct Held {
+    id: u32,
+    interface: InterfaceId,
+    /// The name in the capset, empty for what came later.
+    label: String,
+}
+
+pub(super) fn call(call: &Call<'_, '_>, process: &Process) -> Answer {
+    match call.method {
+        0 => {
+            let held = held(process);
+            let bytes = bytes(&held);
+            require_fit(call, bytes)?;
+            let mut answer = wire::builder_for(bytes);
+            fill(
+                answer
+                    .init_root::<list_results::Builder<'_>>()
+                    .init_capabilities(held.len() as u32),
+                &held,
+            );
+            Ok(Reply::Message(wire::finish(answer)))
+        }
+        1 => {
+            let words = call.params()?;
+            let message = words.message()?;
+            let id = message.get_root::<revoke_params::Reader<'_>>()?.get_cap_id();
+            call.require_room(wire::EMPTY_STRUCT.len(), 0)?;
+            // Dropped after the lock: it may be an object's last capability.
+            let revoked = process.capabilities.lock().remove(CapId::from_raw(id));
+            let Some(_revoked) = revoked else {
+                return Err(invalid("the process holds no such capability"));
+            };
+            process.labels.lock().retain(|(labelled, _)| *labelled != id);
+            Ok(Reply::EmptyStruct)
+        }
+        _ => Err(unimplemented()),
+    }
+}
+
+/// What a process holds.
+pub(super) fn held(process: &Process) -> Vec<Held> {
+    let mut held: Vec<Held> = {
+        let table = process.capabilities.lock();
+        let lines = table.iter();
+        lines
+            .map(|(id, it)| Held {
+                id: id.raw(),
+                interface: it.interface,
+                label: String::new(),
+            })
+            .collect()
+    };
+    for (id, label) in process.labels.lock().iter() {
+        if let Some(line) = held.iter_mut().find(|line| line.id == *id) {
+            line.label.clone_from(label);
+        }
+    }
+    held
+}
+
+/// Bytes of an answer with this list.
+pub(super) fn bytes(held: &[Held]) -> usize {
+    ListBytes::of::<capability_info::Builder<'_>>(held.len())
+        .with_texts(held.iter().map(|line| line.label.as_str()))
+        .total()
+}
+
+/// Writes the list.
+pub(super) fn fill(mut list: capnp::struct_list::Builder<'_, capability_info::Owned>, held: &[Held]) {
+    for (index, line) in (0..).zip(held) {
+        let mut info = list.reborrow().get(index);
+        info.set_id(line.id);
+        info.set_interface_id(line.interface);
+        info.set_label(line.label.as_str());
+    }
+}
+
+/// Makes sure that an answer of `bytes` fits, before anything large is made.
+///
+/// # Errors
+/// Invalid result buffer.
+pub(super) fn require_fit(call: &Call<'_, '_>, bytes: usize) -> Result<(), Trouble> {
+    if bytes > call.result.len as usize {
+        Err(Failure::InvalidResult.into())
+    } else {
+        Ok(())
+    }
+}

@@ -10,6 +10,7 @@ mod frames;
 mod logs;
 mod memory_object;
 mod monitor;
+mod observe;
 mod pipe;
 mod process;
 pub mod results;

@@ -1,3 +1,52 @@
-//! supervisor
-use crate::call::{Answer, Call, unimplemented};
-pub(super) fn call(_: &Call<'_, '_>) -> Answer { Err(unimplemented()) }
+//! Supervisor: from the number of a process or thread to authority over it. Whoever holds this may end any process and
+//! change the policy of any thread, one capability at a time.
+
+use alloc::sync::Arc;
+use alloc::vec;
+
+use abi::interfaces;
+use schema_gen::monitor::supervisor::{process_params, thread_policy_params};
+
+use crate::call::{Answer, Call, Reply, Trouble, invalid, unimplemented};
+use crate::capability::{Capability, Object};
+use crate::process::{Process, table};
+use crate::wire;
+
+/// Bytes of either answer without its capability.
+const ANSWER_BYTES: usize = 24;
+
+pub(super) fn call(call: &Call<'_, '_>) -> Answer {
+    let capability = match call.method {
+        0 => {
+            let words = call.params()?;
+            let message = words.message()?;
+            let process = living(message.get_root::<process_params::Reader<'_>>()?.get_pid())?;
+            Capability::new(Object::ProcessHandle(process), interfaces::PROCESS_HANDLE)
+        }
+        1 => {
+            let words = call.params()?;
+            let message = words.message()?;
+            let params = message.get_root::<thread_policy_params::Reader<'_>>()?;
+            let process = living(params.get_pid())?;
+            let tid = params.get_tid();
+            let thread = process
+                .living_threads()
+                .into_iter()
+                .find(|thread| thread.tid() == tid);
+            let thread = thread.ok_or_else(|| invalid("the process has no living thread of that number"))?;
+            Capability::new(
+                Object::SchedulingPolicy(Some(thread)),
+                interfaces::SCHEDULING_POLICY_CAP,
+            )
+        }
+        _ => return Err(unimplemented()),
+    };
+    call.require_room(ANSWER_BYTES, 1)?;
+    // handleIndex or policyIndex 0.
+    Ok(Reply::Capabilities(wire::data_struct(&[0]), vec![capability]))
+}
+
+/// The living process with this number.
+pub(super) fn living(pid: u32) -> Result<Arc<Process>, Trouble> {
+    table::find(pid).ok_or_else(|| invalid("there is no living process of that number"))
+}

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use machine::Lock;
 
+use crate::memory::commitment;
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::wire;
 use buffer::{Buffer, End, Read, Write};
@@ -55,6 +56,9 @@ pub enum Now<T> {
 
 /// Makes a pipe: its read end and its write end. `None` when there is no memory.
 pub fn create(wish: u32) -> Option<(Arc<PipeEnd>, Arc<PipeEnd>)> {
+    if !commitment::has_room_for_objects() {
+        return None;
+    }
     let buffer = Buffer::new(wish).ok()?;
     let state = State { buffer, readers: VecDeque::new(), writers: VecDeque::new() };
     let pipe = Arc::new(Pipe { state: Lock::new(state) });
@@ -215,7 +219,7 @@ impl State {
 
 /// The answer to a read.
 pub fn read_answer(data: &[u8], eof: bool) -> Vec<u8> {
-    let mut message = wire::builder();
+    let mut message = wire::builder_for(READ_OVERHEAD + data.len());
     let mut root = message.init_root::<schema_gen::system::pipe::read_results::Builder<'_>>();
     root.set_data(data);
     root.set_eof(eof);

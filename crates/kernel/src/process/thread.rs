@@ -5,7 +5,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use machine::Lock;
@@ -153,7 +153,7 @@ impl Thread {
 
     /// Orders it to end; true the first time.
     pub fn order_to_die(&self) -> bool {
-        !self.dying.swap(true, Release)
+        !self.dying.swap(true, SeqCst)
     }
 
     /// Memory for a time-out, if it is not in a queue.

@@ -13,7 +13,7 @@ use super::Ring;
 use crate::call::{self, Caller, Outcome};
 use crate::process::exit;
 use crate::run::Owned;
-use crate::run::cpus::{CpuState, count};
+use crate::run::cpus::CpuState;
 use crate::run::thread_body::Wait;
 use crate::run::timer::{self, Timer};
 use crate::run::wake::now;

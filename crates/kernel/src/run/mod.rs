@@ -9,7 +9,7 @@ pub mod timer;
 pub mod wake;
 
 use alloc::boxed::Box;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use abi::trace::Event;
 use machine::memory::heap::NoAllocation;
@@ -44,9 +44,11 @@ pub fn cpu_loop() -> ! {
 fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
     let Running { mut entity } = running;
     let thread = entity.payload.thread.clone();
+    // In order with the look at the order to die below: whoever gives that order either sees this thread here and
+    // interrupts it, or is seen (process/exit.rs).
+    cpu.current.swap(thread.id().0, SeqCst);
     cpu::load_space(thread.pages());
     entity.payload.context.take_cpu();
-    cpu.current.store(thread.id().0, Relaxed);
     cpu::set_note(thread.id().0);
     loop {
         if thread.is_dying() {

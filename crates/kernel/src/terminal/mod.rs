@@ -1,13 +1,344 @@
-//! What a terminal does with typed bytes, apart from the wire that brings them. Rule P9
-//! (docs/rules/terminal.md).
+//! The terminal: a dialogue on the second serial line. Rule P9 (docs/rules/terminal.md).
 //!
-//! Bytes arrive at any time and wait in [`input::Input`]. A program takes them raw, or asks for a line,
-//! which [`discipline::Discipline`] edits and echoes. Everything here is pure: the object that holds both,
-//! its lock and its waiting callers are elsewhere.
+//! Typed bytes come by interrupt and wait in [`input::Input`] until a program takes them raw or asks for a line, which
+//! [`discipline::Discipline`] edits and echoes. Both are pure; here are the line itself, the lock around all of it, and
+//! the calls that wait. A line that is being read comes before raw reads. Calls are answered without the lock, because
+//! an answer wakes threads.
 
 pub mod discipline;
 pub mod input;
-pub struct Terminal;
-pub fn init(_: &manifest::kernel::uart::Uart) {}
-pub fn system() -> Option<&'static alloc::sync::Arc<Terminal>> { None }
-pub fn input() {}
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use machine::apic::{ApicId, io};
+use machine::serial::{DataBits, Format, Line, Parity, StopBits, Uart};
+use machine::{BootCell, Lock, cpu, vector};
+use manifest::kernel::uart;
+use schema_gen::system::terminal_session::{read_line_results, read_results};
+use schema_gen::system::{LineStatus, UartParity};
+
+use crate::console::say;
+use crate::ring::operation::{Operation, WaitPlace};
+use crate::wire;
+use discipline::{Discipline, Finished, LINE_LIMIT, Request};
+use input::{Input, RawRead};
+
+/// Bytes of either read's answer besides the data, which is padded to whole words.
+pub const READ_OVERHEAD: usize = 32;
+
+/// The terminal, shared by all capabilities to it.
+pub struct Terminal {
+    state: Lock<State>,
+}
+
+struct State {
+    uart: Uart,
+    input: Input,
+    discipline: Discipline,
+    /// Who reads the line that the discipline edits.
+    line: Option<Operation>,
+    /// Raw reads that wait, oldest first.
+    readers: VecDeque<Reader>,
+}
+
+struct Reader {
+    operation: Operation,
+    max: usize,
+}
+
+/// A waiting call, and what it gets.
+struct Done {
+    operation: Operation,
+    answer: Vec<u8>,
+}
+
+/// What a read came to at once.
+pub enum Now {
+    /// This answer.
+    Done(Vec<u8>),
+    /// It waits; the operation was taken.
+    Waits,
+}
+
+/// Why a line is not read.
+pub enum Refused<E> {
+    /// Another line is being read.
+    Busy,
+    /// The operation could not begin.
+    Begin(E),
+}
+
+static SYSTEM: BootCell<Arc<Terminal>> = BootCell::new("terminal::SYSTEM");
+
+/// Sets the second serial line up as the manifest wants it, with its interrupt at this CPU. Where no line answers, the
+/// terminal is there all the same: one that has hung up.
+pub fn init(settings: &uart::Uart) {
+    let mut uart = Uart::new(Line::Com2);
+    let mut input = Input::new();
+    let is_there = uart.configure(format(settings));
+    let here = ApicId(cpu::apic_id(cpu::index()));
+    let routed = io::route_isa_irq(Line::Com2.irq(), vector::TERMINAL_INPUT, here);
+    match routed {
+        Ok(_) if is_there => uart.enable_receive_interrupt(),
+        Ok(_) => input.hang_up(),
+        Err(error) => {
+            say(format_args!(
+                "the terminal takes no input: its interrupt cannot be routed ({error:?})\n"
+            ));
+            input.hang_up();
+        }
+    }
+    let state = State {
+        uart,
+        input,
+        discipline: Discipline::new(),
+        line: None,
+        readers: VecDeque::new(),
+    };
+    SYSTEM.set(Arc::new(Terminal {
+        state: Lock::new(state),
+    }));
+}
+
+/// The terminal, once it is set up.
+pub fn system() -> Option<&'static Arc<Terminal>> {
+    SYSTEM.try_get()
+}
+
+/// The line's interrupt: takes what was typed, and answers whoever waited for it.
+pub fn input() {
+    let Some(terminal) = system() else { return };
+    let mut state = terminal.state.lock();
+    // To the last byte: an edge-triggered line is silent while one is left. A serial line is slower than this loop.
+    while let Some(byte) = state.uart.try_read() {
+        state.input.push(byte);
+    }
+    let done = state.serve();
+    drop(state);
+    finish(done);
+}
+
+/// Answers outside the terminal's lock. A call that ended meanwhile is not answered twice.
+fn finish(done: Vec<Done>) {
+    for Done { operation, answer } in done {
+        operation.complete_bytes(&answer);
+    }
+}
+
+impl Terminal {
+    /// Writes bytes as they are, in one piece.
+    pub fn write(&self, parts: &[&[u8]]) {
+        let mut state = self.state.lock();
+        for part in parts {
+            state.uart.write_all(part);
+        }
+    }
+
+    /// Begins to read a line: shows the prompt, and feeds what was typed ahead. `begin` makes the operation.
+    ///
+    /// # Errors
+    /// While another line is read, and what `begin` returns; nothing was shown then.
+    pub fn read_line<E>(
+        &self,
+        prompt: &[u8],
+        request: Request,
+        begin: impl FnOnce() -> Result<Operation, E>,
+    ) -> Result<(), Refused<E>> {
+        let mut state = self.state.lock();
+        if state.discipline.is_reading() {
+            return Err(Refused::Busy);
+        }
+        let operation = begin().map_err(Refused::Begin)?;
+        state
+            .discipline
+            .begin(request)
+            .map_err(|discipline::Busy| Refused::Busy)?;
+        state.line = Some(operation);
+        state.uart.write_all(prompt);
+        let done = state.serve();
+        drop(state);
+        finish(done);
+        Ok(())
+    }
+
+    /// Reads up to `max` typed bytes, at least one unless `max` is 0 or the line has hung up. `begin` makes the operation
+    /// if it has to wait.
+    ///
+    /// # Errors
+    /// What `begin` returns.
+    pub fn read<E>(&self, max: usize, begin: impl FnOnce() -> Result<Operation, E>) -> Result<Now, E> {
+        let mut state = self.state.lock();
+        // Whoever waits already is first, a line before all others.
+        let is_next = state.line.is_none() && state.readers.is_empty();
+        if (is_next || max == 0)
+            && let Some(answer) = state.take(max)
+        {
+            return Ok(Now::Done(answer));
+        }
+        let operation = begin()?;
+        state.readers.push_back(Reader { operation, max });
+        Ok(Now::Waits)
+    }
+}
+
+impl WaitPlace for Terminal {
+    fn forget(&self, operation: &Operation) {
+        let mut state = self.state.lock();
+        let mut gone = None;
+        if state.line.as_ref() == Some(operation) {
+            state.discipline.abandon();
+            gone = state.line.take();
+        } else if let Some(index) = state
+            .readers
+            .iter()
+            .position(|reader| reader.operation == *operation)
+        {
+            gone = state.readers.remove(index).map(|reader| reader.operation);
+        }
+        // What is typed belongs to the next in the queue now.
+        let done = state.serve();
+        drop(state);
+        drop(gone);
+        finish(done);
+    }
+}
+
+impl State {
+    /// Gives what was typed to those who wait for it, the line first.
+    fn serve(&mut self) -> Vec<Done> {
+        let mut done = Vec::new();
+        while let Some(operation) = self.line.take() {
+            match self.edit() {
+                Some(finished) => done.push(Done {
+                    operation,
+                    answer: line_answer(&finished),
+                }),
+                None => {
+                    self.line = Some(operation);
+                    return done;
+                }
+            }
+        }
+        while let Some(max) = self.readers.front().map(|reader| reader.max)
+            && let Some(answer) = self.take(max)
+            && let Some(Reader { operation, .. }) = self.readers.pop_front()
+        {
+            done.push(Done { operation, answer });
+        }
+        done
+    }
+
+    /// Feeds typed bytes to the line, with their echo, until it ends or they are used up.
+    fn edit(&mut self) -> Option<Finished> {
+        while let Some(byte) = self.input.pop() {
+            let step = self.discipline.feed(byte);
+            step.echo.write_to(|bytes| self.uart.write_all(bytes));
+            if step.finished.is_some() {
+                return step.finished;
+            }
+        }
+        if self.input.is_at_end() {
+            self.discipline.hang_up()
+        } else {
+            None
+        }
+    }
+
+    /// The answer to a raw read, unless it has to wait.
+    fn take(&mut self, max: usize) -> Option<Vec<u8>> {
+        let mut data = vec![0; max.min(self.input.len())];
+        if data.is_empty() && max > 0 {
+            return self.input.is_at_end().then(|| raw_answer(&[], true));
+        }
+        match self.input.read(&mut data) {
+            RawRead::Bytes(count) => Some(raw_answer(&data[..count], false)),
+            RawRead::Closed => Some(raw_answer(&[], true)),
+            RawRead::Wait => None,
+        }
+    }
+}
+
+/// The answer to a line read.
+fn line_answer(finished: &Finished) -> Vec<u8> {
+    let (status, line) = match finished {
+        Finished::Submitted(line) => (LineStatus::Submitted, line.as_slice()),
+        Finished::Cancelled => (LineStatus::Cancelled, &[][..]),
+        Finished::Closed => (LineStatus::Closed, &[][..]),
+    };
+    let mut message = wire::builder_for(READ_OVERHEAD + LINE_LIMIT);
+    let mut root = message.init_root::<read_line_results::Builder<'_>>();
+    root.set_status(status);
+    root.set_line(line);
+    wire::finish(message)
+}
+
+/// The answer to a raw read.
+fn raw_answer(data: &[u8], closed: bool) -> Vec<u8> {
+    let mut message = wire::builder_for(READ_OVERHEAD + data.len());
+    let mut root = message.init_root::<read_results::Builder<'_>>();
+    root.set_data(data);
+    root.set_closed(closed);
+    wire::finish(message)
+}
+
+/// The manifest's settings as the line takes them.
+fn format(settings: &uart::Uart) -> Format {
+    Format {
+        divisor: settings.divisor(),
+        // The manifest's check lets 5 to 8 data bits and 1 or 2 stop bits through.
+        data_bits: match settings.data_bits {
+            5 => DataBits::Five,
+            6 => DataBits::Six,
+            7 => DataBits::Seven,
+            _ => DataBits::Eight,
+        },
+        parity: match settings.parity {
+            UartParity::None => Parity::None,
+            UartParity::Even => Parity::Even,
+            UartParity::Odd => Parity::Odd,
+        },
+        stop_bits: if settings.stop_bits == 2 {
+            StopBits::Two
+        } else {
+            StopBits::One
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p9_an_answer_is_as_long_as_was_promised() {
+        for length in [0, 1, 7, 8, 700, 8152] {
+            let answer = raw_answer(&vec![b'x'; length], false);
+            assert_eq!(answer.len(), READ_OVERHEAD + length.next_multiple_of(8));
+        }
+        let longest = line_answer(&Finished::Submitted(vec![b'x'; LINE_LIMIT]));
+        assert_eq!(longest.len(), READ_OVERHEAD + LINE_LIMIT);
+        assert_eq!(line_answer(&Finished::Cancelled).len(), READ_OVERHEAD);
+    }
+
+    #[test]
+    fn p9_the_terminals_line_is_set_up_as_the_manifest_says() {
+        let settings = uart::Uart {
+            baud: 9600,
+            data_bits: 7,
+            stop_bits: 2,
+            parity: UartParity::Odd,
+            ..uart::Uart::TERMINAL
+        };
+        let odd = Format {
+            divisor: 12,
+            data_bits: DataBits::Seven,
+            parity: Parity::Odd,
+            stop_bits: StopBits::Two,
+        };
+        assert_eq!(format(&settings), odd);
+        assert_eq!(format(&uart::Uart::TERMINAL), Format::STANDARD);
+    }
+}

@@ -65,7 +65,7 @@ impl Handover {
 
 /// Why the hand-over could not be read.
 #[derive(Debug, Clone, Copy)]
-pub enum HandoverError {
+pub(super) enum HandoverError {
     /// The pointer or the magic number is not one of PVH.
     NotPvh,
     /// Version 0 hands no memory map over.

@@ -65,6 +65,8 @@ pub struct AddressSpace {
     tables: Lock<()>,
     /// One bit per CPU that may hold translations of this space.
     active: Box<[AtomicU64]>,
+    /// Frames that are shown; changes under `tables`.
+    frames: AtomicU64,
 }
 
 impl AddressSpace {
@@ -78,7 +80,7 @@ impl AddressSpace {
         }
         let words = crate::cpu::count().div_ceil(64);
         let active = (0..words).map(|_| AtomicU64::new(0)).collect();
-        Some(Arc::new(AddressSpace { root, tables: Lock::new(()), active }))
+        Some(Arc::new(AddressSpace { root, tables: Lock::new(()), active, frames: AtomicU64::new(0) }))
     }
 
     pub(crate) fn root(&self) -> u64 {
@@ -118,7 +120,13 @@ impl AddressSpace {
             return Err(MapError::Taken);
         }
         entry.store(frame.into_entry() | protection.bits_of_entry(), Ordering::Release);
+        self.frames.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// How many pages show a frame now.
+    pub fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
     }
 
     /// Takes `pages` pages from `start` away and drops their frames once no CPU can reach them. Pages that show
@@ -147,6 +155,7 @@ impl AddressSpace {
                 }
             }
         }
+        self.frames.fetch_sub(found, Ordering::Relaxed);
         found
     }
 
