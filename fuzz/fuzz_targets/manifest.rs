@@ -1,4 +1,5 @@
-//! Manifests: any bytes decode or are refused, without panic and within memory, and what decodes keeps its promises.
+//! Manifests: any bytes decode or are refused, without panic and within memory, and what decodes keeps its
+//! promises.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Parameters of calls: the kernel reads them straight from what a process wrote. The first byte picks the method, the
-//! rest is the message.
+//! Parameters of calls: the kernel reads them straight from what a process wrote. The first byte picks the
+//! method, the rest is the message.
 #![no_main]
 
 use capnp::message::ReaderOptions;

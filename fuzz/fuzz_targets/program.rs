@@ -1,4 +1,5 @@
-//! Programs: any bytes are accepted or refused without panic, and what is accepted can be loaded as it stands.
+//! Programs: any bytes are accepted or refused without panic, and what is accepted can be loaded as it
+//! stands.
 #![no_main]
 
 use abi::layout::{IMAGE_BASE, IMAGE_LIMIT, PAGE_SIZE, TLS_BASE, TLS_LIMIT};

@@ -1,5 +1,5 @@
-//! Submissions: any 64 bytes validate without panicking, and what passes obeys the rules as the wire specification
-//! states them, checked here field by field and not by mask.
+//! Submissions: any 64 bytes validate without panicking, and what passes obeys the rules as the wire
+//! specification states them, checked here field by field and not by mask.
 #![no_main]
 
 use abi::ring::{Sqe, sqe_flags};

@@ -1,8 +1,8 @@
 //! Boot manifests from TOML and back.
 //!
-//! [`build`] reads a description (docs/manifest.md), writes the Cap'n Proto message, and has the crate `manifest`
-//! check it exactly as the kernel will. What that check finds is reported at the line of TOML it came from, because
-//! every field is noted with its place while it is written.
+//! [`build`] reads a description (docs/manifest.md), writes the Cap'n Proto message, and has the crate
+//! `manifest` check it exactly as the kernel will. What that check finds is reported at the line of TOML it
+//! came from, because every field is noted with its place while it is written.
 
 mod data;
 mod diagnostic;
@@ -120,8 +120,8 @@ fn refused(error: &ManifestError) -> Failure {
     Failure::one(Diagnostic::of_field(&error.field, &error.problem.to_string()))
 }
 
-/// Init's program must load; another binary that looks like a program and does not load is only odd, because it may
-/// be data.
+/// Init's program must load; another binary that looks like a program and does not load is only odd, because
+/// it may be data.
 fn check_programs(manifest: &Manifest<'_>, mut report: impl FnMut(&str, &str, Severity)) {
     for (index, binary) in manifest.binaries.iter().enumerate() {
         let is_init = manifest.init.image == Image::Binary { index };

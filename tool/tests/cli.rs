@@ -1,4 +1,5 @@
-//! The command itself: exit codes, where output goes, and that the examples of docs/manifest.md tell the truth.
+//! The command itself: exit codes, where output goes, and that the examples of docs/manifest.md tell the
+//! truth.
 
 use std::path::Path;
 use std::process::{Command, Output};

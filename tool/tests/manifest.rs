@@ -9,7 +9,8 @@ use sundial::manifest::{Built, Options, build, build_text, check, show};
 
 const FULL: &str = include_str!("full.toml");
 
-/// A small static program: one executable segment of 16 bytes, and behind it bytes that loading does not need.
+/// A small static program: one executable segment of 16 bytes, and behind it bytes that loading does not
+/// need.
 fn program() -> Vec<u8> {
     let mut image = vec![0; 0x1010];
     image[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");

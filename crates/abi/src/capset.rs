@@ -1,7 +1,7 @@
 //! The capset page: the named capabilities a process is born with, in grant order.
 //!
-//! A header of 16 bytes (magic, version, count), then up to 85 entries of 48 bytes: capability, length of the name,
-//! interface, name. The kernel writes the page once; the process can only read it.
+//! A header of 16 bytes (magic, version, count), then up to 85 entries of 48 bytes: capability, length of the
+//! name, interface, name. The kernel writes the page once; the process can only read it.
 
 use crate::layout::PAGE_SIZE;
 

@@ -1,6 +1,7 @@
 //! The kernel's last words: one 16-byte record on the debug port, then the virtual machine ends.
 //!
-//! The host keeps what comes out of the port and looks at the first whole record: {magic u32, kind u32, code i64}.
+//! The host keeps what comes out of the port and looks at the first whole record: {magic u32, kind u32, code
+//! i64}.
 
 /// I/O port of QEMU's `isa-debugcon` that takes the record byte by byte.
 pub const REPORT_PORT: u16 = 0xe9;

@@ -1,7 +1,8 @@
 //! Interface ids: which set of methods a capability answers.
 //!
-//! An id is what typed lookup compares, what result records carry, and what an endpoint facet passes on. They are the
-//! ids of the schema (schema/), so generated code and this table agree by construction; a test in `schema-gen` checks.
+//! An id is what typed lookup compares, what result records carry, and what an endpoint facet passes on. They
+//! are the ids of the schema (schema/), so generated code and this table agree by construction; a test in
+//! `schema-gen` checks.
 
 /// Declares one constant per interface and the table of all.
 macro_rules! interfaces {

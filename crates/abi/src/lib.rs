@@ -1,12 +1,12 @@
 //! Everything two sides of a boundary must agree on, and nothing that either side may decide alone.
 //!
-//! Kernel, user runtime and host tools all link this crate: addresses of a process image, system call numbers,
-//! the ring page with its entries and their rules, result codes, the capset page, endpoint headers, limits,
-//! interface ids, trace records and the kernel's last words to the host.
+//! Kernel, user runtime and host tools all link this crate: addresses of a process image, system call
+//! numbers, the ring page with its entries and their rules, result codes, the capset page, endpoint headers,
+//! limits, interface ids, trace records and the kernel's last words to the host.
 //!
-//! All integers are little-endian, all structs are plain values, and nothing here touches memory: whoever owns
-//! the bytes reads them once into arrays and hands the arrays over. Start with [`layout`], then [`ring`] and
-//! [`validate`].
+//! All integers are little-endian, all structs are plain values, and nothing here touches memory: whoever
+//! owns the bytes reads them once into arrays and hands the arrays over. Start with [`layout`], then [`ring`]
+//! and [`validate`].
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Result codes of completions. Zero or more is success and means what the operation says; less is a [`Failure`].
+//! Result codes of completions. Zero or more is success and means what the operation says; less is a
+//! [`Failure`].
 
 /// Why a submission did not do what it asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

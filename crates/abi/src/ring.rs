@@ -1,9 +1,9 @@
 //! The ring page: one header, 16 submissions (SQE) of 64 bytes, 32 completions (CQE) of 32 bytes.
 //!
-//! Entries cross the boundary as arrays of 64-bit words, so that the owner of the memory reads each word exactly
-//! once and everything after works on a private copy. Indices run freely and wrap at 2^32; a slot is
-//! `index & mask`. User code writes `sq_tail` and `cq_head`, the kernel writes `sq_head` and `cq_tail`. The whole
-//! page is writable by the process: the kernel uses the constants here, never the numbers in the page.
+//! Entries cross the boundary as arrays of 64-bit words, so that the owner of the memory reads each word
+//! exactly once and everything after works on a private copy. Indices run freely and wrap at 2^32; a slot is
+//! `index & mask`. User code writes `sq_tail` and `cq_head`, the kernel writes `sq_head` and `cq_tail`. The
+//! whole page is writable by the process: the kernel uses the constants here, never the numbers in the page.
 
 /// Submission slots.
 pub const SQ_ENTRIES: u32 = 16;
@@ -236,8 +236,16 @@ impl Cqe {
     #[inline]
     #[must_use]
     pub const fn with_records(self, count: u16) -> Self {
-        let flags = if count > 0 { self.flags | cqe_flags::TRANSFER_RESULT_CAPS } else { self.flags };
-        Self { cap_count: count, flags, ..self }
+        let flags = if count > 0 {
+            self.flags | cqe_flags::TRANSFER_RESULT_CAPS
+        } else {
+            self.flags
+        };
+        Self {
+            cap_count: count,
+            flags,
+            ..self
+        }
     }
 
     /// Splits four words, as read from the ring, into fields.

@@ -1,9 +1,9 @@
 //! Trace records: what the kernel writes while it runs and the host reads out of guest memory.
 //!
-//! A [`Record`] is 32 bytes, fixed for every kind; an [`Event`] is what one means. Each CPU has a ring of records that
-//! only it writes: record n is at slot n modulo the capacity, and `written` counts all that were ever written, so
-//! that a reader knows how many were overwritten. The host finds the rings through the [`Directory`] at the
-//! ELF symbol [`DIRECTORY_SYMBOL`]; a magic of zero there means that tracing is off.
+//! A [`Record`] is 32 bytes, fixed for every kind; an [`Event`] is what one means. Each CPU has a ring of
+//! records that only it writes: record n is at slot n modulo the capacity, and `written` counts all that were
+//! ever written, so that a reader knows how many were overwritten. The host finds the rings through the
+//! [`Directory`] at the ELF symbol [`DIRECTORY_SYMBOL`]; a magic of zero there means that tracing is off.
 
 mod event;
 use event::Arguments;
@@ -101,7 +101,8 @@ impl Record {
     }
 }
 
-/// Where the rings are: {magic u64, version u32, CPU count u32, physical address of the ring descriptors u64}.
+/// Where the rings are: {magic u64, version u32, CPU count u32, physical address of the ring descriptors
+/// u64}.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Directory {
     /// Ring descriptors in the array, one per CPU.

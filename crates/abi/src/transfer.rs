@@ -56,8 +56,8 @@ impl Descriptor {
 }
 
 /// Checks where `count` descriptors behind a payload of `len` bytes at `addr` lie, and returns the address of
-/// the first. More than [`TRANSFERS`], a misaligned array and one that wraps are [`Failure::InvalidTransfer`].
-/// Whether the array can be read is the caller's to find out.
+/// the first. More than [`TRANSFERS`], a misaligned array and one that wraps are
+/// [`Failure::InvalidTransfer`]. Whether the array can be read is the caller's to find out.
 pub const fn descriptor_region(addr: u64, len: u32, count: u16) -> Result<u64, Failure> {
     if count > TRANSFERS {
         return Err(Failure::InvalidTransfer);

@@ -1,9 +1,9 @@
 //! The wire rules of submissions: which flags and fields each opcode may use.
 //!
-//! Nearly every rule has the form "these fields are zero", so a rule set is one mask over the eight words of a
-//! submission: a set bit in the mask must be clear in the words. Checking is eight ANDs whatever the opcode; the few
-//! rules that are not masks follow in the arm of their opcode. Nothing here looks at capabilities or memory, and
-//! a refusal leaves no trace.
+//! Nearly every rule has the form "these fields are zero", so a rule set is one mask over the eight words of
+//! a submission: a set bit in the mask must be clear in the words. Checking is eight ANDs whatever the
+//! opcode; the few rules that are not masks follow in the arm of their opcode. Nothing here looks at
+//! capabilities or memory, and a refusal leaves no trace.
 //!
 //! The outcome is an [`Op`]: the fields that mean something for that opcode, under names that say what.
 
@@ -294,7 +294,8 @@ static MUST_BE_CLEAR: [[u64; SQE_WORDS]; 10] = {
         pipeline_dep: 0,
         ..release
     };
-    // Measurement opcode: every submission carries its own opcode, so forbidding the bits of that refuses all.
+    // Measurement opcode: every submission carries its own opcode, so forbidding the bits of that refuses
+    // all.
     let park_bench = Sqe {
         opcode: Opcode::ParkBench as u8,
         ..nothing

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use capnp::Word;
 
-/// A copy of some bytes at an address that is a multiple of 8. The kernel does not need it, because a boot module
-/// starts on a page; files and test inputs do.
+/// A copy of some bytes at an address that is a multiple of 8. The kernel does not need it, because a boot
+/// module starts on a page; files and test inputs do.
 pub struct Aligned {
     words: Vec<Word>,
     length: usize,

@@ -1,7 +1,7 @@
 //! Init's own data: `initConfig` as a tree of plain values.
 //!
-//! The kernel never looks at it. Init reads it from the BootPackage to learn what to start, the host tool to print a
-//! manifest back.
+//! The kernel never looks at it. Init reads it from the BootPackage to learn what to start, the host tool to
+//! print a manifest back.
 
 use crate::cue;
 use crate::error::{ManifestError, Problem};

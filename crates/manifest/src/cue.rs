@@ -1,7 +1,7 @@
 //! Walking the plain-data tree of `initConfig`: fields by name, and values of an expected kind.
 //!
-//! Only names that are looked up matter. A name that is looked up and there twice is an error; anything else in a
-//! record is somebody else's and is not even read.
+//! Only names that are looked up matter. A name that is looked up and there twice is an error; anything else
+//! in a record is somebody else's and is not even read.
 
 use crate::error::{ManifestError, Problem};
 use crate::path::Path;
@@ -9,8 +9,8 @@ use crate::read::Input;
 use capnp::struct_list;
 use schema_gen::system::{cue_field, cue_value};
 
-/// Most fields of a record in which names are looked up. A few bytes can claim millions of empty fields, and every
-/// look-up visits all of them.
+/// Most fields of a record in which names are looked up. A few bytes can claim millions of empty fields, and
+/// every look-up visits all of them.
 const MAX_FIELDS: usize = 1024;
 
 /// The fields of a record.
@@ -81,7 +81,8 @@ pub(crate) fn text<'a>(
     }
 }
 
-/// An unsigned integer. A signed one is refused even when it is not negative: the two are different on the wire.
+/// An unsigned integer. A signed one is refused even when it is not negative: the two are different on the
+/// wire.
 pub(crate) fn uint(path: &Path<'_>, value: cue_value::Reader<'_>) -> Result<u64, ManifestError> {
     match value.which() {
         Ok(cue_value::UintValue(number)) => Ok(number),

@@ -1,6 +1,7 @@
 //! The first process: which program it runs, and the capabilities it is born with.
 //!
-//! It is described by the record `init` of `initConfig`. Everything else there is init's own data ([`crate::config`]).
+//! It is described by the record `init` of `initConfig`. Everything else there is init's own data
+//! ([`crate::config`]).
 
 use crate::cue::{self, Record};
 use crate::error::{ManifestError, Problem};

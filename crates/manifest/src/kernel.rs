@@ -1,7 +1,7 @@
 //! Kernel parameters: what a manifest tells the kernel itself. Absent, zero and empty mean the default.
 //!
-//! One file per subject: [`uart`] serial lines, [`texts`] host name and message of the day, [`isolation`] pools and
-//! grants, [`accounts`] principals and their limits, [`keys`] keys and where they come from.
+//! One file per subject: [`uart`] serial lines, `texts` host name and message of the day, [`isolation`] pools
+//! and grants, [`accounts`] principals and their limits, [`keys`] keys and where they come from.
 
 pub mod accounts;
 pub mod isolation;

@@ -1,12 +1,13 @@
 //! The boot manifest and the programs in it: decoded whole and checked whole before anything uses them.
 //!
-//! A manifest is one Cap'n Proto message (`SystemManifest`). [`Manifest::decode`] turns its bytes into plain typed
-//! values that borrow text and binaries from the input, or says which field is wrong, by its path:
-//! `kernelParams.terminalUart.baud`. The kernel calls it at boot, the host tool before it writes a file, fuzzers
-//! call it with anything. [`program::check`] does the same for ELF images. Nothing here panics on any input.
+//! A manifest is one Cap'n Proto message (`SystemManifest`). [`Manifest::decode`] turns its bytes into plain
+//! typed values that borrow text and binaries from the input, or says which field is wrong, by its path:
+//! `kernelParams.terminalUart.baud`. The kernel calls it at boot, the host tool before it writes a file,
+//! fuzzers call it with anything. [`program::check`] does the same for ELF images. Nothing here panics on any
+//! input.
 //!
-//! Reading order: [`Manifest`], [`init`], [`kernel`], [`source`], [`program`]; [`config`] is the part of the manifest
-//! that belongs to init alone.
+//! Reading order: [`Manifest`], [`init`], [`kernel`], [`source`], [`program`]; [`config`] is the part of the
+//! manifest that belongs to init alone.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -84,8 +85,8 @@ impl<'a> Manifest<'a> {
     /// Decodes and checks a manifest.
     ///
     /// # Errors
-    /// Names the first field that is wrong. `bytes` must start at a multiple of 8 ([`Aligned`] sees to that); bytes
-    /// after the message are ignored.
+    /// Names the first field that is wrong. `bytes` must start at a multiple of 8 ([`Aligned`] sees to that);
+    /// bytes after the message are ignored.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, ManifestError> {
         let message = open(bytes)?;
         let input = Input::new(bytes);

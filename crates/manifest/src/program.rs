@@ -1,8 +1,9 @@
 //! Programs: which ELF images can be loaded, and how.
 //!
-//! Only static 64-bit executables whose segments lie in the image region, on pages of their own, never both writable
-//! and executable. [`check`] looks at everything the loader will rely on, so that loading cannot fail for a reason
-//! that lies in the file. Field offsets are those of the System V ABI, ELF-64 object file format.
+//! Only static 64-bit executables whose segments lie in the image region, on pages of their own, never both
+//! writable and executable. [`check`] looks at everything the loader will rely on, so that loading cannot
+//! fail for a reason that lies in the file. Field offsets are those of the System V ABI, ELF-64 object file
+//! format.
 
 mod header;
 

@@ -1,7 +1,7 @@
 //! Opening the message, and getting text and bytes out of it without copying.
 //!
-//! Cap'n Proto's readers borrow from the message object, which dies when decoding ends; the manifest should borrow
-//! from the input. Both point into the same bytes, so [`Input`] finds each piece again by its address.
+//! Cap'n Proto's readers borrow from the message object, which dies when decoding ends; the manifest should
+//! borrow from the input. Both point into the same bytes, so [`Input`] finds each piece again by its address.
 
 use crate::error::{ManifestError, Problem};
 use crate::path::Path;
@@ -12,7 +12,8 @@ use capnp::serialize::{BufferSegments, read_message_from_flat_slice};
 const TRAVERSAL_LIMIT_WORDS: usize = 64 * 1024 * 1024;
 /// Depth of pointers.
 const NESTING_LIMIT: i32 = 32;
-/// Most elements of a list that has no limit of its own. Bounds the memory that overlapping pointers can cost.
+/// Most elements of a list that has no limit of its own. Bounds the memory that overlapping pointers can
+/// cost.
 pub(crate) const LIST_LIMIT: usize = 256;
 /// Most bytes of a text that has no limit of its own.
 pub(crate) const TEXT_LIMIT: usize = 4096;

@@ -1,4 +1,5 @@
-//! What the kernel itself can hand out: the names manifests use, the numbers grants use, and the interface of each.
+//! What the kernel itself can hand out: the names manifests use, the numbers grants use, and the interface of
+//! each.
 
 use crate::error::{ManifestError, Problem};
 use crate::path::Path;
@@ -122,8 +123,8 @@ impl Source {
         Self::ALL.get(usize::from(number)).copied()
     }
 
-    /// Whether a spawner may have the kernel mint this one for a child. Whatever else a child needs, its parent
-    /// must hold and pass on.
+    /// Whether a spawner may have the kernel mint this one for a child. Whatever else a child needs, its
+    /// parent must hold and pass on.
     #[must_use]
     pub const fn for_children(self) -> bool {
         matches!(

@@ -1,4 +1,5 @@
-//! Every rule of a manifest, broken alone: start from one that passes, spoil one thing, expect one field named.
+//! Every rule of a manifest, broken alone: start from one that passes, spoil one thing, expect one field
+//! named.
 
 use super::*;
 use alloc::borrow::ToOwned;
@@ -420,8 +421,8 @@ fn p13_a_tree_too_deep_for_the_reader_is_refused_and_not_followed() {
 
 #[test]
 fn p13_a_record_that_claims_millions_of_fields_is_refused_without_visiting_them() {
-    // Found by fuzzing: a list of structs without content takes no room, so 3 KB could claim millions of fields, and
-    // looking up a few names in them took seconds.
+    // Found by fuzzing: a list of structs without content takes no room, so 3 KB could claim millions of
+    // fields, and looking up a few names in them took seconds.
     let mut message = Message::new_default();
     message
         .init_root::<system_manifest::Builder<'_>>()

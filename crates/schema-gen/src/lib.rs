@@ -1,8 +1,8 @@
-//! The interfaces of `schema/` as Rust: readers and builders for every parameter and result struct, the structs and
-//! enums they use, and the manifest.
+//! The interfaces of `schema/` as Rust: readers and builders for every parameter and result struct, the
+//! structs and enums they use, and the manifest.
 //!
-//! Everything under [`generated`] comes out of `./x schema` and is not edited. The messages of method `setWeight` of
-//! `SchedulingPolicyCap` are [`system::scheduling_policy_cap::set_weight_params`] and
+//! Everything under [`generated`] comes out of `./x schema` and is not edited. The messages of method
+//! `setWeight` of `SchedulingPolicyCap` are [`system::scheduling_policy_cap::set_weight_params`] and
 //! [`system::scheduling_policy_cap::set_weight_results`], and the interface's id is
 //! [`system::scheduling_policy_cap::TYPE_ID`].
 #![no_std]

@@ -1,5 +1,5 @@
-//! A few whole messages, byte for byte, and interface ids. What the layout table cannot show: framing, text padding,
-//! list encoding, and that the ids in code, schema and `abi` are one.
+//! A few whole messages, byte for byte, and interface ids. What the layout table cannot show: framing, text
+//! padding, list encoding, and that the ids in code, schema and `abi` are one.
 
 use capnp::message::{Builder, HeapAllocator};
 use capnp::serialize;

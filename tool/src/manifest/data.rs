@@ -1,9 +1,9 @@
 //! Plain data between TOML and the manifest's tree of values, and bytes as hexadecimal text.
 //!
-//! TOML has neither bytes nor nothing, and the tree tells signed from unsigned integers. Integers that are not negative
-//! become unsigned, because that is what readers of the tree look for; whatever TOML cannot say is a table with one
-//! key that starts with `$`: `{ "$bytes" = "00ff" }`, `{ "$int" = 5 }`, `{ "$uint" = "18446744073709551615" }` and
-//! `{ "$null" = true }`.
+//! TOML has neither bytes nor nothing, and the tree tells signed from unsigned integers. Integers that are
+//! not negative become unsigned, because that is what readers of the tree look for; whatever TOML cannot say
+//! is a table with one key that starts with `$`: `{ "$bytes" = "00ff" }`, `{ "$int" = 5 }`, `{ "$uint" =
+//! "18446744073709551615" }` and `{ "$null" = true }`.
 
 use super::diagnostic::Notes;
 use super::section::unsigned;

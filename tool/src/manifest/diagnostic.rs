@@ -1,4 +1,5 @@
-//! What to tell the person who wrote the TOML: file, line, field, and the line itself with a mark under the place.
+//! What to tell the person who wrote the TOML: file, line, field, and the line itself with a mark under the
+//! place.
 
 use serde::Serialize;
 use std::cell::RefCell;

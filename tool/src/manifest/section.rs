@@ -1,7 +1,8 @@
 //! Reading one TOML table: typed keys, with a complaint for each that is wrong, missing or unknown.
 //!
-//! A getter names the key and the manifest field it is for. It returns nothing both when the key is absent and when it
-//! is wrong; the complaint is in the notes then, and building goes on so that one run finds everything.
+//! A getter names the key and the manifest field it is for. It returns nothing both when the key is absent
+//! and when it is wrong; the complaint is in the notes then, and building goes on so that one run finds
+//! everything.
 
 use super::diagnostic::Notes;
 use std::cell::RefCell;
@@ -276,7 +277,8 @@ fn unknown(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// How many characters must change to turn one word into the other (Levenshtein's distance, one row at a time).
+/// How many characters must change to turn one word into the other (Levenshtein's distance, one row at a
+/// time).
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

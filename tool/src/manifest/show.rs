@@ -1,7 +1,7 @@
 //! From a binary manifest back to TOML that builds it again.
 //!
-//! Binaries do not fit into text: their entries name files, which `show` writes on request. What equals its default is
-//! left out, and so is what the description has no key for; the latter is said in a comment.
+//! Binaries do not fit into text: their entries name files, which `show` writes on request. What equals its
+//! default is left out, and so is what the description has no key for; the latter is said in a comment.
 
 mod kernel;
 

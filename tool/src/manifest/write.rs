@@ -1,8 +1,9 @@
-//! From TOML to the message: the manifest's root, its binaries, and init. Kernel parameters are in [`kernel`].
+//! From TOML to the message: the manifest's root, its binaries, and init. Kernel parameters are in
+//! [`kernel`].
 //!
-//! This writes whatever the file says; whether the kernel would accept it is decided afterwards by the kernel's own
-//! check. Only what a message cannot express (a word that names no enumerant, a file that is not there) is an error
-//! here.
+//! This writes whatever the file says; whether the kernel would accept it is decided afterwards by the
+//! kernel's own check. Only what a message cannot express (a word that names no enumerant, a file that is not
+//! there) is an error here.
 
 mod kernel;
 mod strip;
@@ -65,7 +66,8 @@ fn binaries(section: &Section<'_>, options: &Options, manifest: system_manifest:
     }
 }
 
-/// What a binary's entry leads to: `"path"`, or `{ path = "path", whole = true }` to keep what loading does not need.
+/// What a binary's entry leads to: `"path"`, or `{ path = "path", whole = true }` to keep what loading does
+/// not need.
 fn binary_bytes(
     section: &Section<'_>,
     name: &str,

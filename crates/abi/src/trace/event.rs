@@ -1,7 +1,7 @@
 //! The kinds of trace events, and how each fits into a record's three arguments.
 //!
-//! One table makes the enum, its packing and its unpacking, so that they cannot disagree. Numbers are never reused;
-//! a new kind takes the next one.
+//! One table makes the enum, its packing and its unpacking, so that they cannot disagree. Numbers are never
+//! reused; a new kind takes the next one.
 
 /// A thread in a trace: process number in the high half, thread number in the low half; zero is none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

@@ -1,8 +1,8 @@
 //! Regenerates `src/generated` from `schema/`: what `./x schema` runs. Needs the `capnp` tool.
 //!
-//! Next to the code it writes a fingerprint of the schema files; a test compares the two, so that a schema edited
-//! without regenerating is noticed on machines that have no `capnp` tool. A package of its own, because it must run when
-//! the code it is to replace does not compile.
+//! Next to the code it writes a fingerprint of the schema files; a test compares the two, so that a schema
+//! edited without regenerating is noticed on machines that have no `capnp` tool. A package of its own,
+//! because it must run when the code it is to replace does not compile.
 
 use std::path::Path;
 
@@ -39,9 +39,9 @@ fn main() {
     std::fs::write(output.join("fingerprint.rs"), note).expect("src/generated can be written");
 }
 
-/// Drops the `Client` and `Server` of each interface. They belong to Cap'n Proto's own RPC, which nothing here
-/// speaks (calls go through the ring), they need the standard library, and they are a quarter of the code. What
-/// stays of an interface is its messages and its id.
+/// Drops the `Client` and `Server` of each interface. They belong to Cap'n Proto's own RPC, which nothing
+/// here speaks (calls go through the ring), they need the standard library, and they are a quarter of the
+/// code. What stays of an interface is its messages and its id.
 fn without_remote_calls(code: &str) -> String {
     let mut kept = String::with_capacity(code.len());
     let mut inside = false;

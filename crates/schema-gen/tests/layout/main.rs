@@ -1,9 +1,9 @@
 //! The wire layout of everything, compared with a table.
 //!
 //! `golden.txt` holds one line per struct: data words, pointer words, and each field with its type and place (`d8`
-//! is byte 8 of the data section, `d2.1` bit 1 of its byte 2, `p0` the first pointer), then one line per enum. The
-//! published part of the table was written from the wire specification, not from the schema, so a slip in either
-//! shows here.
+//! is byte 8 of the data section, `d2.1` bit 1 of its byte 2, `p0` the first pointer), then one line per
+//! enum. The published part of the table was written from the wire specification, not from the schema, so a
+//! slip in either shows here.
 
 use capnp::introspect::{Introspect, Type, TypeVariant};
 use capnp::schema::{EnumSchema, StructSchema};

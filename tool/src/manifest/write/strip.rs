@@ -1,5 +1,5 @@
-//! Leaving out of a program what loading does not need: symbols and debug information lie behind the loaded bytes and
-//! would take most of the manifest's five mebibytes.
+//! Leaving out of a program what loading does not need: symbols and debug information lie behind the loaded
+//! bytes and would take most of the manifest's five mebibytes.
 
 use manifest::program;
 
