@@ -177,6 +177,15 @@ impl<P> Cpu<P> {
         &self.counters
     }
 
+    /// Time without a thread up to `now`; the counter of the same name ends with the last idle stretch that is over.
+    #[must_use]
+    pub fn idle_time(&self, now: Instant) -> Nanos {
+        match self.state {
+            State::Idle { since } => self.counters.idle + now.since(since),
+            State::Busy(_) => self.counters.idle,
+        }
+    }
+
     /// How busy this CPU is, for the board that placement reads.
     #[must_use]
     pub fn load(&self) -> Load {
@@ -226,23 +235,33 @@ impl<P> Cpu<P> {
     ///
     /// Every operation that changes who competes does this first, so each stretch of time is counted with the total
     /// weight that was runnable in it. A `now` before the last charge counts as no time (nothing runs backwards).
+    #[inline]
     fn settle(&mut self, now: Instant) {
-        let total_weight = self.total_weight();
         let State::Busy(running) = &mut self.state else {
             return;
         };
         let ran = now.since(running.charged_to);
-        running.charged_to = running.charged_to.max(now);
-        running.uncollected.ran += ran;
-        running.uncollected.virtual_ran += running.share.charge(ran);
-        self.counters.busy += ran;
-        self.clock.advance(ran, total_weight);
-        let mut slowest = running.share.vruntime();
-        if let Some(waiting) = self.queue.slowest() {
-            slowest = slowest.min(waiting);
+        if ran == Nanos::ZERO {
+            return;
         }
-        if let Some(next) = &self.handoff {
-            slowest = slowest.min(next.share.vruntime());
+        running.charged_to = now;
+        let advanced = running.share.charge(ran);
+        running.uncollected.ran += ran;
+        running.uncollected.virtual_ran += advanced;
+        self.counters.busy += ran;
+        let mut slowest = running.share.vruntime();
+        if self.queue.is_empty() && self.handoff.is_none() {
+            // Alone: the clock goes with the thread.
+            self.clock.advance_by(advanced);
+        } else {
+            let total_weight = self.total_weight();
+            self.clock.advance(ran, total_weight);
+            if let Some(waiting) = self.queue.slowest() {
+                slowest = slowest.min(waiting);
+            }
+            if let Some(next) = &self.handoff {
+                slowest = slowest.min(next.share.vruntime());
+            }
         }
         self.clock.catch_up(slowest);
     }

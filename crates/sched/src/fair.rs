@@ -32,15 +32,17 @@ pub enum Policy {
 /// A thread's place in the race for fair service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
-    weight: Weight,
-    class: LatencyClass,
-    request: Nanos,
     vruntime: VirtualTime,
     vfinish: VirtualTime,
-    /// Virtual time already counted but not yet used, in 1/weight of a virtual nanosecond: always below `weight`.
-    prepaid: u64,
-    slice: Nanos,
     virtual_slice: u64,
+    /// The length of a normal turn and of this class's turn, in nanoseconds. Small types: a share is copied on the
+    /// hot path.
+    request: u32,
+    slice: u32,
+    weight: Weight,
+    /// Virtual time already counted but not yet used, in 1/weight of a virtual nanosecond: always below `weight`.
+    prepaid: u16,
+    class: LatencyClass,
 }
 
 impl Share {
@@ -48,14 +50,14 @@ impl Share {
     #[must_use]
     pub const fn new(weight: Weight, class: LatencyClass) -> Share {
         let mut share = Share {
-            weight,
-            class,
-            request: DEFAULT_REQUEST,
             vruntime: VirtualTime::ZERO,
             vfinish: VirtualTime::ZERO,
-            prepaid: 0,
-            slice: Nanos::ZERO,
             virtual_slice: 0,
+            request: DEFAULT_REQUEST.0 as u32,
+            slice: 0,
+            weight,
+            prepaid: 0,
+            class,
         };
         share.measure_slice();
         share
@@ -88,7 +90,7 @@ impl Share {
     /// The length of one turn in real time.
     #[must_use]
     pub const fn slice(&self) -> Nanos {
-        self.slice
+        Nanos(self.slice as u64)
     }
 
     /// The length of one turn in virtual time: `slice × 64 / weight`, rounded up.
@@ -106,13 +108,16 @@ impl Share {
         let advanced = if weight == REFERENCE {
             ran.0
         } else {
-            let owed = ran.0.saturating_mul(REFERENCE).saturating_sub(self.prepaid);
+            let owed = ran
+                .0
+                .saturating_mul(REFERENCE)
+                .saturating_sub(self.prepaid as u64);
             if owed == 0 {
-                self.prepaid -= ran.0 * REFERENCE;
+                self.prepaid -= (ran.0 * REFERENCE) as u16;
                 return 0;
             }
             let advanced = owed.div_ceil(weight);
-            self.prepaid = advanced * weight - owed;
+            self.prepaid = (advanced * weight - owed) as u16;
             advanced
         };
         self.vruntime = self.vruntime.after(advanced);
@@ -140,7 +145,7 @@ impl Share {
     pub fn turn_left(&self) -> Nanos {
         let left = self.vfinish.0.saturating_sub(self.vruntime.0);
         if left >= self.virtual_slice {
-            self.slice
+            self.slice()
         } else {
             Nanos(left.saturating_mul(self.weight.wide()) / REFERENCE)
         }
@@ -183,19 +188,16 @@ impl Share {
         self.renew();
     }
 
-    /// Sets the length of a normal turn for this thread alone, at least one microsecond.
+    /// Sets the length of a normal turn for this thread alone: one microsecond at least, one second at most.
     pub fn set_request(&mut self, request: Nanos) {
-        self.request = request.max(Nanos::from_micros(1));
+        self.request = request.0.clamp(1_000, 1_000_000_000) as u32;
         self.measure_slice();
     }
 
     const fn measure_slice(&mut self) {
-        self.slice = self.class.slice(self.request);
-        self.virtual_slice = self
-            .slice
-            .0
-            .saturating_mul(REFERENCE)
-            .div_ceil(self.weight.wide());
+        let slice = self.class.slice(Nanos(self.request as u64)).0;
+        self.slice = slice as u32;
+        self.virtual_slice = (slice * REFERENCE).div_ceil(self.weight.wide());
     }
 }
 
@@ -248,6 +250,11 @@ impl VirtualClock {
             self.now = self.now.after(service / divisor);
             self.remainder = service % divisor;
         }
+    }
+
+    /// Counts service that amounts to this much virtual time: that of a thread that was runnable alone.
+    pub(crate) const fn advance_by(&mut self, virtual_ran: u64) {
+        self.now = self.now.after(virtual_ran);
     }
 
     /// Moves up to the slowest runnable thread, if it is ahead.

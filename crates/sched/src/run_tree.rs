@@ -63,6 +63,13 @@ impl<P> RunTree<P> {
         Some(entity)
     }
 
+    /// Takes the entity out whose turn finishes first.
+    pub fn remove_first(&mut self) -> Option<Box<Entity<P>>> {
+        let entity = self.tree.remove_first()?;
+        self.weight -= u64::from(entity.weight().get());
+        Some(entity)
+    }
+
     /// The entity whose turn finishes first.
     #[must_use]
     pub fn first(&self) -> Option<&Entity<P>> {

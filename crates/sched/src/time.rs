@@ -59,8 +59,9 @@ impl Add for Nanos {
 }
 
 impl AddAssign for Nanos {
+    /// For sums of time that has passed, which end within 584 years: no saturation, these are on the hot path.
     fn add_assign(&mut self, other: Nanos) {
-        *self = *self + other;
+        self.0 += other.0;
     }
 }
 

@@ -218,8 +218,23 @@ impl<N: Node> Treap<N> {
 
     /// Takes the node with the smallest key out.
     pub fn remove_first(&mut self) -> Option<Box<N>> {
-        let key = self.first()?.key();
-        self.remove(key)
+        let mut node = self.root.take()?;
+        let mut path: Path<N> = None;
+        while let Some(left) = node.links_mut().left.take() {
+            node.links_mut().left = path;
+            path = Some(node);
+            node = left;
+        }
+        // Every ancestor was left to the left: no keys have to be compared on the way back.
+        let mut subtree = node.links_mut().right.take();
+        while let Some(mut parent) = path {
+            path = mem::replace(&mut parent.links_mut().left, subtree);
+            parent.refresh();
+            subtree = Some(parent);
+        }
+        self.root = subtree;
+        self.len -= 1;
+        Some(node)
     }
 
     /// The root, to be damaged by the tests of the checks.

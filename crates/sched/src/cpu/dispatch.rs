@@ -58,7 +58,6 @@ impl<P> Cpu<P> {
         debug_assert!(self.running().is_none(), "the running thread has not ended");
         if let Some(mut entity) = self.handoff.take() {
             entity.account.waiting += now.since(entity.ready_since);
-            entity.ready_since = now;
             return Some(Picked {
                 entity,
                 from: PickedFrom::Handoff,
@@ -67,13 +66,15 @@ impl<P> Cpu<P> {
         self.lent_turn = None;
         // Nothing runs, so the queue holds everybody the clock may not fall behind.
         self.clock.catch_up(self.queue.slowest()?);
-        let key = self
-            .head()
-            .or(self.queue.first())
-            .map(|head| Self::key_of(&head.share, head.id()))?;
-        let mut entity = self.queue.remove(key)?;
+        let eligible = match self.policy {
+            Policy::WeightedFair => None,
+            Policy::Eevdf => self.head().map(|head| Self::key_of(&head.share, head.id())),
+        };
+        let mut entity = match eligible {
+            Some(key) => self.queue.remove(key)?,
+            None => self.queue.remove_first()?,
+        };
         entity.account.waiting += now.since(entity.ready_since);
-        entity.ready_since = now;
         Some(Picked {
             entity,
             from: PickedFrom::Queue,
@@ -86,35 +87,32 @@ impl<P> Cpu<P> {
         if let State::Idle { since } = self.state {
             self.counters.idle += now.since(since);
         }
+        self.counters.switches += 1;
         let account = &mut entity.account;
         account.switches += 1;
-        account.waiting += now.since(entity.ready_since);
         if account.last_cpu != Some(self.id) {
             let moved = u64::from(account.last_cpu.is_some());
             account.migrations += moved;
             self.counters.migrations_in += moved;
             account.last_cpu = Some(self.id);
         }
-        self.counters.switches += 1;
-        let own_turn = now + entity.share.turn_left();
         let turn_ends = match self.lent_turn.take() {
             Some(lent) => {
                 self.counters.handoffs += 1;
-                lent
+                lent.max(now + SHORTEST_TURN)
             }
-            None => own_turn,
+            None => now + entity.share.turn_left().max(SHORTEST_TURN),
         };
-        let mut running = Running {
+        let slice_armed = self.somebody_waits();
+        self.state = State::Busy(Running {
             id: entity.id(),
             share: entity.share,
             charged_to: now,
             uncollected: Charge::default(),
-            turn_ends: turn_ends.max(now + SHORTEST_TURN),
-            slice_armed: false,
-        };
-        running.slice_armed = self.somebody_waits();
-        self.state = State::Busy(running);
-        self.slice_timer(running)
+            turn_ends,
+            slice_armed,
+        });
+        self.slice_timer(slice_armed, turn_ends)
     }
 
     /// Charges the running thread up to `now` and brings its entity up to date; it goes on running.
@@ -127,7 +125,7 @@ impl<P> Cpu<P> {
         let charge = core::mem::take(&mut running.uncollected);
         entity.share = running.share;
         entity.account.runtime += charge.ran;
-        entity.account.virtual_runtime = entity.account.virtual_runtime.saturating_add(charge.virtual_ran);
+        entity.account.virtual_runtime += charge.virtual_ran;
         charge
     }
 
@@ -211,14 +209,14 @@ impl<P> Cpu<P> {
         }
         running.slice_armed = true;
         self.state = State::Busy(running);
-        Verdict::Keep(self.slice_timer(running))
+        Verdict::Keep(self.slice_timer(true, running.turn_ends))
     }
 
     /// The instant to arm for a thread that begins or goes on, counted.
-    fn slice_timer(&mut self, running: Running) -> Option<Instant> {
-        if running.slice_armed {
+    fn slice_timer(&mut self, armed: bool, turn_ends: Instant) -> Option<Instant> {
+        if armed {
             self.counters.slices_armed += 1;
-            Some(running.turn_ends)
+            Some(turn_ends)
         } else {
             self.counters.slices_not_needed += 1;
             None

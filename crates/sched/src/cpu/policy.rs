@@ -40,14 +40,14 @@ impl<P> Cpu<P> {
         Some(Enqueued { key, effect })
     }
 
-    /// Changes the running thread: what it used so far was used at the old weight. Its turn may become shorter,
-    /// never longer, so changing the weight again and again buys no time.
+    /// Changes the running thread: what it used so far was used at the old weight. A new turn begins, but only if it
+    /// still finishes before those of the threads that wait, so changing the weight again and again buys no time.
     pub fn reweigh_running(&mut self, weight: Weight, class: LatencyClass, now: Instant) -> Verdict {
         self.settle(now);
         let clock = self.clock.now();
         if let State::Busy(running) = &mut self.state {
             running.share.reweigh(weight, class, clock);
-            running.turn_ends = running.turn_ends.min(now + running.share.slice());
+            running.turn_ends = now + running.share.slice();
         }
         self.reconsider(now)
     }

@@ -135,3 +135,16 @@ fn a_remote_observer_sees_the_time_not_yet_collected() {
     assert_eq!(bench.end(EndReason::Blocked).account().runtime, Nanos(400));
     assert_eq!(bench.cpu.uncollected(Instant(900)), Charge::default());
 }
+
+#[test]
+fn a1_idle_time_includes_the_stretch_that_is_not_over() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.cpu.idle_time(Instant(300)), Nanos(300));
+    bench.now = Instant(1_000);
+    let _ = bench.add(thread(1));
+    bench.dispatch();
+    assert_eq!(bench.cpu.idle_time(Instant(5_000)), Nanos(1_000));
+    bench.now = Instant(5_000);
+    let _ = bench.end(EndReason::Blocked);
+    assert_eq!(bench.cpu.idle_time(Instant(5_700)), Nanos(1_700));
+}

@@ -171,3 +171,24 @@ fn d1_an_interactive_thread_goes_before_a_normal_one_and_a_batch_thread_after() 
     let order: alloc::vec::Vec<u64> = bench.cpu.queued().map(|entity| entity.id().0).collect();
     assert_eq!(order, [3, 2, 4, 1]);
 }
+
+#[test]
+fn d4_a_newcomer_starts_with_the_slowest_when_everybody_is_ahead_of_the_clock() {
+    // Thread 1 ran on one CPU until it was ahead of that clock, and brings its lead to a fresh one.
+    let mut old = Bench::running_one();
+    let _ = old.add(thread(2));
+    old.run_for(SLICE - 1);
+    let ahead = old.end(EndReason::Blocked);
+    let lead = ahead.share().vruntime().offset_from(old.cpu.clock());
+    assert!(lead > 0);
+    let mut bench = Bench::new();
+    bench.cpu = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
+    let _ = bench.wake(ahead);
+    bench.dispatch();
+    bench.run_for(10);
+    let newcomer = bench.add(thread(3));
+    assert_eq!(
+        newcomer.key.vfinish,
+        VirtualTime::START.moved(lead).after(10 + SLICE)
+    );
+}

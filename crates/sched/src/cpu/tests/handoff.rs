@@ -79,6 +79,39 @@ fn b6_a_turn_that_is_over_cannot_be_handed_on() {
 }
 
 #[test]
+fn b6_a_thread_more_than_a_slice_ahead_waits_while_others_do() {
+    let mut bench = Bench::running_one();
+    bench.run_for(5 * SLICE);
+    let sleeper = bench.end(EndReason::Blocked);
+    // A fresh clock, and a thread that comes five slices ahead of it.
+    let mut fresh = Bench::new();
+    fresh.cpu = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
+    let mut ahead = sleeper;
+    ahead
+        .share
+        .rebase(ahead.share.vruntime(), ahead.share.vruntime().after(5 * SLICE));
+    let _ = fresh.add(thread(2));
+    fresh.dispatch();
+    let refused = fresh
+        .cpu
+        .offer_handoff(ahead, fresh.now)
+        .map_err(|refused| (refused.reason, refused.entity));
+    assert!(refused.is_ok(), "nobody waits, so nobody is wronged");
+    ahead = fresh
+        .cpu
+        .remove(
+            QueueKey {
+                vfinish: VirtualTime::ZERO,
+                id: ThreadId(1),
+            },
+            fresh.now,
+        )
+        .unwrap();
+    let _ = fresh.add(thread(3));
+    assert_eq!(offer(&mut fresh, ahead), Err(HandoffRefusal::TooFarAhead));
+}
+
+#[test]
 fn b6_an_unused_handoff_falls_back_to_the_queue() {
     let mut bench = Bench::running_one();
     assert_eq!(offer(&mut bench, thread(2)), Ok(()));
