@@ -6,9 +6,9 @@ use alloc::sync::Arc;
 use schema_gen::system::LineEcho;
 use schema_gen::system::terminal_session::{read_line_params, read_params, write_line_params, write_params};
 
-use crate::call::{Answer, Call, Reply, overloaded, unimplemented};
+use crate::call::{Answer, Call, Reply, Trouble, overloaded, unimplemented};
 use crate::terminal::discipline::Request;
-use crate::terminal::{Now, READ_OVERHEAD, Refused, Terminal};
+use crate::terminal::{Now, OVERHEAD, Refused, Terminal};
 
 /// What ends a line of output: the terminal does not go to the first column by itself.
 const LINE_END: &[u8] = b"\r\n";
@@ -63,7 +63,7 @@ pub(super) fn call(call: &Call<'_, '_>, terminal: &Arc<Terminal>) -> Answer {
 }
 
 /// How many bytes an answer can carry.
-fn room(call: &Call<'_, '_>) -> Result<usize, crate::call::Trouble> {
-    call.require_room(READ_OVERHEAD + WORD, 0)?;
-    Ok((call.result.len as usize - READ_OVERHEAD) & !(WORD - 1))
+fn room(call: &Call<'_, '_>) -> Result<usize, Trouble> {
+    call.require_room(OVERHEAD + WORD, 0)?;
+    Ok((call.result.len as usize - OVERHEAD) & !(WORD - 1))
 }

@@ -2,9 +2,10 @@
 //!
 //! Typed bytes come by interrupt and wait in [`input::Input`] until a program takes them raw or asks for a line, which
 //! [`discipline::Discipline`] edits and echoes. Both are pure; here are the line itself, the lock around all of it, and
-//! the calls that wait. A line that is being read comes before raw reads. Calls are answered without the lock, because
+//! the calls that wait; their answers are made in [`answer`]. A line comes before raw reads. Calls are answered without the lock, because
 //! an answer wakes threads.
 
+mod answer;
 pub mod discipline;
 pub mod input;
 
@@ -17,17 +18,13 @@ use machine::apic::{ApicId, io};
 use machine::serial::{DataBits, Format, Line, Parity, StopBits, Uart};
 use machine::{BootCell, Lock, cpu, vector};
 use manifest::kernel::uart;
-use schema_gen::system::terminal_session::{read_line_results, read_results};
-use schema_gen::system::{LineStatus, UartParity};
+use schema_gen::system::UartParity;
 
 use crate::console::say;
 use crate::ring::operation::{Operation, WaitPlace};
-use crate::wire;
-use discipline::{Discipline, Finished, LINE_LIMIT, Request};
+pub use answer::OVERHEAD;
+use discipline::{Discipline, Finished, Request};
 use input::{Input, RawRead};
-
-/// Bytes of either read's answer besides the data, which is padded to whole words.
-pub const READ_OVERHEAD: usize = 32;
 
 /// The terminal, shared by all capabilities to it.
 pub struct Terminal {
@@ -214,7 +211,7 @@ impl State {
             match self.edit() {
                 Some(finished) => done.push(Done {
                     operation,
-                    answer: line_answer(&finished),
+                    answer: answer::line(&finished),
                 }),
                 None => {
                     self.line = Some(operation);
@@ -251,37 +248,14 @@ impl State {
     fn take(&mut self, max: usize) -> Option<Vec<u8>> {
         let mut data = vec![0; max.min(self.input.len())];
         if data.is_empty() && max > 0 {
-            return self.input.is_at_end().then(|| raw_answer(&[], true));
+            return self.input.is_at_end().then(|| answer::raw(&[], true));
         }
         match self.input.read(&mut data) {
-            RawRead::Bytes(count) => Some(raw_answer(&data[..count], false)),
-            RawRead::Closed => Some(raw_answer(&[], true)),
+            RawRead::Bytes(count) => Some(answer::raw(&data[..count], false)),
+            RawRead::Closed => Some(answer::raw(&[], true)),
             RawRead::Wait => None,
         }
     }
-}
-
-/// The answer to a line read.
-fn line_answer(finished: &Finished) -> Vec<u8> {
-    let (status, line) = match finished {
-        Finished::Submitted(line) => (LineStatus::Submitted, line.as_slice()),
-        Finished::Cancelled => (LineStatus::Cancelled, &[][..]),
-        Finished::Closed => (LineStatus::Closed, &[][..]),
-    };
-    let mut message = wire::builder_for(READ_OVERHEAD + LINE_LIMIT);
-    let mut root = message.init_root::<read_line_results::Builder<'_>>();
-    root.set_status(status);
-    root.set_line(line);
-    wire::finish(message)
-}
-
-/// The answer to a raw read.
-fn raw_answer(data: &[u8], closed: bool) -> Vec<u8> {
-    let mut message = wire::builder_for(READ_OVERHEAD + data.len());
-    let mut root = message.init_root::<read_results::Builder<'_>>();
-    root.set_data(data);
-    root.set_closed(closed);
-    wire::finish(message)
 }
 
 /// The manifest's settings as the line takes them.
@@ -311,17 +285,6 @@ fn format(settings: &uart::Uart) -> Format {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn p9_an_answer_is_as_long_as_was_promised() {
-        for length in [0, 1, 7, 8, 700, 8152] {
-            let answer = raw_answer(&vec![b'x'; length], false);
-            assert_eq!(answer.len(), READ_OVERHEAD + length.next_multiple_of(8));
-        }
-        let longest = line_answer(&Finished::Submitted(vec![b'x'; LINE_LIMIT]));
-        assert_eq!(longest.len(), READ_OVERHEAD + LINE_LIMIT);
-        assert_eq!(line_answer(&Finished::Cancelled).len(), READ_OVERHEAD);
-    }
 
     #[test]
     fn p9_the_terminals_line_is_set_up_as_the_manifest_says() {

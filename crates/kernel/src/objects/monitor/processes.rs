@@ -1,0 +1,179 @@
+//! The monitor's lists of processes, living and ended, and of their threads.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use machine::vector;
+use schema_gen::monitor::monitor::{processes_results, threads_results};
+use schema_gen::monitor::{ProcessState, process_status, thread_status};
+use schema_gen::system::LatencyClass;
+
+use super::super::capability_manager::require_fit;
+use super::super::observe;
+use super::super::supervisor::living;
+use crate::call::{Call, Trouble};
+use crate::process::Process;
+use crate::process::exit::Reason;
+use crate::process::table::{self, Ended};
+use crate::process::thread::Thread;
+use crate::wire::{self, ListBytes};
+
+/// What a process's number is paired with where references must be told apart. Numbers are never used again, so there is
+/// one generation of each.
+const GENERATION: u64 = 1;
+
+pub(super) fn all(call: &Call<'_, '_>) -> Result<Vec<u8>, Trouble> {
+    let living = table::living();
+    // One that ends just now is shown once.
+    let is_gone = |ended: &Ended| living.iter().all(|process| process.pid != ended.pid);
+    let with_reason = |ended: Ended| (reason_text(ended.reason), ended);
+    let ended: Vec<(String, Ended)> = table::ended()
+        .into_iter()
+        .filter(is_gone)
+        .map(with_reason)
+        .collect();
+    let count = living.len() + ended.len();
+    let names = living.iter().map(|process| process.name.as_str());
+    let texts = ended
+        .iter()
+        .flat_map(|(reason, ended)| [ended.name.as_str(), reason.as_str()]);
+    let bytes = ListBytes::of::<process_status::Builder<'_>>(count)
+        .with_texts(names.chain(texts))
+        .total();
+    require_fit(call, bytes)?;
+    let mut answer = wire::builder_for(bytes);
+    let mut list = answer
+        .init_root::<processes_results::Builder<'_>>()
+        .init_processes(count as u32);
+    let mut index = 0;
+    for process in &living {
+        show_process(list.reborrow().get(index), process);
+        index += 1;
+    }
+    for (reason, process) in &ended {
+        show_ended(list.reborrow().get(index), process, reason);
+        index += 1;
+    }
+    Ok(wire::finish(answer))
+}
+
+fn show_process(mut shown: process_status::Builder<'_>, process: &Process) {
+    let threads = process.living_threads();
+    shown.set_pid(process.pid);
+    shown.set_generation(GENERATION);
+    shown.set_parent_pid(process.parent);
+    shown.set_name(process.name.as_str());
+    if let Some((code, _)) = process.ending.lock().decided {
+        shown.set_state(ProcessState::Exiting);
+        shown.set_exit_code(code);
+    }
+    shown.set_threads(threads.len() as u32);
+    shown.set_caps(process.capabilities.lock().len() as u32);
+    shown.set_resident_pages(process.space.pages().frames());
+    shown.set_runtime_ns(observe::runtime(process, &threads));
+    shown.set_switches(process.usage.switches());
+}
+
+fn show_ended(mut shown: process_status::Builder<'_>, ended: &Ended, reason: &str) {
+    shown.set_pid(ended.pid);
+    shown.set_generation(GENERATION);
+    shown.set_parent_pid(ended.parent);
+    shown.set_name(ended.name.as_str());
+    shown.set_state(ProcessState::Exited);
+    shown.set_exit_code(ended.code);
+    shown.set_exit_reason(reason);
+    shown.set_runtime_ns(ended.runtime);
+}
+
+/// Why a process ended, for a person; empty when it did so by itself, since its code says it all.
+fn reason_text(reason: Reason) -> String {
+    match reason {
+        Reason::Exited => String::new(),
+        Reason::Terminated => "terminated".into(),
+        Reason::Faulted {
+            vector: vector::PAGE_FAULT,
+            instruction,
+            address,
+        } => {
+            format!("page fault at {instruction:#x}, address {address:#x}")
+        }
+        Reason::Faulted {
+            vector, instruction, ..
+        } => format!("exception {vector} at {instruction:#x}"),
+    }
+}
+
+pub(super) fn threads(call: &Call<'_, '_>, pid: u32) -> Result<Vec<u8>, Trouble> {
+    let threads: Vec<Arc<Thread>> = match pid {
+        0 => table::living()
+            .iter()
+            .flat_map(|process| process.living_threads())
+            .collect(),
+        // One that is still listed although it has ended has no threads any more.
+        _ if table::ended().iter().any(|ended| ended.pid == pid) => Vec::new(),
+        _ => living(pid)?.living_threads(),
+    };
+    let names = threads.iter().map(|thread| thread.process().name.as_str());
+    let bytes = ListBytes::of::<thread_status::Builder<'_>>(threads.len())
+        .with_texts(names)
+        .total();
+    require_fit(call, bytes)?;
+    let mut answer = wire::builder_for(bytes);
+    let mut list = answer
+        .init_root::<threads_results::Builder<'_>>()
+        .init_threads(threads.len() as u32);
+    for (index, thread) in (0..).zip(&threads) {
+        show_thread(list.reborrow().get(index), thread);
+    }
+    Ok(wire::finish(answer))
+}
+
+fn show_thread(mut shown: thread_status::Builder<'_>, thread: &Thread) {
+    let observe::Seen { state, account } = observe::thread(thread);
+    let (weight, class) = thread.policy();
+    shown.set_pid(thread.process().pid);
+    shown.set_tid(thread.tid());
+    shown.set_name(thread.process().name.as_str());
+    shown.set_state(state);
+    shown.set_cpu(account.last_cpu.map_or(0, |cpu| cpu.0));
+    shown.set_weight(weight.get());
+    shown.set_class(match class {
+        sched::LatencyClass::Interactive => LatencyClass::Interactive,
+        sched::LatencyClass::Normal => LatencyClass::Normal,
+        sched::LatencyClass::Batch => LatencyClass::Batch,
+        sched::LatencyClass::IpcServer => LatencyClass::IpcServer,
+    });
+    shown.set_runtime_ns(account.runtime.0);
+    shown.set_virtual_runtime_ns(account.virtual_runtime);
+    shown.set_switches(account.switches);
+    shown.set_preemptions(account.preemptions);
+    shown.set_voluntary_blocks(account.voluntary_blocks);
+    shown.set_migrations(account.migrations);
+    shown.set_waiting_ns(account.waiting.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p5_an_end_says_why_unless_the_process_chose_it() {
+        let fault = |vector| Reason::Faulted {
+            vector,
+            instruction: 0x40_1000,
+            address: 0x10,
+        };
+        let texts = [Reason::Exited, Reason::Terminated, fault(14), fault(6)].map(reason_text);
+        assert_eq!(
+            texts,
+            [
+                "",
+                "terminated",
+                "page fault at 0x401000, address 0x10",
+                "exception 6 at 0x401000"
+            ]
+        );
+    }
+}
