@@ -67,7 +67,11 @@ pub(super) fn fuzz(arguments: &FuzzArguments) -> Result<u8> {
     for target in &chosen {
         progress::say(format!("fuzzing {target} for {} s", arguments.seconds));
         let limit = format!("-max_total_time={}", arguments.seconds);
-        let mut command = cargo(&["fuzz", "run", target, "--", &limit, "-timeout=10"]);
+        // New finds go to the first folder; the second holds one well-formed input per shape, without which random
+        // bytes would hardly ever get past the first check.
+        let (corpus, seeds) = (format!("corpus/{target}"), format!("seeds/{target}"));
+        std::fs::create_dir_all(folder.join(&corpus)).context("fuzz/corpus cannot be written")?;
+        let mut command = cargo(&["fuzz", "run", target, &corpus, &seeds, "--", &limit, "-timeout=10"]);
         // Sanitizers and coverage are unstable compiler options.
         command.env("RUSTC_BOOTSTRAP", "1").current_dir(&folder);
         if !command.status()?.success() {
