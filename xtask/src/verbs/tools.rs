@@ -71,7 +71,16 @@ pub(super) fn fuzz(arguments: &FuzzArguments) -> Result<u8> {
         // bytes would hardly ever get past the first check.
         let (corpus, seeds) = (format!("corpus/{target}"), format!("seeds/{target}"));
         std::fs::create_dir_all(folder.join(&corpus)).context("fuzz/corpus cannot be written")?;
-        let mut command = cargo(&["fuzz", "run", target, &corpus, &seeds, "--", &limit, "-timeout=10"]);
+        let mut command = cargo(&[
+            "fuzz",
+            "run",
+            target,
+            &corpus,
+            &seeds,
+            "--",
+            &limit,
+            "-timeout=10",
+        ]);
         // Sanitizers and coverage are unstable compiler options.
         command.env("RUSTC_BOOTSTRAP", "1").current_dir(&folder);
         if !command.status()?.success() {
