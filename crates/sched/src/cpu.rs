@@ -16,7 +16,7 @@ use alloc::boxed::Box;
 
 use crate::accounting::{Charge, CpuCounters};
 use crate::board::Load;
-use crate::entity::{Entity, QueueKey};
+use crate::entity::{Entity, Home, QueueKey};
 use crate::fair::{Policy, Share, VirtualClock};
 use crate::ids::{CpuId, ThreadId};
 use crate::run_tree::RunTree;
@@ -32,7 +32,7 @@ mod tests;
 
 pub use arrive::{Effect, EnqueueReason, Enqueued};
 pub use dispatch::{EndReason, Picked, PickedFrom, Verdict};
-pub use handoff::{HandoffRefusal, HandoffRefused};
+pub use handoff::{HandedOver, HandoffRefusal, HandoffRefused};
 
 /// The shortest time a timer is armed for: an armed deadline always lies in the future.
 const SHORTEST_TURN: Nanos = Nanos::from_micros(1);
@@ -264,6 +264,14 @@ impl<P> Cpu<P> {
             }
         }
         self.clock.catch_up(slowest);
+    }
+
+    /// Where an entity stands that is measured on this CPU's clock at this moment.
+    const fn home(&self) -> Home {
+        Home {
+            cpu: self.id,
+            clock: self.clock.now(),
+        }
     }
 
     /// The weight of everybody who is runnable here.

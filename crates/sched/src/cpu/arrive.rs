@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{Cpu, State};
-use crate::entity::{Entity, Home, QueueKey};
+use crate::entity::{Entity, QueueKey};
 use crate::fair::{Policy, Share};
 use crate::time::Instant;
 
@@ -92,10 +92,7 @@ impl<P> Cpu<P> {
 
     /// Queues an entity whose share is already right for this CPU.
     pub(super) fn insert(&mut self, mut entity: Box<Entity<P>>, now: Instant) -> QueueKey {
-        entity.home = Some(Home {
-            cpu: self.id,
-            clock: self.clock.now(),
-        });
+        entity.home = Some(self.home());
         entity.ready_since = now;
         let key = Self::key_of(&entity.share, entity.id());
         self.queue.insert(entity);

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::{Cpu, Running, SHORTEST_TURN, State};
 use crate::accounting::Charge;
-use crate::entity::{Entity, Home};
+use crate::entity::Entity;
 use crate::fair::Policy;
 use crate::time::Instant;
 
@@ -84,25 +84,28 @@ impl<P> Cpu<P> {
     /// Starts a picked thread. Returns the instant to arm the slice timer for; `None` when nobody waits (X1).
     #[must_use = "the slice timer may have to be armed"]
     pub fn begin(&mut self, entity: &mut Entity<P>, now: Instant) -> Option<Instant> {
-        if let State::Idle { since } = self.state {
-            self.counters.idle += now.since(since);
-        }
-        self.counters.switches += 1;
-        let account = &mut entity.account;
-        account.switches += 1;
-        if account.last_cpu != Some(self.id) {
-            let moved = u64::from(account.last_cpu.is_some());
-            account.migrations += moved;
-            self.counters.migrations_in += moved;
-            account.last_cpu = Some(self.id);
-        }
+        self.count_begin(entity);
         let turn_ends = match self.lent_turn.take() {
             Some(lent) => {
                 self.counters.handoffs += 1;
-                lent.max(now + SHORTEST_TURN)
+                lent
             }
-            None => now + entity.share.turn_left().max(SHORTEST_TURN),
+            None => now + entity.share.turn_left(),
         };
+        self.start(entity, turn_ends, now)
+    }
+
+    /// Makes `entity` the running thread.
+    pub(super) fn start(
+        &mut self,
+        entity: &mut Entity<P>,
+        turn_ends: Instant,
+        now: Instant,
+    ) -> Option<Instant> {
+        if let State::Idle { since } = self.state {
+            self.counters.idle += now.since(since);
+        }
+        let turn_ends = turn_ends.max(now + SHORTEST_TURN);
         let slice_armed = self.somebody_waits();
         self.state = State::Busy(Running {
             id: entity.id(),
@@ -115,9 +118,33 @@ impl<P> Cpu<P> {
         self.slice_timer(slice_armed, turn_ends)
     }
 
+    /// Counts that `entity` is given this CPU.
+    pub(super) fn count_begin(&mut self, entity: &mut Entity<P>) {
+        self.counters.switches += 1;
+        let account = &mut entity.account;
+        account.switches += 1;
+        if account.last_cpu != Some(self.id) {
+            let moved = u64::from(account.last_cpu.is_some());
+            account.migrations += moved;
+            self.counters.migrations_in += moved;
+            account.last_cpu = Some(self.id);
+        }
+    }
+
+    /// Counts that `entity` gives this CPU up to wait.
+    pub(super) fn count_block(&mut self, entity: &mut Entity<P>) {
+        entity.account.voluntary_blocks += 1;
+        self.counters.voluntary_blocks += 1;
+    }
+
     /// Charges the running thread up to `now` and brings its entity up to date; it goes on running.
     pub fn charge(&mut self, entity: &mut Entity<P>, now: Instant) -> Charge {
         self.settle(now);
+        self.collect(entity)
+    }
+
+    /// Brings the running thread's entity up to date with what has been charged.
+    pub(super) fn collect(&mut self, entity: &mut Entity<P>) -> Charge {
         let State::Busy(running) = &mut self.state else {
             return Charge::default();
         };
@@ -133,27 +160,19 @@ impl<P> Cpu<P> {
     /// entity, enqueues it, or drops it, as `why` says.
     pub fn end(&mut self, entity: &mut Entity<P>, now: Instant, why: EndReason) -> Charge {
         let charge = self.charge(entity, now);
-        let account = &mut entity.account;
         match why {
-            EndReason::Blocked => {
-                account.voluntary_blocks += 1;
-                self.counters.voluntary_blocks += 1;
-            }
+            EndReason::Blocked => self.count_block(entity),
             EndReason::HandedOff => {
-                account.voluntary_blocks += 1;
-                self.counters.voluntary_blocks += 1;
+                self.count_block(entity);
                 self.lent_turn = self.running().map(Running::turn_ends);
             }
             EndReason::Preempted => {
-                account.preemptions += 1;
+                entity.account.preemptions += 1;
                 self.counters.preemptions += 1;
             }
             EndReason::Yielded | EndReason::Exited => {}
         }
-        entity.home = Some(Home {
-            cpu: self.id,
-            clock: self.clock.now(),
-        });
+        entity.home = Some(self.home());
         self.state = State::Idle { since: now };
         charge
     }
@@ -213,7 +232,7 @@ impl<P> Cpu<P> {
     }
 
     /// The instant to arm for a thread that begins or goes on, counted.
-    fn slice_timer(&mut self, armed: bool, turn_ends: Instant) -> Option<Instant> {
+    pub(super) fn slice_timer(&mut self, armed: bool, turn_ends: Instant) -> Option<Instant> {
         if armed {
             self.counters.slices_armed += 1;
             Some(turn_ends)

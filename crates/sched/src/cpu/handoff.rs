@@ -8,8 +8,10 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use super::arrive::{EnqueueReason, Enqueued};
-use super::{Cpu, Running};
-use crate::entity::{Entity, Home};
+use super::{Cpu, State};
+use crate::accounting::Charge;
+use crate::entity::Entity;
+use crate::fair::Share;
 use crate::time::Instant;
 
 /// Why a thread cannot be handed the CPU. In each case the queue is the way.
@@ -39,6 +41,18 @@ impl<P> fmt::Debug for HandoffRefused<P> {
     }
 }
 
+/// What a completed handoff leaves in the caller's hands.
+#[must_use = "the thread that was handed the CPU runs now"]
+#[derive(Debug)]
+pub struct HandedOver<P> {
+    /// The thread that runs now.
+    pub entity: Box<Entity<P>>,
+    /// The instant for the slice timer, which the turn that goes on may already be armed for; `None` when nobody waits.
+    pub slice_end: Option<Instant>,
+    /// What the thread that ran before is charged.
+    pub charge: Charge,
+}
+
 impl<P> Cpu<P> {
     /// Makes a woken thread the next one to run here, ahead of the queue. The running thread should end now, as
     /// [`super::EndReason::HandedOff`]; if it does not, call [`Cpu::demote_handoff`].
@@ -52,42 +66,92 @@ impl<P> Cpu<P> {
     ) -> Result<(), HandoffRefused<P>> {
         self.settle(now);
         let share = self.share_on_arrival(&entity, EnqueueReason::Wake);
-        let others_wait = !self.queue.is_empty();
-        let turn_ends = self.running().map_or(Instant::NEVER, Running::turn_ends);
-        let reason = if self.handoff.is_some() {
-            HandoffRefusal::SlotTaken
-        } else if !entity.affinity().allows(self.id) {
-            HandoffRefusal::NotAllowedHere
-        } else if others_wait && now >= turn_ends {
-            HandoffRefusal::TurnOver
-        } else if others_wait && share.vruntime() > self.clock.now().after(share.virtual_slice()) {
-            HandoffRefusal::TooFarAhead
-        } else {
-            entity.share = share;
-            entity.home = Some(Home {
-                cpu: self.id,
-                clock: self.clock.now(),
+        if let Some(reason) = self.handoff_refusal(&entity, &share, now) {
+            self.counters.handoff_fallbacks += 1;
+            return Err(HandoffRefused { entity, reason });
+        }
+        entity.share = share;
+        entity.home = Some(self.home());
+        entity.ready_since = now;
+        self.handoff = Some(entity);
+        Ok(())
+    }
+
+    /// Ends the running thread `from`, which now waits for something, and runs the woken thread `to` in its place: what
+    /// `offer_handoff`, `end`, `pick` and `begin` do one after the other, in one step.
+    ///
+    /// # Errors
+    /// Gives `to` back when a rule forbids the handoff; then `from` still runs.
+    pub fn hand_over(
+        &mut self,
+        from: &mut Entity<P>,
+        mut to: Box<Entity<P>>,
+        now: Instant,
+    ) -> Result<HandedOver<P>, HandoffRefused<P>> {
+        self.settle(now);
+        let share = self.share_on_arrival(&to, EnqueueReason::Wake);
+        if let Some(reason) = self.handoff_refusal(&to, &share, now) {
+            self.counters.handoff_fallbacks += 1;
+            return Err(HandoffRefused { entity: to, reason });
+        }
+        let charge = self.collect(from);
+        self.count_block(from);
+        from.home = Some(self.home());
+        to.share = share;
+        to.home = Some(self.home());
+        self.count_begin(&mut to);
+        self.counters.handoffs += 1;
+        let armed = self.somebody_waits();
+        let State::Busy(running) = &mut self.state else {
+            // Nothing ran, so there is no turn to continue.
+            let slice_end = self.start(&mut to, now + share.slice(), now);
+            return Ok(HandedOver {
+                entity: to,
+                slice_end,
+                charge,
             });
-            entity.ready_since = now;
-            self.handoff = Some(entity);
-            return Ok(());
         };
-        self.counters.handoff_fallbacks += 1;
-        Err(HandoffRefused { entity, reason })
+        // The turn goes on and is charged up to now: only who runs changes.
+        running.id = to.id();
+        running.share = share;
+        running.slice_armed = armed;
+        let turn_ends = running.turn_ends;
+        let slice_end = self.slice_timer(armed, turn_ends);
+        Ok(HandedOver {
+            entity: to,
+            slice_end,
+            charge,
+        })
     }
 
     /// Moves an unused handoff into the queue, for instance when the thread that offered it goes on running.
     pub fn demote_handoff(&mut self, now: Instant) -> Option<Enqueued> {
         self.settle(now);
-        let entity = self.handoff.take()?;
+        let mut entity = self.handoff.take()?;
         self.counters.handoff_fallbacks += 1;
-        let waited_since = entity.ready_since;
-        let mut entity = entity;
-        entity.account.waiting += now.since(waited_since);
+        entity.account.waiting += now.since(entity.ready_since);
         let key = self.insert(entity, now);
         Some(Enqueued {
             key,
             effect: self.effect_of(key, now),
         })
+    }
+
+    /// The rule that forbids a handoff to this entity with this share, if one does.
+    fn handoff_refusal(&self, entity: &Entity<P>, share: &Share, now: Instant) -> Option<HandoffRefusal> {
+        if self.handoff.is_some() {
+            return Some(HandoffRefusal::SlotTaken);
+        }
+        if !entity.affinity().allows(self.id) {
+            return Some(HandoffRefusal::NotAllowedHere);
+        }
+        if self.queue.is_empty() {
+            return None;
+        }
+        if self.running().is_some_and(|running| now >= running.turn_ends) {
+            return Some(HandoffRefusal::TurnOver);
+        }
+        let too_far = self.clock.now().after(share.virtual_slice());
+        (share.vruntime() > too_far).then_some(HandoffRefusal::TooFarAhead)
     }
 }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::Cpu;
-use crate::entity::{Entity, Home, QueueKey};
+use crate::entity::{Entity, QueueKey};
 use crate::ids::CpuId;
 use crate::time::Instant;
 
@@ -21,10 +21,7 @@ impl<P> Cpu<P> {
         entity.account.waiting += now.since(entity.ready_since);
         entity.ready_since = now;
         // The lag it leaves with is what it takes to its next queue.
-        entity.home = Some(Home {
-            cpu: self.id,
-            clock: self.clock.now(),
-        });
+        entity.home = Some(self.home());
         Some(entity)
     }
 

@@ -172,3 +172,65 @@ fn b6_a_pair_that_hands_over_cannot_starve_a_hog() {
     let total: u64 = used.values().sum::<u64>() + if used.contains_key(&pair_id) { 0 } else { pair_used };
     assert!(hog * 100 >= total * 45, "the hog got {hog} of {total}");
 }
+
+/// The same handoff, once in four steps and once in one.
+fn both_ways(
+    prepare: impl Fn() -> Bench,
+) -> [(Box<Entity<()>>, Box<Entity<()>>, Option<Instant>, CpuCounters); 2] {
+    let mut steps = prepare();
+    assert!(steps.cpu.offer_handoff(thread(5), steps.now).is_ok());
+    let caller = hand_over(&mut steps);
+    let in_steps = (
+        caller,
+        steps.running.take().unwrap(),
+        steps.timer,
+        *steps.cpu.counters(),
+    );
+    let mut once = prepare();
+    let mut caller = once.running.take().unwrap();
+    let done = once.cpu.hand_over(&mut caller, thread(5), once.now).unwrap();
+    [
+        in_steps,
+        (caller, done.entity, done.slice_end, *once.cpu.counters()),
+    ]
+}
+
+#[test]
+fn b6_handing_over_in_one_step_is_the_same_as_in_four() {
+    for others in [0, 2] {
+        let [steps, once] = both_ways(|| {
+            let mut bench = Bench::running_one();
+            for id in 0..others {
+                let _ = bench.add(thread(20 + id));
+            }
+            bench.run_for(SLICE / 3);
+            bench
+        });
+        for (step, once) in [(&steps.0, &once.0), (&steps.1, &once.1)] {
+            assert_eq!(
+                (step.id(), step.share(), step.account()),
+                (once.id(), once.share(), once.account())
+            );
+            assert_eq!(step.home, once.home);
+        }
+        assert_eq!((steps.2, steps.3), (once.2, once.3), "{others} others");
+    }
+}
+
+#[test]
+fn b6_a_refused_handover_leaves_the_caller_running() {
+    let mut bench = Bench::running_one();
+    let mut caller = bench.running.take().unwrap();
+    let mut stranger = thread(2);
+    stranger.set_affinity(Affinity::One(CpuId(7)));
+    let refused = bench
+        .cpu
+        .hand_over(&mut caller, stranger, Instant(500))
+        .unwrap_err();
+    assert_eq!(
+        (refused.reason, refused.entity.id()),
+        (HandoffRefusal::NotAllowedHere, ThreadId(2))
+    );
+    assert_eq!(bench.cpu.running().map(Running::id), Some(ThreadId(1)));
+    assert_eq!(bench.cpu.charge(&mut caller, Instant(600)).ran, Nanos(600));
+}
