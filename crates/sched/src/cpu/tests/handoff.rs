@@ -173,10 +173,11 @@ fn b6_a_pair_that_hands_over_cannot_starve_a_hog() {
     assert!(hog * 100 >= total * 45, "the hog got {hog} of {total}");
 }
 
+/// What a handoff leaves behind: the caller, the thread that runs, its timer, and the counters.
+type Outcome = (Box<Entity<()>>, Box<Entity<()>>, Option<Instant>, CpuCounters);
+
 /// The same handoff, once in four steps and once in one.
-fn both_ways(
-    prepare: impl Fn() -> Bench,
-) -> [(Box<Entity<()>>, Box<Entity<()>>, Option<Instant>, CpuCounters); 2] {
+fn both_ways(prepare: impl Fn() -> Bench) -> [Outcome; 2] {
     let mut steps = prepare();
     assert!(steps.cpu.offer_handoff(thread(5), steps.now).is_ok());
     let caller = hand_over(&mut steps);
