@@ -80,7 +80,8 @@ impl PipeEnd {
             return Ok(Now::WrongEnd);
         }
         let mut state = self.pipe.state.lock();
-        let mut data = vec![0; max.min(state.buffer.len())];
+        // At least one byte of room, or an empty pipe would look like one that nobody wants to read from.
+        let mut data = vec![0; max.min(state.buffer.len().max(1))];
         // Bytes may be there only to be waited for in turn: a reader never overtakes one that waits.
         let now = match state.buffer.read(&mut data) {
             Read::Bytes(count) => {
@@ -181,7 +182,7 @@ impl State {
     fn feed_readers(&mut self) -> Vec<Done> {
         let mut done = Vec::new();
         while let Some(first) = self.readers.front() {
-            let mut data = vec![0; first.max.min(self.buffer.len())];
+            let mut data = vec![0; first.max.min(self.buffer.len().max(1))];
             let answer = match self.buffer.read(&mut data) {
                 Read::Bytes(count) => {
                     data.truncate(count);
