@@ -433,7 +433,7 @@ fn play(role: &str, mut runtime: Runtime) -> i64 {
         "kernel" => unsafe {
             ptr::read_volatile(0xffff_8000_0000_0000 as *const u64);
         },
-        "overflow" => return dig(1),
+        "overflow" => return dig(ptr::null()),
         "panic" => panic!("on purpose"),
         "spin" => loop {
             core::hint::spin_loop();
@@ -457,17 +457,17 @@ fn play(role: &str, mut runtime: Runtime) -> i64 {
     97
 }
 
-/// Eats the stack.
+/// Eats the stack. Each call knows where the one before it keeps its room, so that all of them must keep it.
 #[inline(never)]
-fn dig(depth: u64) -> i64 {
-    let mut room = [depth; 64];
-    // SAFETY: a plain read of a local, which keeps the compiler from turning this into a loop.
-    let depth = unsafe { ptr::read_volatile(&raw const room[depth as usize % 64]) };
-    room[0] = depth;
-    if depth == u64::MAX {
+fn dig(above: *const u64) -> i64 {
+    let mut room = [above as u64; 64];
+    // SAFETY: a plain read of a local, through a pointer that the compiler may not look through.
+    let first = unsafe { ptr::read_volatile(&raw const room[0]) };
+    room[1] = first.wrapping_add(1);
+    if first == u64::MAX {
         return 0;
     }
-    dig(depth + 1) + room[0] as i64
+    dig(room.as_ptr()) + room[1] as i64
 }
 
 fn inspect(runtime: &Runtime) -> i64 {

@@ -267,7 +267,7 @@ extern "C" fn short_life(control: u64, tid: u64) -> ! {
 
 fn fs_base(bench: &mut Bench<'_>) -> Outcome {
     let mut control: ThreadControlClient = bench.client("control")?;
-    for base in [0x1100_0000u64, 0x7fff_ffff_f000, 0] {
+    for base in [0x1100_0000u64, 0x7fff_ffff_0000, 0] {
         control.set_fs_base_wait(&mut bench.ring, base, FOREVER)?;
         same!(
             control.get_fs_base_wait(&mut bench.ring, FOREVER)?,
