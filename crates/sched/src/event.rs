@@ -78,10 +78,7 @@ pub enum Event {
     /// The one-shot timer was disarmed: nothing on this CPU waits for a point in time.
     DisarmTimer,
     /// A reschedule interrupt was sent to this CPU.
-    RescheduleSent {
-        /// By which CPU.
-        from: CpuId,
-    },
+    RescheduleSent,
     /// A reschedule interrupt arrived here.
     RescheduleReceived,
     /// This CPU found nothing to run.

@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use sched::fair::DEFAULT_REQUEST;
-use sched::{Affinity, CpuId, LatencyClass, Nanos, Policy};
+use sched::{Affinity, CpuId, Event, LatencyClass, Nanos, Policy, ThreadId};
 use support::Machine;
 
 const CPUS: u32 = 4;
@@ -170,14 +172,30 @@ proptest! {
     }
 
     #[test]
-    fn the_same_steps_give_the_same_machine(steps in steps()) {
+    fn the_same_steps_give_the_same_events(steps in steps()) {
         let run = || {
             let mut machine = Machine::new(CPUS, Policy::WeightedFair);
             steps.iter().for_each(|step| apply(&mut machine, step));
-            let keys = machine.keys.clone();
-            (machine.runtimes(), keys)
+            (machine.record.clone(), machine.runtimes())
         };
         prop_assert_eq!(run(), run());
+    }
+
+    /// The record alone tells what every thread has used: no time passes between a switch and its end unrecorded.
+    #[test]
+    fn c1_the_charges_in_the_record_are_the_runtimes(steps in steps()) {
+        let mut machine = Machine::new(CPUS, Policy::WeightedFair);
+        steps.iter().filter(|step| !matches!(step, Step::HandOver { .. })).for_each(|step| apply(&mut machine, step));
+        let mut recorded: BTreeMap<ThreadId, u64> = BTreeMap::new();
+        for record in &machine.record {
+            if let Event::Charge { thread, ran } = record.event {
+                *recorded.entry(thread).or_default() += ran.0;
+            }
+        }
+        for thread in machine.parked.values() {
+            let recorded = recorded.get(&thread.id()).copied().unwrap_or(0);
+            prop_assert_eq!(recorded, thread.account().runtime.0);
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use sched::check::{self, Broken};
 use sched::placement::{helper, new_thread_target, steal_order, wake_target};
 use sched::{
-    Affinity, Cpu, CpuId, Effect, EndReason, EnqueueReason, Enqueued, Entity, Instant, LatencyClass,
-    LoadBoard, Nanos, Policy, QueueKey, ThreadId, Topology, Usage, Verdict, VirtualTime, Weight,
+    Affinity, Cpu, CpuId, Effect, EndReason, EnqueueReason, Enqueued, Entity, Event, Instant, LatencyClass,
+    LoadBoard, Nanos, Placement, Policy, QueueKey, Reason, Record, ThreadId, Topology, Usage, Verdict,
+    VirtualTime, Weight,
 };
 
 pub type Thread = Box<Entity<()>>;
@@ -30,6 +31,8 @@ pub struct Machine {
     /// All charges, as a process that owns every thread would add them up.
     pub usage: Usage,
     pub now: Instant,
+    /// Everything that happened, in order.
+    pub record: Vec<Record>,
     clocks: Vec<VirtualTime>,
     next_id: u64,
 }
@@ -49,6 +52,7 @@ impl Machine {
             living: Vec::new(),
             usage: Usage::default(),
             now: Instant::BOOT,
+            record: Vec::new(),
             clocks: vec![VirtualTime::ZERO; cpus as usize],
             next_id: 1,
         };
@@ -56,11 +60,30 @@ impl Machine {
         machine
     }
 
+    fn note(&mut self, cpu: CpuId, event: Event) {
+        self.record.push(Record {
+            at: self.now,
+            cpu,
+            event,
+        });
+    }
+
+    fn interrupt(&mut self, cpu: CpuId) {
+        if self.cpus[cpu.index()].request_reschedule() {
+            self.note(cpu, Event::RescheduleSent);
+        }
+    }
+
+    fn set_timer(&mut self, cpu: CpuId, timer: Option<Instant>) {
+        self.note(cpu, timer.map_or(Event::DisarmTimer, |at| Event::ArmTimer { at }));
+        self.timers[cpu.index()] = timer;
+    }
+
     /// Acts on an arrival as a remote CPU would: it can only interrupt.
     fn act(&mut self, cpu: CpuId, id: ThreadId, enqueued: Enqueued) {
         self.keys.insert(id, (cpu, enqueued.key));
         if enqueued.effect != Effect::Nothing {
-            let _ = self.cpus[cpu.index()].request_reschedule();
+            self.interrupt(cpu);
         }
         self.publish(cpu);
     }
@@ -72,14 +95,27 @@ impl Machine {
         if let Some(idle) = helper(busy, &self.topology, &self.board)
             && self.board.call(idle)
         {
-            let _ = self.cpus[idle.index()].request_reschedule();
+            self.interrupt(idle);
         }
     }
 
     fn put(&mut self, cpu: CpuId, thread: Thread, why: EnqueueReason) {
         let id = thread.id();
+        self.note(cpu, Event::Enqueue { thread: id, why });
         let enqueued = self.cpus[cpu.index()].enqueue(thread, why, self.now);
         self.act(cpu, id, enqueued);
+    }
+
+    fn put_where(&mut self, placed: Placement, thread: Thread, why: EnqueueReason) {
+        let reason = Reason::Placed(placed.reason);
+        self.note(
+            placed.cpu,
+            Event::Place {
+                thread: thread.id(),
+                reason,
+            },
+        );
+        self.put(placed.cpu, thread, why);
     }
 
     pub fn spawn(&mut self, weight: u16, class: LatencyClass, affinity: Affinity, caller: CpuId) -> ThreadId {
@@ -89,7 +125,7 @@ impl Machine {
         let mut thread = Entity::new(id, Weight::new(weight).unwrap(), class, ());
         thread.set_affinity(affinity);
         let placed = new_thread_target(thread.affinity(), caller, &self.topology, &self.board).unwrap();
-        self.put(placed.cpu, thread, EnqueueReason::New);
+        self.put_where(placed, thread, EnqueueReason::New);
         id
     }
 
@@ -108,14 +144,30 @@ impl Machine {
         if let Some(last) = thread.last_cpu().filter(|last| *last != placed.cpu) {
             thread.observe_home_clock(self.board.clock(last));
         }
-        self.put(placed.cpu, thread, EnqueueReason::Wake);
+        self.put_where(placed, thread, EnqueueReason::Wake);
     }
 
     fn end(&mut self, cpu: CpuId, why: EndReason) -> Option<Thread> {
         let mut thread = self.running[cpu.index()].take()?;
-        self.usage
-            .add(self.cpus[cpu.index()].end(&mut thread, self.now, why));
+
+        let charge = self.cpus[cpu.index()].end(&mut thread, self.now, why);
+        self.usage.add(charge);
+        self.note(
+            cpu,
+            Event::Charge {
+                thread: thread.id(),
+                ran: charge.ran,
+            },
+        );
+        self.note(
+            cpu,
+            Event::End {
+                thread: thread.id(),
+                why,
+            },
+        );
         self.timers[cpu.index()] = None;
+
         Some(thread)
     }
 
@@ -148,31 +200,65 @@ impl Machine {
         self.dispatch(cpu);
     }
 
-    /// The running thread calls a parked one and waits for it.
+    /// The running thread calls a parked one and waits for it; threads with even ids are handed over to in one step.
     pub fn hand_over(&mut self, cpu: CpuId, to: ThreadId) {
-        if self.running[cpu.index()].is_none() {
-            return;
-        }
-        let Some(thread) = self.parked.remove(&to) else {
+        let index = cpu.index();
+        let Some(mut caller) = self.running[index].take() else {
             return;
         };
-        match self.cpus[cpu.index()].offer_handoff(thread, self.now) {
-            Ok(()) => {
-                let key = QueueKey {
-                    vfinish: VirtualTime::ZERO,
-                    id: to,
-                };
-                self.keys.insert(to, (cpu, key));
-                let caller = self.end(cpu, EndReason::HandedOff).unwrap();
-                self.parked.insert(caller.id(), caller);
-                self.dispatch(cpu);
+        let Some(thread) = self.parked.remove(&to) else {
+            self.running[index] = Some(caller);
+            return;
+        };
+        let refused = if to.0.is_multiple_of(2) {
+            match self.cpus[index].hand_over(&mut caller, thread, self.now) {
+                Ok(done) => {
+                    self.usage.add(done.charge);
+                    self.set_timer(cpu, done.slice_end);
+                    self.parked.insert(caller.id(), caller);
+                    self.running[index] = Some(done.entity);
+                    self.note(
+                        cpu,
+                        Event::Handoff {
+                            thread: to,
+                            refused: None,
+                        },
+                    );
+                    self.publish(cpu);
+                    return;
+                }
+                Err(refused) => refused,
             }
-            Err(refused) => {
-                self.parked.insert(to, refused.entity);
-                self.wake(to, cpu);
-                self.block(cpu);
+        } else {
+            match self.cpus[index].offer_handoff(thread, self.now) {
+                Ok(()) => {
+                    self.running[index] = Some(caller);
+                    let caller = self.end(cpu, EndReason::HandedOff).unwrap();
+                    self.parked.insert(caller.id(), caller);
+                    self.note(
+                        cpu,
+                        Event::Handoff {
+                            thread: to,
+                            refused: None,
+                        },
+                    );
+                    self.dispatch(cpu);
+                    return;
+                }
+                Err(refused) => refused,
             }
-        }
+        };
+        self.note(
+            cpu,
+            Event::Handoff {
+                thread: to,
+                refused: Some(Reason::HandoffRefused(refused.reason)),
+            },
+        );
+        self.running[index] = Some(caller);
+        self.parked.insert(to, refused.entity);
+        self.wake(to, cpu);
+        self.block(cpu);
     }
 
     /// Offers a handoff and takes it back: the offering thread goes on.
@@ -237,9 +323,20 @@ impl Machine {
                 "{} runs where it may not",
                 thread.id()
             );
+
             self.keys.remove(&thread.id());
-            self.timers[index] = self.cpus[index].begin(&mut thread, self.now);
+            let timer = self.cpus[index].begin(&mut thread, self.now);
+            self.set_timer(cpu, timer);
+            self.note(
+                cpu,
+                Event::Switch {
+                    to: thread.id(),
+                    reason: Reason::Picked(picked.from),
+                },
+            );
             self.running[index] = Some(thread);
+        } else {
+            self.note(cpu, Event::Idle);
         }
         self.publish(cpu);
     }
@@ -248,6 +345,13 @@ impl Machine {
         let victims: Vec<CpuId> = steal_order(thief, &self.topology, &self.board).take(4).collect();
         for victim in victims {
             if let Some(thread) = self.cpus[victim.index()].steal_for(thief, self.now) {
+                self.note(
+                    victim,
+                    Event::Steal {
+                        thread: thread.id(),
+                        thief,
+                    },
+                );
                 self.publish(victim);
                 self.put(thief, thread, EnqueueReason::Migrated);
                 self.cpus[thief.index()].acknowledge_reschedule();
@@ -258,7 +362,7 @@ impl Machine {
 
     fn obey(&mut self, cpu: CpuId, verdict: Verdict) {
         match verdict {
-            Verdict::Keep(timer) => self.timers[cpu.index()] = timer,
+            Verdict::Keep(timer) => self.set_timer(cpu, timer),
             Verdict::Switch => self.preempt(cpu),
         }
         self.publish(cpu);
@@ -268,6 +372,7 @@ impl Machine {
     pub fn deliver(&mut self, cpu: CpuId) {
         if self.cpus[cpu.index()].reschedule_pending() {
             self.cpus[cpu.index()].acknowledge_reschedule();
+            self.note(cpu, Event::RescheduleReceived);
             if self.running[cpu.index()].is_none() {
                 self.dispatch(cpu);
                 return;

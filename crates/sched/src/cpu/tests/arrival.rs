@@ -192,3 +192,19 @@ fn d4_a_newcomer_starts_with_the_slowest_when_everybody_is_ahead_of_the_clock() 
         VirtualTime::START.moved(lead).after(10 + SLICE)
     );
 }
+
+#[test]
+fn d4_the_clock_never_falls_behind_the_slowest_runnable_thread() {
+    let mut bench = Bench::running_one();
+    let mut ahead = thread(2);
+    ahead.share.start_at(VirtualTime::START.after(10 * SLICE));
+    ahead.home = Some(Home {
+        cpu: CpuId(1),
+        clock: VirtualTime::START,
+    });
+    let _ = bench.cpu.enqueue(ahead, EnqueueReason::Migrated, bench.now);
+    bench.now = Instant(SLICE);
+    let _ = bench.cpu.uncollected(bench.now);
+    // Delivered service alone, shared by two, would have moved it by half a slice, and a newcomer would go first.
+    assert_eq!(bench.cpu.clock(), VirtualTime::START.after(SLICE));
+}

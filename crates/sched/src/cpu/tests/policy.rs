@@ -108,3 +108,14 @@ fn d3_a_parked_thread_keeps_the_service_it_is_ahead() {
     parked.reweigh_parked(weight(32), LatencyClass::Normal);
     assert_eq!(parked.share().vruntime().offset_from(clock), 2 * ahead);
 }
+
+#[test]
+fn d3_a_running_thread_that_becomes_interactive_gets_a_shorter_turn_at_once() {
+    let mut bench = Bench::running_one();
+    let _ = bench.add(thread(2));
+    assert_eq!(bench.timer, Some(Instant(SLICE)));
+    let verdict = bench
+        .cpu
+        .reweigh_running(weight(64), LatencyClass::Interactive, bench.now);
+    assert_eq!(verdict, Verdict::Keep(Some(Instant(SLICE / 2))));
+}
