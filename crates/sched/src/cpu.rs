@@ -1,7 +1,7 @@
 //! One CPU's dispatch state. Rules B1, B2, B4, B6, C1, D1 to D5 and X1 (docs/rules/scheduler.md).
 //!
-//! A thread's life on a CPU: `enqueue` (or `offer_handoff`), `pick`, `begin`, maybe `charge`, `end`. Every operation
-//! takes the time, none allocates, and each returns a small value that says what the caller must do now: send an
+//! A thread's life on a CPU: `enqueue` (or `offer_handoff`), `pick`, `begin`, maybe `charge`, `end`; or `hand_over`,
+//! which ends one thread and begins another in one step. Every operation takes the time, none allocates, and each returns a small value that says what the caller must do now: send an
 //! interrupt, arm a timer, switch.
 //!
 //! The *running* entity is not in here: whoever runs the CPU owns its box. What stays is [`Running`], a snapshot with

@@ -1,0 +1,131 @@
+//! What CPUs do: take threads, steal them, serve their timers and interrupts.
+
+use super::Machine;
+use sched::placement::{helper, steal_order};
+use sched::{Cpu, CpuId, EnqueueReason, Event, Instant, Nanos, Reason, Verdict};
+
+impl Machine {
+    pub(super) fn interrupt(&mut self, cpu: CpuId) {
+        if self.cpus[cpu.index()].request_reschedule() {
+            self.note(cpu, Event::RescheduleSent);
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, cpu: CpuId, timer: Option<Instant>) {
+        self.note(cpu, timer.map_or(Event::DisarmTimer, |at| Event::ArmTimer { at }));
+        self.timers[cpu.index()] = timer;
+    }
+
+    /// Publishes this CPU's load; if it keeps somebody waiting beside an idle CPU, that one is asked to come.
+    pub(super) fn publish(&mut self, cpu: CpuId) {
+        let busy = &self.cpus[cpu.index()];
+        self.board.publish(busy);
+        if let Some(idle) = helper(busy, &self.topology, &self.board)
+            && self.board.call(idle)
+        {
+            self.interrupt(idle);
+        }
+    }
+
+    /// Fills an idle CPU: own queue first, then the neighbours'.
+    pub fn dispatch(&mut self, cpu: CpuId) {
+        let index = cpu.index();
+        assert!(self.running[index].is_none());
+        if self.cpus[index].load().waiting == 0 {
+            self.steal(cpu);
+        }
+        if let Some(picked) = self.cpus[index].pick(self.now) {
+            let mut thread = picked.entity;
+            assert!(
+                thread.affinity().allows(cpu),
+                "{} runs where it may not",
+                thread.id()
+            );
+
+            self.keys.remove(&thread.id());
+            let timer = self.cpus[index].begin(&mut thread, self.now);
+            self.set_timer(cpu, timer);
+            self.note(
+                cpu,
+                Event::Switch {
+                    to: thread.id(),
+                    reason: Reason::Picked(picked.from),
+                },
+            );
+            self.running[index] = Some(thread);
+        } else {
+            self.note(cpu, Event::Idle);
+        }
+        self.publish(cpu);
+    }
+
+    pub(super) fn steal(&mut self, thief: CpuId) {
+        let victims: Vec<CpuId> = steal_order(thief, &self.topology, &self.board).take(4).collect();
+        for victim in victims {
+            if let Some(thread) = self.cpus[victim.index()].steal_for(thief, self.now) {
+                self.note(
+                    victim,
+                    Event::Steal {
+                        thread: thread.id(),
+                        thief,
+                    },
+                );
+                self.publish(victim);
+                self.put(thief, thread, EnqueueReason::Migrated);
+                self.cpus[thief.index()].acknowledge_reschedule();
+                return;
+            }
+        }
+    }
+
+    pub(super) fn obey(&mut self, cpu: CpuId, verdict: Verdict) {
+        match verdict {
+            Verdict::Keep(timer) => self.set_timer(cpu, timer),
+            Verdict::Switch => self.preempt(cpu),
+        }
+        self.publish(cpu);
+    }
+
+    /// The reschedule interrupt of this CPU arrives, if one is on its way.
+    pub fn deliver(&mut self, cpu: CpuId) {
+        if self.cpus[cpu.index()].reschedule_pending() {
+            self.cpus[cpu.index()].acknowledge_reschedule();
+            self.note(cpu, Event::RescheduleReceived);
+            if self.running[cpu.index()].is_none() {
+                self.dispatch(cpu);
+                return;
+            }
+            let verdict = self.cpus[cpu.index()].reconsider(self.now);
+            self.obey(cpu, verdict);
+        }
+    }
+
+    pub fn deliver_all(&mut self) {
+        while self.cpus.iter().any(Cpu::reschedule_pending) {
+            for cpu in 0..self.cpus.len() as u32 {
+                self.deliver(CpuId(cpu));
+            }
+        }
+    }
+
+    /// Lets time pass; slice timers fire when they are due, earliest first, then by CPU.
+    pub fn advance(&mut self, span: Nanos) {
+        let until = self.now + span;
+        loop {
+            let due = self
+                .timers
+                .iter()
+                .enumerate()
+                .filter_map(|(index, at)| at.map(|at| (at, index)))
+                .min();
+            let Some((at, index)) = due.filter(|(at, _)| *at <= until) else {
+                break;
+            };
+            self.now = self.now.max(at);
+            self.timers[index] = None;
+            let verdict = self.cpus[index].slice_expired(self.now);
+            self.obey(CpuId(index as u32), verdict);
+        }
+        self.now = until;
+    }
+}

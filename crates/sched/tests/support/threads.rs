@@ -1,0 +1,229 @@
+//! What threads do and what is done to them, from their creation to their end.
+
+use super::{Machine, Thread};
+use sched::placement::{new_thread_target, wake_target};
+use sched::{
+    Affinity, CpuId, Effect, EndReason, EnqueueReason, Enqueued, Entity, Event, LatencyClass, Placement,
+    Reason, ThreadId, Weight,
+};
+
+impl Machine {
+    /// Acts on an arrival as a remote CPU would: it can only interrupt.
+    pub(super) fn act(&mut self, cpu: CpuId, id: ThreadId, enqueued: Enqueued) {
+        self.keys.insert(id, (cpu, enqueued.key));
+        if enqueued.effect != Effect::Nothing {
+            self.interrupt(cpu);
+        }
+        self.publish(cpu);
+    }
+
+    pub(super) fn put(&mut self, cpu: CpuId, thread: Thread, why: EnqueueReason) {
+        let id = thread.id();
+        self.note(cpu, Event::Enqueue { thread: id, why });
+        let enqueued = self.cpus[cpu.index()].enqueue(thread, why, self.now);
+        self.act(cpu, id, enqueued);
+    }
+
+    pub(super) fn put_where(&mut self, placed: Placement, thread: Thread, why: EnqueueReason) {
+        let reason = Reason::Placed(placed.reason);
+        self.note(
+            placed.cpu,
+            Event::Place {
+                thread: thread.id(),
+                reason,
+            },
+        );
+        self.put(placed.cpu, thread, why);
+    }
+
+    pub fn spawn(&mut self, weight: u16, class: LatencyClass, affinity: Affinity, caller: CpuId) -> ThreadId {
+        let id = ThreadId(self.next_id);
+        self.next_id += 1;
+        self.living.push(id);
+        let mut thread = Entity::new(id, Weight::new(weight).unwrap(), class, ());
+        thread.set_affinity(affinity);
+        let placed = new_thread_target(thread.affinity(), caller, &self.topology, &self.board).unwrap();
+        self.put_where(placed, thread, EnqueueReason::New);
+        id
+    }
+
+    pub fn wake(&mut self, id: ThreadId, caller: CpuId) {
+        let Some(mut thread) = self.parked.remove(&id) else {
+            return;
+        };
+        let placed = wake_target(
+            thread.last_cpu(),
+            thread.affinity(),
+            caller,
+            &self.topology,
+            &self.board,
+        )
+        .unwrap();
+        if let Some(last) = thread.last_cpu().filter(|last| *last != placed.cpu) {
+            thread.observe_home_clock(self.board.clock(last));
+        }
+        self.put_where(placed, thread, EnqueueReason::Wake);
+    }
+
+    pub(super) fn end(&mut self, cpu: CpuId, why: EndReason) -> Option<Thread> {
+        let mut thread = self.running[cpu.index()].take()?;
+
+        let charge = self.cpus[cpu.index()].end(&mut thread, self.now, why);
+        self.usage.add(charge);
+        self.note(
+            cpu,
+            Event::Charge {
+                thread: thread.id(),
+                ran: charge.ran,
+            },
+        );
+        self.note(
+            cpu,
+            Event::End {
+                thread: thread.id(),
+                why,
+            },
+        );
+        self.timers[cpu.index()] = None;
+
+        Some(thread)
+    }
+
+    pub fn block(&mut self, cpu: CpuId) -> Option<ThreadId> {
+        let thread = self.end(cpu, EndReason::Blocked)?;
+        let id = thread.id();
+        self.parked.insert(id, thread);
+        self.dispatch(cpu);
+        Some(id)
+    }
+
+    pub fn exit(&mut self, cpu: CpuId) {
+        if let Some(thread) = self.end(cpu, EndReason::Exited) {
+            self.living.retain(|id| *id != thread.id());
+            self.dispatch(cpu);
+        }
+    }
+
+    pub fn yield_now(&mut self, cpu: CpuId) {
+        if let Some(thread) = self.end(cpu, EndReason::Yielded) {
+            self.put(cpu, thread, EnqueueReason::Yielded);
+            self.dispatch(cpu);
+        }
+    }
+
+    pub(super) fn preempt(&mut self, cpu: CpuId) {
+        if let Some(thread) = self.end(cpu, EndReason::Preempted) {
+            self.put(cpu, thread, EnqueueReason::Preempted);
+        }
+        self.dispatch(cpu);
+    }
+
+    /// The running thread calls a parked one and waits for it; threads with even ids are handed over to in one step.
+    pub fn hand_over(&mut self, cpu: CpuId, to: ThreadId) {
+        let index = cpu.index();
+        let Some(mut caller) = self.running[index].take() else {
+            return;
+        };
+        let Some(thread) = self.parked.remove(&to) else {
+            self.running[index] = Some(caller);
+            return;
+        };
+        let refused = if to.0.is_multiple_of(2) {
+            match self.cpus[index].hand_over(&mut caller, thread, self.now) {
+                Ok(done) => {
+                    self.usage.add(done.charge);
+                    self.set_timer(cpu, done.slice_end);
+                    self.parked.insert(caller.id(), caller);
+                    self.running[index] = Some(done.entity);
+                    self.note(
+                        cpu,
+                        Event::Handoff {
+                            thread: to,
+                            refused: None,
+                        },
+                    );
+                    self.publish(cpu);
+                    return;
+                }
+                Err(refused) => refused,
+            }
+        } else {
+            match self.cpus[index].offer_handoff(thread, self.now) {
+                Ok(()) => {
+                    self.running[index] = Some(caller);
+                    let caller = self.end(cpu, EndReason::HandedOff).unwrap();
+                    self.parked.insert(caller.id(), caller);
+                    self.note(
+                        cpu,
+                        Event::Handoff {
+                            thread: to,
+                            refused: None,
+                        },
+                    );
+                    self.dispatch(cpu);
+                    return;
+                }
+                Err(refused) => refused,
+            }
+        };
+        self.note(
+            cpu,
+            Event::Handoff {
+                thread: to,
+                refused: Some(Reason::HandoffRefused(refused.reason)),
+            },
+        );
+        self.running[index] = Some(caller);
+        self.parked.insert(to, refused.entity);
+        self.wake(to, cpu);
+        self.block(cpu);
+    }
+
+    /// Offers a handoff and takes it back: the offering thread goes on.
+    pub fn offer_and_demote(&mut self, cpu: CpuId, to: ThreadId) {
+        let Some(thread) = self.parked.remove(&to) else {
+            return;
+        };
+        match self.cpus[cpu.index()].offer_handoff(thread, self.now) {
+            Ok(()) => {
+                let demoted = self.cpus[cpu.index()].demote_handoff(self.now).unwrap();
+                self.act(cpu, to, demoted);
+            }
+            Err(refused) => {
+                self.parked.insert(to, refused.entity);
+            }
+        }
+    }
+
+    pub fn kill_waiting(&mut self, id: ThreadId) -> bool {
+        let Some((cpu, key)) = self.keys.remove(&id) else {
+            return false;
+        };
+        let thread = self.cpus[cpu.index()]
+            .remove(key, self.now)
+            .expect("the key names a waiting thread");
+        assert_eq!(thread.id(), id);
+        self.living.retain(|other| *other != id);
+        self.publish(cpu);
+        true
+    }
+
+    pub fn reweigh(&mut self, id: ThreadId, weight: u16, class: LatencyClass) {
+        let weight = Weight::new(weight).unwrap();
+        if let Some((cpu, key)) = self.keys.get(&id).copied() {
+            let moved = self.cpus[cpu.index()]
+                .reweigh_queued(key, weight, class, self.now)
+                .unwrap();
+            self.act(cpu, id, moved);
+        } else if let Some(thread) = self.parked.get_mut(&id) {
+            thread.reweigh_parked(weight, class);
+        } else if let Some(index) = self
+            .cpus
+            .iter()
+            .position(|cpu| cpu.running().is_some_and(|r| r.id() == id))
+        {
+            let verdict = self.cpus[index].reweigh_running(weight, class, self.now);
+            self.obey(CpuId(index as u32), verdict);
+        }
+    }
+}
