@@ -35,7 +35,7 @@ pub fn level_name(level: Level) -> &'static str {
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// When, in ticks of the log's clock.
+    /// When, in nanoseconds of the monotonic clock.
     pub tick: u64,
     /// How serious.
     pub level: Level,

@@ -11,7 +11,6 @@ extern crate std;
 
 pub mod shares;
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -138,10 +137,10 @@ fn report(env: &Env, settings: &Settings, used: &[u64]) {
         println!("{line}");
     }
     println!(
-        "{} hogs on {cpus} CPU{} for {} s; furthest from ideal: {}",
+        "{} hogs on {cpus} CPU{} for {} s; furthest from ideal: {} points",
         used.len(),
         if cpus == 1 { "" } else { "s" },
         settings.seconds,
-        format!("{} points", shares::percent(worst as i64))
+        shares::percent(worst as i64).trim_end_matches(" %")
     );
 }

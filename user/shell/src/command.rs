@@ -31,21 +31,9 @@ const fn entry(name: &'static str, arguments: &'static str, does: &'static str) 
 /// Every command, in the order of `help`.
 pub const COMMANDS: &[Entry] = &[
     entry("help", "[COMMAND]", "this list, or one line of it"),
-    entry(
-        "ps",
-        "",
-        "processes: state, memory, time used, and how the last ones ended",
-    ),
-    entry(
-        "threads",
-        "[PID]",
-        "threads: where each runs, its weight and class, what it used",
-    ),
-    entry(
-        "cpus",
-        "",
-        "CPUs: where each sits, its load, and what interrupted it",
-    ),
+    entry("ps", "", "processes, and how the last ones ended"),
+    entry("threads", "[PID]", "threads: where they run, weight, class, use"),
+    entry("cpus", "", "CPUs: place, load, switches, interrupts"),
     entry(
         "top",
         "[SECONDS [FRAMES]]",
@@ -54,7 +42,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         "run",
         "PROGRAM [ARGS...] [&]",
-        "start a program (the word run may be left out); control-C ends it",
+        "start a program, also without `run`",
     ),
     entry("kill", "PID", "end a process"),
     entry(

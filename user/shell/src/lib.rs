@@ -316,10 +316,14 @@ impl Shell<'_> {
             records.extend(page.records);
             cursor = page.next;
         }
-        let mut table = Table::new(&[">TICK", "LEVEL", ">PID", "COMPONENT", "MESSAGE"]);
+        let mut table = Table::new(&[">SECONDS", "LEVEL", ">PID", "COMPONENT", "MESSAGE"]);
         for record in records.split_off(records.len().saturating_sub(count as usize)) {
             table.row([
-                record.tick.to_string(),
+                format!(
+                    "{}.{:06}",
+                    record.tick / 1_000_000_000,
+                    record.tick / 1_000 % 1_000_000
+                ),
                 level_name(record.level).into(),
                 record.pid.to_string(),
                 record.component,

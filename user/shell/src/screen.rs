@@ -81,7 +81,9 @@ impl Screen {
 
     /// Writes text; line ends are made right for a terminal. A terminal that is gone is noticed by its input.
     pub fn write(&self, text: &str) {
-        let _ = self.terminal.write_text(text);
+        if !text.is_empty() {
+            let _ = self.terminal.write_text(text);
+        }
     }
 
     /// Writes lines, the first one as a heading.

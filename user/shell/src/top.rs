@@ -91,8 +91,7 @@ fn thread_table(before: &[Thread], now: &[Thread], elapsed: u64, rows: usize) ->
         "CLASS",
         ">CPU",
         "STATE",
-        ">SWITCH/s",
-        ">MOVED",
+        ">SW/s",
         ">CPU TIME",
     ]);
     let mut shares: Vec<(u64, u64, &Thread)> = now
@@ -118,7 +117,6 @@ fn thread_table(before: &[Thread], now: &[Thread], elapsed: u64, rows: usize) ->
             thread.cpu.to_string(),
             thread.state.into(),
             per_second(switches, elapsed).to_string(),
-            thread.migrations.to_string(),
             duration(thread.runtime_ns),
         ]);
     }

@@ -56,7 +56,10 @@ pub fn help(programs: &[(&str, &str)], columns: usize) -> Vec<String> {
         .collect()
 }
 
-/// Processes; those that ended come last.
+/// Ended processes shown at most; the machine remembers more.
+const MOST_ENDED: usize = 10;
+
+/// Processes; those that ended come last, the latest of them only.
 pub fn processes(list: &[Process]) -> Table {
     let mut table = Table::new(&[
         ">PID",
@@ -70,6 +73,9 @@ pub fn processes(list: &[Process]) -> Table {
     ]);
     let mut list: Vec<&Process> = list.iter().collect();
     list.sort_by_key(|process| (process.ended.is_some(), process.pid));
+    let running = list.iter().filter(|process| process.ended.is_none()).count();
+    let too_many = (list.len() - running).saturating_sub(MOST_ENDED);
+    list.drain(running..running + too_many);
     for process in list {
         let state = match &process.ended {
             None => "running".to_string(),
