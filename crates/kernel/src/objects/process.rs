@@ -99,6 +99,10 @@ fn plan(
     list: capnp::struct_list::Reader<'_, cap_grant::Owned>,
 ) -> Result<Plan, Trouble> {
     let mut plan = Plan { grants: Vec::new(), moved: Vec::new(), facets: Vec::new() };
+    // Elements can be of no size at all, so a short message may claim millions of them.
+    if list.len() as usize > abi::capset::MAX_ENTRIES {
+        return Err(invalid("more grants than a capset can show"));
+    }
     for grant in list {
         let name: String = grant.get_name()?.to_str().map_err(|_| invalid("a name is not UTF-8"))?.to_string();
         if plan.grants.iter().any(|other| other.name == name) {
