@@ -19,7 +19,7 @@ pub struct Look {
 }
 
 /// Columns of a load bar.
-const BAR: u64 = 20;
+const BAR: u64 = 16;
 
 /// The lines of a frame, at most `rows` of them and `columns` wide.
 pub fn frame(before: &Look, now: &Look, rows: usize, columns: usize) -> Vec<String> {
@@ -178,7 +178,7 @@ mod tests {
             lines[0]
         );
         assert!(
-            lines[3].contains("###############-----   75 %       750"),
+            lines[3].contains("############----   75 %       750"),
             "{}",
             lines[3]
         );
