@@ -81,13 +81,21 @@ impl Space {
         protection: Protection,
         part: Part,
     ) -> Result<(), Refusal> {
-        self.regions.lock().insert_fixed(page, protection, part)?;
-        self.show(page.address(), frame, protection)
+        let mut regions = self.regions.lock();
+        regions.insert_fixed(page, protection, part)?;
+        let shown = self.show(page.address(), frame, protection);
+        if shown.is_err() {
+            let _ = regions.remove_fixed(page);
+        }
+        shown
     }
 
     /// Removes a page laid out by [`Self::add_page`].
     pub fn remove_page(&self, page: Pages) {
-        if self.regions.lock().remove_fixed(page).is_ok() {
+        // Held over both: between them the page would look free while its translation is still in place, and a
+        // thread that is made at that moment could not have it.
+        let mut regions = self.regions.lock();
+        if regions.remove_fixed(page).is_ok() {
             self.pages.unmap(page.address(), 1);
         }
     }
