@@ -172,6 +172,12 @@ impl Boot {
         self.console.text()
     }
 
+    /// The host's number of the process that runs the guest.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.guest.borrow().process()
+    }
+
     /// Panics with the whole story.
     pub fn fail(&self, what: &str) -> ! {
         let terminal = self

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use xtask::build::{self, Profile};
 use xtask::toolchain::{self, Bare};
+use xtask::workspace;
 
 /// The kernel image.
 #[must_use]
@@ -28,6 +29,23 @@ pub fn sdk_programs() -> PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| named_or("SUNDIAL_SDK_PROGRAMS", xtask::sdk::programs))
         .clone()
+}
+
+/// The binary manifest that `tests/manifests/NAME.toml` describes, built from these programs.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn manifest(name: &str) -> PathBuf {
+    let description = workspace::root().join(format!("tests/manifests/{name}.toml"));
+    // A system on the published crates has programs of the same names as ours: its own come first.
+    let folders = if name.starts_with("sdk/") {
+        vec![sdk_programs(), programs()]
+    } else {
+        vec![programs()]
+    };
+    let built = build::manifest::build(&description, &folders);
+    built.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 fn named_or(variable: &str, make: impl FnOnce(&Bare) -> xtask::Result<PathBuf>) -> PathBuf {

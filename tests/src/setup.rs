@@ -4,9 +4,7 @@ use crate::boot::Boot;
 use crate::images;
 use std::path::PathBuf;
 use std::time::Duration;
-use xtask::build::manifest;
 use xtask::qemu::{Accelerator, Machine};
-use xtask::workspace;
 
 /// Longest time a test waits for anything at all: only a hang gets there, even on a busy host.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -26,10 +24,7 @@ impl Setup {
     /// When it cannot be built.
     #[must_use]
     pub fn of(name: &str) -> Setup {
-        let description = workspace::root().join(format!("tests/manifests/{name}.toml"));
-        let folders = [images::programs(), images::sdk_programs()];
-        let built = manifest::build(&description, &folders);
-        Setup::of_file(built.unwrap_or_else(|error| panic!("{error:#}")))
+        Setup::of_file(images::manifest(name))
     }
 
     /// A file as the manifest, whatever is in it.
@@ -134,6 +129,14 @@ impl Setup {
         if machine.icount {
             words.push("--icount".to_owned());
         }
+        // The option for a trace brings its own word along.
+        words.extend(
+            machine
+                .kernel_arguments
+                .iter()
+                .filter(|word| *word != "trace")
+                .map(|word| format!("--append {word}")),
+        );
         if machine.shared_memory {
             words.push("--trace trace.txt".to_owned());
         }

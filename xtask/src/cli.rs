@@ -64,6 +64,9 @@ pub struct MachineArguments {
     /// Record the kernel's trace events into FILE.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// A word for the kernel's command line; may be given several times.
+    #[arg(long, value_name = "WORD")]
+    pub append: Vec<String>,
     /// What runs the guest's instructions.
     #[arg(long, value_enum, default_value_t = AcceleratorWish::Auto)]
     pub accel: AcceleratorWish,

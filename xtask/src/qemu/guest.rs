@@ -132,6 +132,12 @@ impl Guest {
         )
     }
 
+    /// The host's number of QEMU's process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Wall time since the start.
     #[must_use]
     pub fn age(&self) -> Duration {

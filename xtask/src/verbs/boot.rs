@@ -106,6 +106,7 @@ pub(super) fn machine(
     machine.cpu_model.clone_from(&wish.cpu);
     machine.icount = wish.icount;
     machine.accelerator = choice.accelerator;
+    machine.kernel_arguments.clone_from(&wish.append);
     if wish.trace.is_some() {
         machine.shared_memory = true;
         machine.kernel_arguments.push("trace".to_owned());
@@ -123,8 +124,12 @@ fn told(accelerator: Accelerator, reason: &str) -> Choice {
 /// Says on standard error what the exit code alone would not.
 pub(super) fn explain(ending: Ending, guest: &Guest, limit: Option<f64>) {
     let complaints = guest.complaints();
-    if !complaints.is_empty() {
-        progress::say(format!("QEMU says: {complaints}"));
+    // Its warnings are about machines we ask for on purpose; they matter only when something went wrong.
+    let only_warnings = complaints.lines().all(|line| line.contains("warning:"));
+    if !only_warnings || !matches!(ending, Ending::Exited { .. }) {
+        for line in complaints.lines() {
+            progress::say(format!("QEMU says: {line}"));
+        }
     }
     match ending {
         Ending::Exited { .. } | Ending::Interrupted => {}

@@ -5,7 +5,7 @@ use crate::cli::BuildArguments;
 use crate::{exit, toolchain};
 use anyhow::Result;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The results of a build, as `--json` prints them.
 #[derive(Debug, Serialize)]
@@ -18,13 +18,16 @@ pub(super) struct Built {
     pub(super) programs: PathBuf,
 }
 
-/// Builds the kernel, the programs and the default manifest.
+/// Builds the kernel, unless one is given ready, the programs and the default manifest.
 ///
 /// # Errors
 /// When the toolchain cannot be had or something does not compile.
-pub(super) fn everything(profile: Profile) -> Result<Built> {
+pub(super) fn everything(profile: Profile, ready: Option<&Path>) -> Result<Built> {
     let bare = toolchain::find_or_install()?;
-    let kernel = build::kernel(&bare, profile)?;
+    let kernel = match ready {
+        Some(kernel) => kernel.to_path_buf(),
+        None => build::kernel(&bare, profile)?,
+    };
     let programs = build::programs(&bare)?;
     let manifest = build::manifest::default(&programs)?;
     Ok(Built {
@@ -36,7 +39,7 @@ pub(super) fn everything(profile: Profile) -> Result<Built> {
 
 /// The verb.
 pub(super) fn build(arguments: &BuildArguments) -> Result<u8> {
-    let built = everything(arguments.profile)?;
+    let built = everything(arguments.profile, None)?;
     if arguments.json {
         println!("{}", serde_json::to_string(&built)?);
     } else {

@@ -14,9 +14,9 @@ const TAIL: usize = 40;
 
 /// The verb.
 pub(super) fn run(arguments: &RunArguments) -> Result<u8> {
-    let built = everything(arguments.machine.profile)?;
-    let kernel = arguments.machine.kernel.clone().unwrap_or(built.kernel);
-    let (mut machine, choice) = boot::machine(&arguments.machine, kernel, built.manifest, &host_cpus())?;
+    let built = everything(arguments.machine.profile, arguments.machine.kernel.as_deref())?;
+    let (mut machine, choice) =
+        boot::machine(&arguments.machine, built.kernel, built.manifest, &host_cpus())?;
     let log = workspace::run_folder().join("console.log");
     machine.console = Console::File(log.clone());
     machine.terminal = Terminal::Stdio;
