@@ -245,15 +245,13 @@ impl<P> Cpu<P> {
             return;
         }
         running.charged_to = now;
-        let advanced = running.share.charge(ran);
         running.uncollected.ran += ran;
-        running.uncollected.virtual_ran += advanced;
+        running.uncollected.virtual_ran += running.share.charge(ran);
         self.counters.busy += ran;
         let mut slowest = running.share.vruntime();
-        if self.queue.is_empty() && self.handoff.is_none() {
-            // Alone: the clock goes with the thread.
-            self.clock.advance_by(advanced);
-        } else {
+        // Alone, a thread is neither ahead nor behind of anybody: the clock waits for it, so that it saves up no
+        // credit against those who come later, and then goes with it.
+        if self.somebody_waits() {
             let total_weight = self.total_weight();
             self.clock.advance(ran, total_weight);
             if let Some(waiting) = self.queue.slowest() {

@@ -5,8 +5,8 @@
 //! *slice*; the *virtual finish* is where the virtual runtime will be when the turn is used up.
 //!
 //! A [`VirtualClock`] says how far everybody on one CPU should have come. It advances as in WF²Q+ (Bennett and
-//! Zhang, "Hierarchical packet fair queueing algorithms", SIGCOMM 1996): by delivered service × 64 / total weight,
-//! and never behind the slowest runnable thread. The first term is why a stream of newcomers, each starting at the
+//! Zhang, "Hierarchical packet fair queueing algorithms", SIGCOMM 1996): by delivered service × 64 / total weight
+//! while several threads are runnable, and never behind the slowest of them. The first term is why a stream of newcomers, each starting at the
 //! clock, cannot hold back a light thread for ever; the second is why rounding cannot make the clock fall behind.
 
 use crate::time::{Nanos, VirtualTime};
@@ -250,11 +250,6 @@ impl VirtualClock {
             self.now = self.now.after(service / divisor);
             self.remainder = service % divisor;
         }
-    }
-
-    /// Counts service that amounts to this much virtual time: that of a thread that was runnable alone.
-    pub(crate) const fn advance_by(&mut self, virtual_ran: u64) {
-        self.now = self.now.after(virtual_ran);
     }
 
     /// Moves up to the slowest runnable thread, if it is ahead.

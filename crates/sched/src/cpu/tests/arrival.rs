@@ -208,3 +208,23 @@ fn d4_the_clock_never_falls_behind_the_slowest_runnable_thread() {
     // Delivered service alone, shared by two, would have moved it by half a slice, and a newcomer would go first.
     assert_eq!(bench.cpu.clock(), VirtualTime::START.after(SLICE));
 }
+
+#[test]
+fn d4_a_thread_saves_up_no_credit_while_it_runs_alone() {
+    let mut bench = Bench::new();
+    let mut behind = thread(1);
+    behind.share.start_at(VirtualTime::START.before(SLICE));
+    behind.home = Some(Home {
+        cpu: CpuId(0),
+        clock: VirtualTime::START,
+    });
+    let _ = bench.wake(behind);
+    bench.dispatch();
+    bench.run_for(3 * SLICE);
+    let newcomer = bench.add(thread(2));
+    let running = bench.cpu.running().unwrap().share().vruntime();
+    assert_eq!(
+        (running, newcomer.key.vfinish),
+        (VirtualTime::START.after(2 * SLICE), running.after(SLICE))
+    );
+}

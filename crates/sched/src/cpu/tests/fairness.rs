@@ -20,6 +20,18 @@ fn d1_equal_weights_share_equally() {
 }
 
 #[test]
+fn d1_equal_threads_take_turns() {
+    let mut bench = Bench::new();
+    let _ = bench.add(thread(1));
+    let _ = bench.add(thread(2));
+    bench.dispatch();
+    for turn in 0..10 {
+        assert_eq!(bench.running_id(), 1 + turn % 2, "turn {turn}");
+        bench.run_for(SLICE);
+    }
+}
+
+#[test]
 fn d1_shares_follow_weight() {
     let used = shares(&[64, 128, 1024, 1], 12_170 * SLICE);
     for (used, weight) in used.iter().zip([64, 128, 1024, 1]) {
