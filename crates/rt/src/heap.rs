@@ -1,14 +1,15 @@
 //! The heap: one arena in .bss, managed by `talc` behind a lock that naps.
 //!
-//! The kernel maps .bss on first touch, so a program pays for the pages it uses and not for the size of the
-//! arena. A thread that finds the lock taken tries a little and then sleeps for a moment in the kernel: its
-//! holder may be a preempted thread on this very CPU, and spinning would only keep it from finishing.
+//! The kernel maps .bss on first touch, so a program occupies the pages it uses and not the whole arena. A thread
+//! that finds the lock taken tries a little and then sleeps for a moment in the kernel: its holder may be a
+//! preempted thread on this very CPU, and spinning would only keep it from finishing.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// Bytes of address space for the heap. Programs must fit below 0xff0000 with it (user.ld).
+/// Bytes for the heap. The kernel promises all of .bss when a program starts, whether it is touched or not, so this is
+/// what every process needs at least.
 #[cfg(target_os = "none")]
-const ARENA_BYTES: usize = 6 << 20;
+const ARENA_BYTES: usize = 2 << 20;
 
 /// How often a taken lock is tried before the thread sleeps.
 const TRIES: u32 = 64;
