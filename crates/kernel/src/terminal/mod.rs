@@ -1,9 +1,9 @@
 //! The terminal: a dialogue on the second serial line. Rule P9 (docs/rules/terminal.md).
 //!
 //! Typed bytes come by interrupt and wait in [`input::Input`] until a program takes them raw or asks for a line, which
-//! [`discipline::Discipline`] edits and echoes. Both are pure; here are the line itself, the lock around all of it, and
-//! the calls that wait; their answers are made in [`answer`]. A line comes before raw reads. Calls are answered without the lock, because
-//! an answer wakes threads.
+//! [`discipline::Discipline`] edits and echoes. Both are pure; here are the serial line, the lock around all of it, and
+//! the calls that wait, lines before raw reads. Their answers are made in [`answer`] and given without the lock, because
+//! giving one wakes threads.
 
 mod answer;
 pub mod discipline;
