@@ -166,3 +166,13 @@ fn p7_a_program_that_means_harm_gets_errors_and_goes_on() {
 fn p7_a_hostile_program_alone_on_one_cpu() {
     passes("hostile", counted);
 }
+
+#[test]
+fn p4_memory_that_goes_away_is_an_error_for_its_owner_alone() {
+    passes("races", parallel);
+}
+
+#[test]
+fn p6_full_tables_refuse_and_old_ids_stay_dead() {
+    passes("exhaust", parallel);
+}
