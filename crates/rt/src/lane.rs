@@ -189,6 +189,18 @@ impl Lane {
         core::mem::take(&mut self.news) > 0
     }
 
+    /// The page and both indices, for a stretch of work that keeps its own books ([`crate::raw`]). Whoever takes them
+    /// leaves nothing in flight and both indices as the page has them.
+    ///
+    /// # Panics
+    /// When something is in flight: its completion would be taken by the wrong reader.
+    pub(crate) fn bare(&mut self) -> (&mut RingPage, &mut u32, &mut u32) {
+        self.collect();
+        let idle = |slot: &Slot| matches!(slot.state, State::Free | State::Done(_));
+        assert!(self.slots.iter().all(idle), "operations are in flight");
+        (&mut self.page, &mut self.sq_tail, &mut self.cq_head)
+    }
+
     /// Gives up on `ticket`. If the kernel may still use its buffers, they are kept until it no longer does.
     pub(crate) fn abandon(&mut self, ticket: Ticket, buffers: Buffers) {
         if !self.is_done(ticket) {

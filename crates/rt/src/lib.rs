@@ -17,6 +17,7 @@
 //! `heap`, `thread_block` bring a program and its threads to life. Above that, one file per group of interfaces,
 //! each with typed handles: [`console`], [`pipe`], [`time`], [`memory`], [`thread`], [`park`], [`endpoint`],
 //! [`process`], [`policy`], [`monitor`], [`log`], [`config`]; and [`text`] for what people read.
+//! [`raw`] drives the ring by hand, for programs that count instructions.
 //!
 //! All unsafe code of user space is in here: start-up, thread-local memory, ring access, and the borrow of
 //! buffers by operations in flight. Everything public is safe to use.
@@ -49,6 +50,7 @@ pub mod pipe;
 pub mod policy;
 pub mod print;
 pub mod process;
+pub mod raw;
 mod ring;
 #[cfg(target_os = "none")]
 mod start;

@@ -7,7 +7,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
-use abi::ring::{Cqe, Sqe, cqe_at, offset, sq_flags, sqe_at};
+use abi::ring::{Cqe, SQE_WORDS, Sqe, cqe_at, offset, sq_flags, sqe_at};
 
 /// One mapped ring page.
 pub(crate) struct RingPage(NonNull<u8>);
@@ -25,6 +25,7 @@ impl RingPage {
     }
 
     /// A header word by its offset in the page.
+    #[inline]
     fn word(&self, at: usize) -> &AtomicU32 {
         debug_assert!(at.is_multiple_of(4) && at < offset::SQES);
         // SAFETY: the page is mapped and 4096-aligned (`new`), the offset is inside the header and a multiple
@@ -50,6 +51,41 @@ impl RingPage {
         if self.word(offset::SQ_FLAGS).load(Ordering::Relaxed) & sq_flags::NEED_WAKEUP != 0 {
             crate::syscall::enter(0, 0);
         }
+    }
+
+    /// Puts `sqe` at `sq_tail` without publishing it: [`RingPage::publish`] does, for many at once.
+    #[inline]
+    pub(crate) fn place(&mut self, sq_tail: u32, words: [u64; SQE_WORDS]) {
+        for (index, word) in words.into_iter().enumerate() {
+            // SAFETY: as in `push`, word by word: that becomes eight plain stores.
+            unsafe {
+                self.0
+                    .add(sqe_at(sq_tail) + 8 * index)
+                    .cast::<u64>()
+                    .write_volatile(word)
+            };
+        }
+    }
+
+    /// Says how far submissions are placed and completions are read. For a caller that enters the kernel next: so no
+    /// fence is needed and no poller has to be woken.
+    #[inline]
+    pub(crate) fn publish(&mut self, sq_tail: u32, cq_head: u32) {
+        self.word(offset::SQ_TAIL).store(sq_tail, Ordering::Release);
+        self.word(offset::CQ_HEAD).store(cq_head, Ordering::Release);
+    }
+
+    /// The completion at `cq_head`, if one is there; its slot stays taken until [`RingPage::publish`].
+    #[inline]
+    pub(crate) fn peek(&self, cq_head: u32) -> Option<Cqe> {
+        if self.word(offset::CQ_TAIL).load(Ordering::Acquire) == cq_head {
+            return None;
+        }
+        let at = cqe_at(cq_head);
+        // SAFETY: as in `pop`, word by word.
+        let words =
+            core::array::from_fn(|index| unsafe { self.0.add(at + 8 * index).cast::<u64>().read_volatile() });
+        Some(Cqe::from_words(words))
     }
 
     /// The completion at `cq_head`, if one is there; its slot is given back to the kernel.

@@ -45,7 +45,8 @@ client! {
 }
 
 const EXIT_THREAD: u16 = 2;
-const YIELD: u16 = 3;
+/// Method of ThreadControl.
+pub(crate) const YIELD: u16 = 3;
 
 /// Flag of ThreadSpawner.create: a ring for the thread alone.
 const OWN_RING: u64 = 1;
