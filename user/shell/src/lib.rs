@@ -184,7 +184,8 @@ impl Shell<'_> {
                 &look::processes(&self.granted()?).map_err(told)?,
             )),
             Command::Threads(pid) => {
-                let threads = look::threads(&self.granted()?, pid.unwrap_or(0)).map_err(told)?;
+                let threads = look::threads(&self.granted()?, pid.unwrap_or(0))
+                    .map_err(|error| no_process(pid.unwrap_or(0), error))?;
                 self.table(views::threads(&threads));
             }
             Command::Cpus => self.table(views::cpus(&look::cpus(&self.granted()?).map_err(told)?)),
