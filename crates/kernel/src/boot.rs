@@ -10,7 +10,7 @@ use abi::exit::{Kind, Report};
 use abi::trace::Event;
 use machine::boot::Handover;
 use machine::platform::{self, Platform};
-use machine::{BootCell, Lock, clock, cpu, power, smp, topology, trace};
+use machine::{BootCell, Lock, clock, cpu, power, smp, topology, trace, vector};
 use manifest::Manifest;
 use sched::{CpuId, CpuPlace, Topology};
 
@@ -78,6 +78,9 @@ pub fn boot(handover: Handover) -> ! {
     INIT_STARTED.store(clock::now_ns(), Relaxed);
     trace::record(Event::Milestone { which: 1, value: clock::now_ns() });
     GO.store(true, Release);
+    for cpu in 1..cpu::count() {
+        cpu::send_ipi(cpu, vector::RESCHEDULE);
+    }
     run::cpu_loop()
 }
 
@@ -86,8 +89,10 @@ pub fn run_cpu() -> ! {
     let here = topology::of_this_cpu();
     PLACES.lock()[cpu::index()] = Some(here);
     ARRIVED.fetch_add(1, Release);
+    // Asleep, not spinning: on a host with fewer CPUs than we have, each one that spins holds up the one that boots.
+    // An interrupt that comes between the look and the sleep ends the sleep.
     while !GO.load(Acquire) {
-        cpu::relax();
+        cpu::idle();
     }
     run::cpu_loop()
 }
