@@ -19,6 +19,8 @@ use crate::ring::operation::Operation;
 
 /// Bytes carried per step between two address spaces.
 const STEP: usize = 256;
+/// The same for short messages: clearing the larger buffer would cost more than the copy.
+const SMALL_STEP: usize = 64;
 
 /// Where a message's bytes are.
 pub(super) enum Source<'a> {
@@ -41,19 +43,32 @@ impl Source<'_> {
     pub(super) fn copy_to(&self, space: &Space, to: u64) -> Result<(), ()> {
         match self {
             Source::Kernel(bytes) => space.write(to, bytes).map_err(|_| ()),
-            Source::Loaded(from, buffer) => {
-                let mut step = [0; STEP];
-                let mut done = 0;
-                while done < buffer.len as usize {
-                    let part = &mut step[..STEP.min(buffer.len as usize - done)];
-                    from.read_here(buffer.addr + done as u64, part).map_err(|_| ())?;
-                    space.write(to + done as u64, part).map_err(|_| ())?;
-                    done += part.len();
-                }
-                Ok(())
+            Source::Loaded(_, Buffer { len: 0, .. }) => Ok(()),
+            Source::Loaded(from, buffer) if buffer.len as usize <= SMALL_STEP => {
+                copy_in_steps::<SMALL_STEP>(from, *buffer, space, to)
             }
+            Source::Loaded(from, buffer) => copy_in_steps::<STEP>(from, *buffer, space, to),
         }
     }
+}
+
+/// Copies through a small buffer on the kernel's stack: the two address spaces are never loaded at once.
+#[inline]
+fn copy_in_steps<const BYTES: usize>(
+    from: &Space,
+    buffer: Buffer,
+    space: &Space,
+    to: u64,
+) -> Result<(), ()> {
+    let mut step = [0; BYTES];
+    let mut done = 0;
+    while done < buffer.len as usize {
+        let part = &mut step[..BYTES.min(buffer.len as usize - done)];
+        from.read_here(buffer.addr + done as u64, part).map_err(|_| ())?;
+        space.write(to + done as u64, part).map_err(|_| ())?;
+        done += part.len();
+    }
+    Ok(())
 }
 
 /// Why a message was not delivered; nothing of it has arrived.

@@ -93,8 +93,7 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
     state.flush_backlog(&ring.page);
     let mut pass = Pass { available: 0, foreign_head: false, after: After::Continue };
     let mut submissions = 0;
-    while state.pending(&ring.page) > 0 && state.has_room(&ring.page) {
-        let words = ring.page.submission(state.sq_head);
+    while let Some(words) = state.next_submission(&ring.page, &mut submissions) {
         let user_data = words[1];
         let op = validate_words(&words);
         if let Ok(op) = &op
@@ -120,9 +119,8 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
                     Outcome::Completed(completion) => Cqe { user_data, ..completion },
                     Outcome::Pending => continue,
                     Outcome::Yield => {
-                        state.publish(&ring.page, Cqe::plain(user_data, 0).to_words());
                         pass.after = After::Yield;
-                        break;
+                        Cqe::plain(user_data, 0)
                     }
                     Outcome::EndThread(code) => {
                         drop(state);

@@ -11,7 +11,8 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use abi::ring::{CQ_ENTRIES, Cqe, SQ_ENTRIES};
+use abi::ring::{CQ_ENTRIES, Cqe, SQ_ENTRIES, SQE_WORDS};
+use abi::validate::is_nop;
 use machine::Lock;
 use machine::lock::LockGuard;
 use machine::ring::RingPage;
@@ -192,7 +193,7 @@ impl State {
         Some(self.waiters.swap_remove(index).thread)
     }
 
-    /// Submissions published and not taken yet, or `None` if the tail is nonsense, which discards them.
+    /// Submissions published and not taken yet. A tail that is nonsense discards them.
     #[inline]
     fn pending(&mut self, page: &RingPage) -> u32 {
         let tail = page.sq_tail();
@@ -203,5 +204,41 @@ impl State {
             return 0;
         }
         pending
+    }
+
+    /// The next submission that is not a NOP, copied out and not taken yet; `None` if there is none, or no completion
+    /// fits any more. NOPs before it are answered here, and counted: they need nothing but the two queues, so a batch
+    /// of them costs its copies and one update of each index.
+    #[inline]
+    fn next_submission(&mut self, page: &RingPage, nops: &mut u64) -> Option<[u64; SQE_WORDS]> {
+        loop {
+            let used = self.cq_tail.wrapping_sub(page.cq_head());
+            let room = if self.backlog.is_empty() { CQ_ENTRIES.saturating_sub(used) } else { 0 };
+            let batch = self.pending(page).min(room);
+            if batch == 0 {
+                return None;
+            }
+            let mut other = None;
+            let mut taken = 0;
+            while taken < batch {
+                let words = page.submission(self.sq_head.wrapping_add(taken));
+                if !is_nop(&words) {
+                    other = Some(words);
+                    break;
+                }
+                page.set_completion(self.cq_tail.wrapping_add(taken), Cqe::plain(words[1], 0).to_words());
+                taken += 1;
+            }
+            if taken > 0 {
+                self.sq_head = self.sq_head.wrapping_add(taken);
+                page.set_sq_head(self.sq_head);
+                self.cq_tail = self.cq_tail.wrapping_add(taken);
+                page.set_cq_tail(self.cq_tail);
+                *nops += u64::from(taken);
+            }
+            if other.is_some() {
+                return other;
+            }
+        }
     }
 }

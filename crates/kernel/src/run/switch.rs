@@ -6,8 +6,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use abi::trace::Event;
 use machine::lock::LockGuard;
 use machine::trace;
-use sched::placement::steal_order;
-use sched::{Charge, Cpu, EndReason, EnqueueReason, Instant};
+use sched::placement::{helper, steal_order};
+use sched::{Charge, Cpu, CpuId, EndReason, EnqueueReason, HandedOver, Instant};
 
 use super::cpus::{self, CpuState, count};
 use super::thread_body::Body;
@@ -44,22 +44,39 @@ fn choose(cpu: &CpuState, mut sched: LockGuard<'_, Cpu<Body>>, at: Instant) -> O
     let begun = picked.map(|picked| {
         let mut entity = picked.entity;
         let slice_end = sched.begin(&mut entity, at);
-        (Running { entity }, slice_end)
+        (entity, slice_end)
     });
     cpus::board().publish(&sched);
+    let helper = helper(&sched, cpus::topology(), cpus::board());
     drop(sched);
-    let (running, slice_end) = begun?;
+    if let Some(helper) = helper {
+        call_helper(cpu, helper);
+    }
+    let (entity, slice_end) = begun?;
+    Some(switched(cpu, entity, slice_end, at))
+}
+
+/// What remains to be done for a thread that has begun.
+#[inline]
+fn switched(cpu: &CpuState, entity: Owned, slice_end: Option<Instant>, at: Instant) -> Running {
     set_slice_end(cpu, slice_end);
     if trace::is_on() {
-        trace::record_at(
-            at.0,
-            Event::Switch {
-                from: abi::trace::Thread(cpu.current.load(Relaxed)),
-                to: running.entity.payload.thread.trace_id(),
-            },
-        );
+        let from = Thread::current_trace_id(cpu);
+        trace::record_at(at.0, Event::Switch { from, to: entity.payload.thread.trace_id() });
     }
-    Some(running)
+    Running { entity }
+}
+
+/// Wakes an idle CPU to take over a thread that waits behind another: it finds its own queue empty and steals
+/// (nasty row 1).
+pub fn call_helper(cpu: &CpuState, helper: CpuId) {
+    if !cpus::board().call(helper) {
+        return;
+    }
+    let helper = &cpus::all()[helper.index()];
+    if helper.sched.lock().request_reschedule() {
+        wake::poke(cpu, helper);
+    }
 }
 
 /// Takes the next thread from this CPU's queue.
@@ -92,7 +109,13 @@ pub fn steal(cpu: &CpuState) -> Option<Running> {
 
 /// Charges the thread that leaves to itself and its process, and keeps its registers.
 fn end(sched: &mut Cpu<Body>, entity: &mut Owned, at: Instant, why: EndReason) {
-    let charge: Charge = sched.end(entity, at, why);
+    let charge = sched.end(entity, at, why);
+    ended(entity, charge);
+}
+
+/// What remains to be done for a thread that has ended its stay.
+#[inline]
+fn ended(entity: &mut Owned, charge: Charge) {
     let thread = &entity.payload.thread;
     thread.process().usage.add(charge);
     thread.publish(entity.account(), entity.share());
@@ -113,17 +136,27 @@ pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
     let candidate = cpu.candidate.lock().take();
     let mut sched = cpu.sched.lock();
     let at = now();
-    let mut refused = None;
-    let mut why = EndReason::Blocked;
-    if let Some(candidate) = candidate {
-        match sched.offer_handoff(candidate, at) {
-            Ok(()) => why = EndReason::HandedOff,
-            Err(refusal) => refused = Some(refusal.entity),
-        }
-    }
-    end(&mut sched, &mut entity, at, why);
     trace::record_at(at.0, Event::Block { reason: 0, thread: thread.trace_id() });
-    let next = choose(cpu, sched, at);
+    let mut refused = None;
+    let handed = candidate.and_then(|candidate| match sched.hand_over(&mut entity, candidate, at) {
+        Ok(handed) => Some(handed),
+        Err(refusal) => {
+            refused = Some(refusal.entity);
+            None
+        }
+    });
+    let next = match handed {
+        Some(HandedOver { entity: next, slice_end, charge }) => {
+            cpus::board().publish(&sched);
+            drop(sched);
+            ended(&mut entity, charge);
+            Some(switched(cpu, next, slice_end, at))
+        }
+        None => {
+            end(&mut sched, &mut entity, at, EndReason::Blocked);
+            choose(cpu, sched, at)
+        }
+    };
     cell.entity = Some(entity);
     drop(cell);
     if let Some(refused) = refused {
@@ -145,9 +178,7 @@ pub fn requeue(cpu: &CpuState, mut entity: Owned, why: EndReason) -> Option<Runn
     if why == EndReason::Preempted {
         trace::record_at(at.0, Event::Preempt { thread: thread.trace_id(), by: abi::trace::Thread::NONE });
     }
-    let next = choose(cpu, sched, at);
-    offer_to_idle(cpu);
-    next
+    choose(cpu, sched, at)
 }
 
 /// The running thread has ended: forgets it and chooses the next. The caller keeps the entity to bury it.
@@ -157,22 +188,4 @@ pub fn depart(cpu: &CpuState, entity: &mut Owned) -> Option<Running> {
     let at = now();
     end(&mut sched, entity, at, EndReason::Exited);
     choose(cpu, sched, at)
-}
-
-/// If somebody waits here while another CPU idles, wakes that CPU, which will steal (nasty row 1).
-fn offer_to_idle(cpu: &CpuState) {
-    use sched::LoadView;
-    let board = cpus::board();
-    if board.load(cpu.id()).is_none_or(|load| load.waiting == 0) {
-        return;
-    }
-    let idle = cpus::topology()
-        .others(cpu.id())
-        .find(|other| board.load(*other).is_some_and(|load| load.runnable() == 0));
-    if let Some(other) = idle {
-        let other = &cpus::all()[other.index()];
-        if other.sched.lock().request_reschedule() {
-            wake::poke(cpu, other);
-        }
-    }
 }

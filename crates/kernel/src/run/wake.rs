@@ -11,10 +11,11 @@ use core::sync::atomic::Ordering::Relaxed;
 use abi::trace::Event;
 use machine::memory::heap::NoAllocation;
 use machine::{clock, cpu, trace, vector};
-use sched::placement::{new_thread_target, wake_target};
+use sched::placement::{helper, new_thread_target, wake_target};
 use sched::{Effect, Enqueued, EnqueueReason, Entity, Instant};
 
 use super::cpus::{self, CpuState, count};
+use super::switch;
 use super::thread_body::Body;
 use crate::process::thread::Thread;
 
@@ -82,7 +83,11 @@ pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) 
     thread.set_queued(target.index, key);
     board.publish(&sched);
     let interrupt = effect != Effect::Nothing && target.index != cpu.index && sched.request_reschedule();
+    let helper = helper(&sched, cpus::topology(), board);
     drop(sched);
+    if let Some(helper) = helper {
+        switch::call_helper(cpu, helper);
+    }
     if effect != Effect::Nothing && target.index == cpu.index {
         cpu.reschedule.store(true, Relaxed);
     }
