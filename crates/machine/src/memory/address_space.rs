@@ -134,29 +134,44 @@ impl AddressSpace {
     pub fn unmap(&self, start: u64, pages: u64) -> u64 {
         let _guard = self.tables.lock();
         let mut found = 0;
-        for virt in self.pages(start, pages) {
-            if let Some(entry) = self.entry(virt)
-                && entry.fetch_and(!table::PRESENT, Ordering::SeqCst) & table::HELD != 0
-            {
+        self.for_each_entry(start, pages, |entry| {
+            if entry.load(Ordering::Relaxed) & table::HELD != 0 {
+                entry.fetch_and(!table::PRESENT, Ordering::SeqCst);
                 found += 1;
             }
-        }
+        });
         if found == 0 {
             return 0;
         }
         self.flush(start, pages);
-        for virt in self.pages(start, pages) {
-            if let Some(entry) = self.entry(virt) {
+        self.for_each_entry(start, pages, |entry| {
+            if entry.load(Ordering::Relaxed) & table::HELD != 0 {
                 let held = entry.swap(0, Ordering::Relaxed);
-                if held & table::HELD != 0 {
-                    // SAFETY: HELD entries come from Frame::into_entry in `map`; the swap took this one out once, and
-                    // `flush` has returned: no CPU translates to the frame any more.
-                    drop(unsafe { Frame::from_entry(held & table::ADDRESS) });
-                }
+                // SAFETY: HELD entries come from Frame::into_entry in `map`; the swap took this one out once, and
+                // `flush` has returned: no CPU translates to the frame any more.
+                drop(unsafe { Frame::from_entry(held & table::ADDRESS) });
             }
-        }
+        });
         self.frames.fetch_sub(found, Ordering::Relaxed);
         found
+    }
+
+    /// Calls `each` with the last-level entries of these pages that exist. Where a whole table is missing, all its pages
+    /// are passed over at once: much of what is promised to a process is never touched.
+    fn for_each_entry(&self, start: u64, pages: u64, mut each: impl FnMut(&AtomicU64)) {
+        const TABLE_REACH: u64 = 512 * PAGE;
+        let end = start.saturating_add(pages.saturating_mul(PAGE)).min(USER_END);
+        let mut virt = start & !(PAGE - 1);
+        while virt < end {
+            let stop = ((virt | (TABLE_REACH - 1)) + 1).min(end);
+            // SAFETY: our callers hold `tables`, which every change of the tables takes too.
+            if let Some(table) = unsafe { table::last_table(self.root.address(), virt) } {
+                for page in (virt..stop).step_by(PAGE as usize) {
+                    each(table.entry(table::index(page, 1)));
+                }
+            }
+            virt = stop;
+        }
     }
 
     /// Gives `pages` pages from `start` a new permission. Pages that show nothing are skipped.

@@ -43,13 +43,12 @@ pub(crate) fn index(virt: u64, level: u32) -> usize {
     (virt >> (12 + 9 * (level - 1))) as usize & 511
 }
 
-/// The last-level entry of `virt`, if all tables above it exist.
+/// The last-level table that holds the entry of `virt`, if it exists.
 ///
 /// # Safety
-/// `root` is the physical address of a live root table, and the caller keeps its tables from being freed while it
-/// uses the result (it holds the address space's lock, or the tables are the kernel's and eternal).
+/// As for [`find`].
 #[inline]
-pub(crate) unsafe fn find<'a>(root: u64, virt: u64) -> Option<&'a AtomicU64> {
+pub(crate) unsafe fn last_table(root: u64, virt: u64) -> Option<Table> {
     let mut address = root;
     for level in [4, 3, 2] {
         // SAFETY: a present non-large entry of a live table points to a live table.
@@ -59,9 +58,20 @@ pub(crate) unsafe fn find<'a>(root: u64, virt: u64) -> Option<&'a AtomicU64> {
         }
         address = entry & ADDRESS;
     }
-    // SAFETY: as above; the caller keeps the table alive for 'a.
-    let table = unsafe { Table::at(address) };
-    // SAFETY: in bounds by the mask; lifetime by the caller's promise.
+    // SAFETY: as above; the caller keeps the table alive while it uses it.
+    Some(unsafe { Table::at(address) })
+}
+
+/// The last-level entry of `virt`, if all tables above it exist.
+///
+/// # Safety
+/// `root` is the physical address of a live root table, and the caller keeps its tables from being freed while it
+/// uses the result (it holds the address space's lock, or the tables are the kernel's and eternal).
+#[inline]
+pub(crate) unsafe fn find<'a>(root: u64, virt: u64) -> Option<&'a AtomicU64> {
+    // SAFETY: our caller's promise, passed on.
+    let table = unsafe { last_table(root, virt)? };
+    // SAFETY: in bounds by the mask; the caller keeps the table alive for 'a.
     Some(unsafe { &(*table.0)[index(virt, 1)] })
 }
 
