@@ -215,8 +215,8 @@ pub fn exit(control: u32, tid: u32, code: i64) -> ! {
 }
 
 /// Waits until one request more than the `submitted` first ones (a submission queue's tail) was made and taken by the
-/// kernel: the exit of a thread that nobody joins.
-pub fn await_exit(submitted: u32) {
+/// kernel: another thread's, such as its park, or its exit when nobody joins it.
+pub fn await_request(submitted: u32) {
     loop {
         let indices = raw::indices();
         if indices.sq_tail == submitted.wrapping_add(1) && indices.sq_head == indices.sq_tail {

@@ -118,7 +118,7 @@ extern "C" fn naps(argument: u64, _: u64, address: u64) -> ! {
 fn no_ring(bench: &mut Bench<'_>) -> Outcome {
     let submitted = sdk_check::raw::indices().sq_tail.wrapping_add(1);
     let mut handle = start(bench, tell, 0, 0)?;
-    thread::await_exit(submitted);
+    thread::await_request(submitted);
     same!(
         handle.join_wait(&mut bench.ring, FOREVER)?,
         0,

@@ -39,7 +39,6 @@ fn main(runtime: Runtime) -> i64 {
 static SPACE: AtomicU32 = AtomicU32::new(0);
 static WORD: AtomicU32 = AtomicU32::new(0);
 static OTHER_WORD: AtomicU32 = AtomicU32::new(0);
-static ARRIVED: AtomicU32 = AtomicU32::new(0);
 static ORDER: AtomicU64 = AtomicU64::new(0);
 
 fn start(bench: &Bench<'_>, body: thread::Body, argument: u64) -> Outcome<thread::Thread> {
@@ -114,7 +113,6 @@ fn nobody_waits(_: &mut Bench<'_>) -> Outcome {
 
 /// Parks on the word; the order in which parkers come back is noted as hexadecimal digits.
 fn parker(argument: u64, tid: u32) -> i64 {
-    ARRIVED.fetch_add(1, Ordering::SeqCst);
     let result = perform(park_sqe(space(), tid, &WORD, 5, NO_LIMIT)).result;
     let _ = ORDER.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |order| {
         Some(order << 4 | argument)
@@ -127,13 +125,10 @@ fn counted_and_in_order(bench: &mut Bench<'_>) -> Outcome {
     ORDER.store(0, Ordering::SeqCst);
     let mut threads = Vec::new();
     for place in 1..=5 {
-        ARRIVED.store(0, Ordering::SeqCst);
+        let submitted = raw::indices().sq_tail;
         threads.push(start(bench, parker, place)?);
-        while ARRIVED.load(Ordering::SeqCst) == 0 {
-            pause(MILLISECOND / 4);
-        }
-        // It has said that it comes; give it time to be there.
-        pause(3 * MILLISECOND);
+        // The thread's creation was one request, its park is the next.
+        thread::await_request(submitted.wrapping_add(1));
     }
     same!(
         perform(unpark_sqe(space(), &OTHER_WORD, 9)).result,

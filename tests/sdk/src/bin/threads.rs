@@ -142,7 +142,7 @@ fn poll(bench: &mut Bench<'_>) -> Outcome {
     ensure!(!before.exited, "exited before the gate opened");
     let submitted = raw::indices().sq_tail;
     GATE.store(1, Ordering::SeqCst);
-    thread::await_exit(submitted);
+    thread::await_request(submitted);
     same!(client.join_wait(&mut bench.ring, FOREVER)?, 9, "join");
     let after = client.exit_code_wait(&mut bench.ring, FOREVER)?;
     ensure!(
@@ -179,7 +179,7 @@ fn release_handle(bench: &mut Bench<'_>) -> Outcome {
     release(thread.handle);
     let submitted = raw::indices().sq_tail;
     GATE.store(1, Ordering::SeqCst);
-    thread::await_exit(submitted);
+    thread::await_request(submitted);
     same!(SEEN.load(Ordering::SeqCst), 5, "what the thread left behind");
     Ok(())
 }
