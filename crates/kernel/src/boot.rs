@@ -12,7 +12,7 @@ use machine::boot::Handover;
 use machine::platform::{self, Platform};
 use machine::{BootCell, Lock, clock, cpu, power, smp, topology, trace, vector};
 use manifest::Manifest;
-use sched::{CpuId, CpuPlace, Topology};
+use sched::{CpuId, CpuMask, CpuPlace, Topology};
 
 use crate::console::{self, say};
 use crate::log::{self, Level};
@@ -132,8 +132,22 @@ fn read_manifest(bytes: &'static [u8]) {
     if let Err((name, error)) = image::init(&manifest) {
         refuse(format_args!("the manifest is refused: program {name}: {error}"));
     }
+    check_pools(&manifest);
     PACKAGE.set(bytes);
     MANIFEST.set(manifest);
+}
+
+/// A pool of CPUs that this machine does not have is a mistake, and no pool at all is safer than half a pool.
+fn check_pools(manifest: &Manifest<'_>) {
+    let cpu_count = platform().cpus.len() as u32;
+    for (index, pool) in manifest.kernel.pools.iter().enumerate() {
+        if let Err(error) = CpuMask::parse(pool.cpu_mask, cpu_count) {
+            refuse(format_args!(
+                "the manifest is refused: kernelParams.cpuIsolationPools[{index}].poolCpuMask: {error:?} \
+                 (this machine has {cpu_count} CPUs)"
+            ));
+        }
+    }
 }
 
 fn start_cpus() {

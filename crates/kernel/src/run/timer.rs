@@ -85,6 +85,7 @@ pub fn quiesce(cpu: &CpuState) {
 
 /// The timer interrupt: handles what is due and arms for what comes next.
 pub fn fired(cpu: &CpuState, now: Instant) {
+    let _guard = NoAllocation::begin();
     cpu.armed.store(u64::MAX, Relaxed);
     let mut did_something = false;
     for _ in 0..BATCH {
