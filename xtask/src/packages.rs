@@ -124,7 +124,6 @@ impl Root {
             // Ask for the password before a spinner hides the question.
             let _ = Command::new("sudo").arg("-v").status();
         }
-        progress::say(what);
         let mut command = self.command("env");
         command.args([
             "DEBIAN_FRONTEND=noninteractive",

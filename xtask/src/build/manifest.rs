@@ -42,11 +42,11 @@ pub fn build(description: &Path, programs: &[PathBuf]) -> Result<PathBuf> {
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     // Tests build theirs at the same time: each file appears whole, and under a name of its own.
     let name = workspace::root_relative(description).replace('/', "-");
-    let draft = tempfile::NamedTempFile::new_in(&folder)?;
-    std::fs::write(draft.path(), &built.bytes)?;
-    let path = folder.join(name).with_extension("manifest");
-    draft
-        .persist(&path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    let path = folder
+        .join(name.trim_start_matches('-'))
+        .with_extension("manifest");
+    let draft = path.with_extension(format!("{}.new", std::process::id()));
+    let written = std::fs::write(&draft, &built.bytes).and_then(|()| std::fs::rename(&draft, &path));
+    written.with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }

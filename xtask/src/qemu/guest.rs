@@ -5,7 +5,7 @@ use super::{Console, Ending, Machine, QEMU, Terminal, arguments, interrupt, trac
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -43,9 +43,6 @@ impl Guest {
             Stdio::inherit()
         });
         command.stderr(File::create(scratch.path().join("complaints"))?);
-        if interactive && !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-            command.stdin(Stdio::piped());
-        }
         let child = command.spawn().with_context(|| format!("cannot start {QEMU}"))?;
         Ok(Guest {
             child,
@@ -57,11 +54,6 @@ impl Guest {
     /// The guest's console, once, when it is on a pipe.
     pub fn take_console(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
-    }
-
-    /// The guest's terminal input, once, when it is on standard input and nobody sits there.
-    pub fn take_terminal_input(&mut self) -> Option<ChildStdin> {
-        self.child.stdin.take()
     }
 
     /// How it ended, if it has.

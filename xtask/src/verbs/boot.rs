@@ -1,14 +1,14 @@
 //! `boot`: one manifest, headless. The guest's console goes to standard output byte for byte as it comes, and our
 //! exit code is the first program's. This is the contract by which other tools boot things on Sundial.
 
+use super::relay::Relay;
 use crate::cli::{AcceleratorWish, BootArguments, MachineArguments};
 use crate::qemu::accelerator::{self, Choice};
 use crate::qemu::{self, Accelerator, Ending, Guest, Machine, Terminal, interrupt, trace};
-use crate::{build, progress, toolchain, workspace};
+use crate::{build, progress, toolchain};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,10 +22,10 @@ pub(super) fn boot(arguments: &BootArguments) -> Result<u8> {
     let (kernel, manifest) = images(arguments)?;
     let (mut machine, choice) = machine(&arguments.machine, kernel, manifest, "1")?;
 
-    let (terminal, listener) = terminal(&arguments.terminal)?;
+    let (terminal, relay) = terminal(&arguments.terminal)?;
     machine.terminal = terminal;
     let mut guest = Guest::start(&machine)?;
-    let talks = listener.map(relay_terminal);
+    let talks = relay.map(Relay::start);
     // Whoever takes standard output for the terminal or for JSON gets the console on standard error.
     let console_aside = arguments.json || arguments.terminal == "stdio";
     let copied = guest
@@ -157,59 +157,19 @@ fn copy_console(mut console: impl Read + Send + 'static, aside: bool) -> JoinHan
     })
 }
 
-/// The terminal the option names. For stdio we listen and relay, so that QEMU needs no terminal of its own.
-fn terminal(word: &str) -> Result<(Terminal, Option<UnixListener>)> {
+/// The terminal the option names.
+fn terminal(word: &str) -> Result<(Terminal, Option<Relay>)> {
     if let Some(path) = word.strip_prefix("unix:") {
         return Ok((Terminal::Listen(path.into()), None));
     }
     Ok(match word {
         "none" => (Terminal::None, None),
         "stdio" => {
-            let path = workspace::run_folder().join(format!("terminal-{}", std::process::id()));
-            let _ = std::fs::remove_file(&path);
-            let listener =
-                UnixListener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
-            (Terminal::Connect(path), Some(listener))
+            let relay = Relay::prepare()?;
+            (relay.terminal(), Some(relay))
         }
         file => (Terminal::File(file.into()), None),
     })
-}
-
-/// Connects our standard input and output with the guest's terminal. The end of the input is Ctrl-D to the guest.
-fn relay_terminal(listener: UnixListener) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let accepted = listener.accept();
-        if let Some(path) = listener
-            .local_addr()
-            .ok()
-            .as_ref()
-            .and_then(|address| address.as_pathname())
-        {
-            let _ = std::fs::remove_file(path);
-        }
-        let Ok((mut stream, _)) = accepted else { return };
-        let Ok(mut typing) = stream.try_clone() else {
-            return;
-        };
-        std::thread::spawn(move || pass_input(&mut typing));
-        let mut buffer = [0_u8; 4096];
-        while let Ok(count @ 1..) = stream.read(&mut buffer) {
-            let mut out = std::io::stdout().lock();
-            let _ = out.write_all(&buffer[..count]).and_then(|()| out.flush());
-        }
-    })
-}
-
-/// Copies our standard input to the guest's terminal; its end becomes Ctrl-D.
-pub(super) fn pass_input(to: &mut dyn Write) {
-    const END_OF_INPUT: u8 = 4;
-    let mut buffer = [0_u8; 1024];
-    while let Ok(count @ 1..) = std::io::stdin().read(&mut buffer) {
-        if to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_err() {
-            return;
-        }
-    }
-    let _ = to.write_all(&[END_OF_INPUT]).and_then(|()| to.flush());
 }
 
 fn existing(path: &Path) -> Result<PathBuf> {

@@ -4,6 +4,7 @@ mod boot;
 mod build;
 mod clean;
 mod doctor;
+mod relay;
 mod rules;
 mod run;
 mod sources;

@@ -2,6 +2,7 @@
 
 use super::boot;
 use super::build::everything;
+use super::relay::Relay;
 use crate::cli::RunArguments;
 use crate::qemu::{Console, Ending, Guest, Terminal, trace};
 use crate::{progress, workspace};
@@ -19,7 +20,13 @@ pub(super) fn run(arguments: &RunArguments) -> Result<u8> {
         boot::machine(&arguments.machine, built.kernel, built.manifest, &host_cpus())?;
     let log = workspace::run_folder().join("console.log");
     machine.console = Console::File(log.clone());
-    machine.terminal = Terminal::Stdio;
+    // A person gets QEMU's own terminal, with its monitor behind Ctrl-A; a pipe gets a relay.
+    let relay = if std::io::stdin().is_terminal() {
+        None
+    } else {
+        Some(Relay::prepare()?)
+    };
+    machine.terminal = relay.as_ref().map_or(Terminal::Stdio, Relay::terminal);
 
     eprintln!(
         "Sundial on {} ({}), {} CPUs, {} MiB.",
@@ -34,11 +41,12 @@ pub(super) fn run(arguments: &RunArguments) -> Result<u8> {
     );
     let settings = TerminalSettings::remember();
     let mut guest = Guest::start(&machine)?;
-    if let Some(mut input) = guest.take_terminal_input() {
-        std::thread::spawn(move || boot::pass_input(&mut input));
-    }
+    let talks = relay.map(Relay::start);
     let ending = guest.wait(None)?;
     drop(settings);
+    if let Some(talks) = talks.filter(|_| ending != Ending::NotStarted) {
+        let _ = talks.join();
+    }
 
     if let Some(file) = &arguments.machine.trace {
         // The boot's own result matters more than a trace that could not be had.
