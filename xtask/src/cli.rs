@@ -34,6 +34,8 @@ pub enum Verb {
     Doctor(JsonArguments),
     /// Everything CI runs: format, lints, documents, unit and model tests, builds, boots.
     Test(TestArguments),
+    /// What the kernel's operations cost, against what is aimed for.
+    Bench(crate::verbs::bench::BenchArguments),
     /// Fuzz the decoders of hostile input, each for a bounded time.
     Fuzz(FuzzArguments),
     /// The table of requirement ids: sentence, comments, checks and tests of each, and what is still empty.

@@ -63,6 +63,7 @@ pub fn idle(env: &Env, plan: &Plan) -> Result<(), Error> {
     let after = Interrupts::now(&monitor)?;
     fact("tick-idle", "interrupts", after.all - before.all);
     fact("tick-idle", "asked-for", 1);
+    fact("tick-idle", "window", plan.window);
     Ok(())
 }
 
@@ -74,6 +75,7 @@ pub fn alone(env: &Env, plan: &Plan) -> Result<(), Error> {
     hog(start, start + plan.window);
     let after = Interrupts::now(&monitor)?;
     fact("tick-alone", "interrupts", after.all - before.all);
+    fact("tick-alone", "window", plan.window);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The verbs of `./x`, one file each. A verb answers with an exit code, or with an error that says what to do.
 
+pub mod bench;
 mod boot;
 mod build;
 mod clean;
@@ -23,6 +24,7 @@ pub fn perform(verb: Verb) -> Result<u8> {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Boot(arguments) => boot::boot(&arguments),
         Verb::Build(arguments) => build::build(&arguments),
+        Verb::Bench(arguments) => bench::bench(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
         Verb::Test(arguments) => test::test(&arguments),
         Verb::Fuzz(arguments) => tools::fuzz(&arguments),
