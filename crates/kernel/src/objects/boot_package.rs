@@ -19,10 +19,14 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
             let room = (call.result.len as usize).saturating_sub(OVERHEAD) & !7;
             let wanted = (params.get_max_bytes() as usize).min(room);
             let package = boot::package();
-            let start = usize::try_from(params.get_offset()).unwrap_or(usize::MAX).min(package.len());
+            let start = usize::try_from(params.get_offset())
+                .unwrap_or(usize::MAX)
+                .min(package.len());
             let end = start.saturating_add(wanted).min(package.len());
             let mut answer = wire::builder_for(OVERHEAD + wanted);
-            answer.init_root::<read_manifest_results::Builder<'_>>().set_data(&package[start..end]);
+            answer
+                .init_root::<read_manifest_results::Builder<'_>>()
+                .set_data(&package[start..end]);
             Ok(Reply::Message(wire::finish(answer)))
         }
         _ => Err(unimplemented()),

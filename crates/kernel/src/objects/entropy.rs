@@ -17,7 +17,9 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
     let message = words.message()?;
     let wanted = message.get_root::<fill_params::Reader<'_>>()?.get_bytes();
     let mut bytes = [0; ENTROPY_BYTES as usize];
-    let filled = bytes.get_mut(..wanted as usize).and_then(|bytes| entropy::fill(bytes).ok().map(|()| bytes));
+    let filled = bytes
+        .get_mut(..wanted as usize)
+        .and_then(|bytes| entropy::fill(bytes).ok().map(|()| bytes));
     let mut answer = wire::builder();
     let mut root = answer.init_root::<fill_results::Builder<'_>>();
     match filled {

@@ -21,7 +21,9 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
         1 => {
             let words = call.params()?;
             let message = words.message()?;
-            message.get_root::<alloc_contiguous_params::Reader<'_>>()?.get_count()
+            message
+                .get_root::<alloc_contiguous_params::Reader<'_>>()?
+                .get_count()
         }
         _ => return Err(unimplemented()),
     };

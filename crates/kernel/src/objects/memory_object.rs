@@ -24,7 +24,13 @@ pub(super) fn call(call: &Call<'_, '_>, object: &Arc<MemoryObject>) -> Answer {
             let protection = protection(params.get_prot())?;
             call.require_room(24, 0)?;
             let address = space
-                .map_object(object, params.get_hint(), params.get_offset(), params.get_size(), protection)
+                .map_object(
+                    object,
+                    params.get_hint(),
+                    params.get_offset(),
+                    params.get_size(),
+                    protection,
+                )
                 .map_err(refused)?;
             Ok(Reply::Message(wire::data_struct(&[address])))
         }
@@ -32,7 +38,9 @@ pub(super) fn call(call: &Call<'_, '_>, object: &Arc<MemoryObject>) -> Answer {
             let words = call.params()?;
             let message = words.message()?;
             let params = message.get_root::<unmap_params::Reader<'_>>()?;
-            space.unmap_object(object, params.get_addr(), params.get_size()).map_err(refused)?;
+            space
+                .unmap_object(object, params.get_addr(), params.get_size())
+                .map_err(refused)?;
             Ok(Reply::Void)
         }
         3 => {
@@ -40,7 +48,9 @@ pub(super) fn call(call: &Call<'_, '_>, object: &Arc<MemoryObject>) -> Answer {
             let message = words.message()?;
             let params = message.get_root::<protect_params::Reader<'_>>()?;
             let protection = protection(params.get_prot())?;
-            space.protect_object(object, params.get_addr(), params.get_size(), protection).map_err(refused)?;
+            space
+                .protect_object(object, params.get_addr(), params.get_size(), protection)
+                .map_err(refused)?;
             Ok(Reply::Void)
         }
         _ => Err(unimplemented()),

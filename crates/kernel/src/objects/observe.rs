@@ -1,13 +1,16 @@
-//! What can be seen of a thread from outside, wherever it is: its state and what it has used so far. A running thread's
-//! time is in its CPU's hands, so that CPU's lock is held while the parts are added up. Rule C2.
+//! What can be seen of threads from outside, wherever they are: their state and what they have used so far. A running
+//! thread's time is in its CPU's hands, so each CPU is asked under its lock. Rules C2 and C3.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::slice;
 
-use sched::{Account, Charge};
+use sched::{Account, Nanos};
 use schema_gen::monitor::ThreadState;
 
 use crate::process::Process;
 use crate::process::thread::Thread;
+use crate::run::cpus;
 use crate::run::wake::now;
 
 /// How often a process's sum is tried anew because a thread of it left a CPU meanwhile.
@@ -19,16 +22,51 @@ pub(super) struct Seen {
     pub state: ThreadState,
     /// What it has used, with the run it is in.
     pub account: Account,
+    /// The run it is in, alone.
+    pub run: Nanos,
 }
 
-/// Looks at a thread. What was seen once never becomes less.
-pub(super) fn thread(thread: &Thread) -> Seen {
-    if let Some(Run { account, .. }) = running(thread) {
-        return Seen {
+/// Looks at one thread, as [`threads`] does.
+pub(super) fn thread(thread: &Arc<Thread>) -> Seen {
+    threads(slice::from_ref(thread))
+        .pop()
+        .unwrap_or_else(|| off_cpu(thread))
+}
+
+/// Looks at threads, in their order. What was seen of one never becomes less, and every run is in it that had begun
+/// before the look: a change of weight is never mixed with what was used before it.
+pub(super) fn threads(threads: &[Arc<Thread>]) -> Vec<Seen> {
+    let mut by_id: Vec<usize> = (0..threads.len()).collect();
+    by_id.sort_unstable_by_key(|index| threads[*index].id());
+    let mut running: Vec<Option<Seen>> = threads.iter().map(|_| None).collect();
+    for cpu in cpus::all() {
+        let mut sched = cpu.sched.lock();
+        // Not `CpuState::current`, which is a step behind when a thread begins.
+        let Some(id) = sched.running().map(sched::cpu::Running::id) else {
+            continue;
+        };
+        let Ok(place) = by_id.binary_search_by_key(&id, |index| threads[*index].id()) else {
+            continue;
+        };
+        let charge = sched.uncollected(now());
+        // A thread's account is published under this lock, so the two fit together.
+        let mut account = threads[by_id[place]].shown();
+        account.runtime += charge.ran;
+        account.virtual_runtime = account.virtual_runtime.saturating_add(charge.virtual_ran);
+        account.last_cpu = Some(cpu.id());
+        running[by_id[place]] = Some(Seen {
             state: ThreadState::Running,
             account,
-        };
+            run: charge.ran,
+        });
     }
+    let seen = running.into_iter().zip(threads);
+    seen.map(|(running, thread)| running.unwrap_or_else(|| off_cpu(thread)))
+        .collect()
+}
+
+/// A thread that no CPU runs.
+fn off_cpu(thread: &Thread) -> Seen {
     // Read before the account: a thread that ends between the two is shown with all it used.
     let state = if thread.has_ended() {
         ThreadState::Exited
@@ -40,43 +78,16 @@ pub(super) fn thread(thread: &Thread) -> Seen {
     Seen {
         state,
         account: thread.shown(),
+        run: Nanos::ZERO,
     }
-}
-
-/// The run that a thread is in.
-struct Run {
-    /// Everything it has used, with this run.
-    account: Account,
-    /// This run alone.
-    charge: Charge,
-}
-
-/// The run that a thread is in, if a CPU runs it.
-fn running(thread: &Thread) -> Option<Run> {
-    let cpu = thread.running_on()?;
-    let mut sched = cpu.sched.lock();
-    if sched.running().is_none_or(|running| running.id() != thread.id()) {
-        return None;
-    }
-    let charge = sched.uncollected(now());
-    // A thread's account is published under this lock, so the two fit together.
-    let mut account = thread.shown();
-    account.runtime += charge.ran;
-    account.virtual_runtime = account.virtual_runtime.saturating_add(charge.virtual_ran);
-    account.last_cpu = Some(cpu.id());
-    Some(Run { account, charge })
 }
 
 /// Nanoseconds that the threads of a process have used, living and gone, with the runs they are in.
-pub(super) fn runtime(process: &Process, threads: &[Arc<Thread>]) -> u64 {
+pub(super) fn runtime(process: &Process, living: &[Arc<Thread>]) -> u64 {
     let mut tries = 0;
     loop {
         let before = process.usage.switches();
-        let runs: u64 = threads
-            .iter()
-            .filter_map(|thread| running(thread))
-            .map(|run| run.charge.ran.0)
-            .sum();
+        let runs: u64 = threads(living).iter().map(|seen| seen.run.0).sum();
         let used = process.usage.runtime() + runs;
         tries += 1;
         // A thread that left its CPU while we added up may be in both parts or in none.

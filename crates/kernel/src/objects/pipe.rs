@@ -18,7 +18,9 @@ const CREATE_ANSWER: usize = 24;
 pub(super) fn create(call: &Call<'_, '_>) -> Answer {
     let words = call.params()?;
     let message = words.message()?;
-    let wish = message.get_root::<create_pipe_params::Reader<'_>>()?.get_buffer_bytes();
+    let wish = message
+        .get_root::<create_pipe_params::Reader<'_>>()?
+        .get_buffer_bytes();
     call.require_room(CREATE_ANSWER, 2)?;
     let (reader, writer) = pipe::create(wish).ok_or_else(|| overloaded("no memory for a pipe"))?;
     let ends = vec![

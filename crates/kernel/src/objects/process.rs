@@ -98,13 +98,21 @@ fn plan(
     parent: &Arc<Process>,
     list: capnp::struct_list::Reader<'_, cap_grant::Owned>,
 ) -> Result<Plan, Trouble> {
-    let mut plan = Plan { grants: Vec::new(), moved: Vec::new(), facets: Vec::new() };
+    let mut plan = Plan {
+        grants: Vec::new(),
+        moved: Vec::new(),
+        facets: Vec::new(),
+    };
     // Elements can be of no size at all, so a short message may claim millions of them.
     if list.len() as usize > abi::capset::MAX_ENTRIES {
         return Err(invalid("more grants than a capset can show"));
     }
     for grant in list {
-        let name: String = grant.get_name()?.to_str().map_err(|_| invalid("a name is not UTF-8"))?.to_string();
+        let name: String = grant
+            .get_name()?
+            .to_str()
+            .map_err(|_| invalid("a name is not UTF-8"))?
+            .to_string();
         if plan.grants.iter().any(|other| other.name == name) {
             return Err(invalid("two grants have one name"));
         }
@@ -142,14 +150,18 @@ fn fresh(
     if mode != CapGrantMode::Raw {
         return Err(invalid("what the kernel makes is granted raw"));
     }
-    let mut capability = sources::mint(source, &parent.quota).ok_or_else(|| invalid("the kernel has no such thing"))?;
+    let mut capability =
+        sources::mint(source, &parent.quota).ok_or_else(|| invalid("the kernel has no such thing"))?;
     if grant.get_interface_id() != capability.interface {
         return Err(invalid("the source has another interface"));
     }
     if let Object::EndpointOwner(owner) = &capability.object {
         plan.facets.push(Capability {
             badge: grant.get_badge(),
-            ..Capability::new(Object::EndpointClient(owner.endpoint.clone()), capability.interface)
+            ..Capability::new(
+                Object::EndpointClient(owner.endpoint.clone()),
+                capability.interface,
+            )
         });
     }
     capability.badge = grant.get_badge();
@@ -164,8 +176,13 @@ fn held(
     plan: &mut Plan,
 ) -> Result<Capability, Trouble> {
     let id = grant.get_cap_id();
-    let mut capability = parent.capability(id).ok_or_else(|| invalid("a granted capability is not there"))?;
-    let is_endpoint = matches!(capability.object, Object::EndpointOwner(_) | Object::EndpointClient(_));
+    let mut capability = parent
+        .capability(id)
+        .ok_or_else(|| invalid("a granted capability is not there"))?;
+    let is_endpoint = matches!(
+        capability.object,
+        Object::EndpointOwner(_) | Object::EndpointClient(_)
+    );
     // A service endpoint may go by the id of the service it gives.
     if grant.get_interface_id() != capability.interface && !is_endpoint {
         return Err(invalid("a granted capability has another interface"));

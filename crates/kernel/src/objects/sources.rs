@@ -26,7 +26,7 @@ pub fn mint(source: Source, quota: &Quota) -> Option<Capability> {
         Source::ThreadSpawner => Object::ThreadSpawner,
         Source::ParkSpace => Object::ParkSpace,
         Source::Endpoint | Source::ChatEndpoint => {
-            Object::EndpointOwner(Endpoint::new(quota.endpoint_queue, quota.in_flight))
+            Object::EndpointOwner(Endpoint::create(quota.endpoint_queue, quota.in_flight))
         }
         Source::ProcessSpawner => Object::ProcessSpawner,
         Source::SchedulingPolicy => Object::SchedulingPolicy(None),

@@ -9,8 +9,12 @@ use crate::wire;
 pub(super) fn call(call: &Call<'_, '_>) -> Answer {
     let mut answer = wire::builder();
     match call.method {
-        0 => answer.init_root::<motd_results::Builder<'_>>().set_text(boot::manifest().kernel.motd),
-        1 => answer.init_root::<hostname_results::Builder<'_>>().set_name(boot::manifest().kernel.hostname),
+        0 => answer
+            .init_root::<motd_results::Builder<'_>>()
+            .set_text(boot::manifest().kernel.motd),
+        1 => answer
+            .init_root::<hostname_results::Builder<'_>>()
+            .set_name(boot::manifest().kernel.hostname),
         _ => return Err(unimplemented()),
     }
     Ok(Reply::Message(wire::finish(answer)))

@@ -24,11 +24,18 @@ const OWN_RING: u64 = 1;
 
 pub(super) fn control(call: &mut Call<'_, '_>) -> Answer {
     match call.method {
-        0 => Ok(Reply::Message(wire::data_struct(&[call.caller.entity.payload.context.fs_base()]))),
+        0 => Ok(Reply::Message(wire::data_struct(&[call
+            .caller
+            .entity
+            .payload
+            .context
+            .fs_base()]))),
         1 => {
             let words = call.params()?;
             let message = words.message()?;
-            let base = message.get_root::<set_fs_base_params::Reader<'_>>()?.get_fs_base();
+            let base = message
+                .get_root::<set_fs_base_params::Reader<'_>>()?
+                .get_fs_base();
             if !call.caller.entity.payload.context.set_fs_base(base) {
                 return Err(invalid("the thread pointer is not a user address"));
             }
@@ -37,7 +44,9 @@ pub(super) fn control(call: &mut Call<'_, '_>) -> Answer {
         2 => {
             let words = call.params()?;
             let message = words.message()?;
-            Ok(Reply::EndThread(message.get_root::<exit_thread_params::Reader<'_>>()?.get_code()))
+            Ok(Reply::EndThread(
+                message.get_root::<exit_thread_params::Reader<'_>>()?.get_code(),
+            ))
         }
         3 => Ok(Reply::Yield),
         _ => Err(unimplemented()),

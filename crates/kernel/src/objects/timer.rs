@@ -4,8 +4,8 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
-use schema_gen::system::timer::sleep_params;
 use sched::Nanos;
+use schema_gen::system::timer::sleep_params;
 
 use crate::call::{Answer, Call, Reply, overloaded, unimplemented};
 use crate::process::{Process, take_one};

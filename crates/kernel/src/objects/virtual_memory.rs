@@ -49,7 +49,9 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
             let params = message.get_root::<map_params::Reader<'_>>()?;
             let protection = protection(params.get_prot())?;
             call.require_room(ADDRESS_ANSWER, 0)?;
-            let address = space.map(params.get_hint(), params.get_size(), protection).map_err(refused)?;
+            let address = space
+                .map(params.get_hint(), params.get_size(), protection)
+                .map_err(refused)?;
             return Ok(Reply::Message(wire::data_struct(&[address])));
         }
         1 => {
@@ -58,17 +60,27 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
         }
         2 => {
             let params = message.get_root::<protect_params::Reader<'_>>()?;
-            space.protect(params.get_addr(), params.get_size(), protection(params.get_prot())?)
+            space.protect(
+                params.get_addr(),
+                params.get_size(),
+                protection(params.get_prot())?,
+            )
         }
         3 => {
             let params = message.get_root::<reserve_params::Reader<'_>>()?;
             call.require_room(ADDRESS_ANSWER, 0)?;
-            let address = space.reserve(params.get_hint(), params.get_size()).map_err(refused)?;
+            let address = space
+                .reserve(params.get_hint(), params.get_size())
+                .map_err(refused)?;
             return Ok(Reply::Message(wire::data_struct(&[address])));
         }
         4 => {
             let params = message.get_root::<commit_params::Reader<'_>>()?;
-            space.commit(params.get_addr(), params.get_size(), protection(params.get_prot())?)
+            space.commit(
+                params.get_addr(),
+                params.get_size(),
+                protection(params.get_prot())?,
+            )
         }
         _ => {
             let params = message.get_root::<decommit_params::Reader<'_>>()?;

@@ -25,9 +25,16 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
         let read = rtc::unix_seconds(boot::platform().century_register).unwrap_or(0);
         base = read.saturating_sub(monotonic / NANOS_PER_SECOND) as i64;
         // Whoever was first has set it; everybody uses that one, so the time never jumps.
-        base = AT_BOOT.compare_exchange(-1, base, Relaxed, Relaxed).err().unwrap_or(base);
+        base = AT_BOOT
+            .compare_exchange(-1, base, Relaxed, Relaxed)
+            .err()
+            .unwrap_or(base);
     }
     let seconds = base + (monotonic / NANOS_PER_SECOND) as i64;
     let nanos = monotonic % NANOS_PER_SECOND;
-    Ok(Reply::Message(wire::data_struct(&[seconds as u64, nanos, monotonic])))
+    Ok(Reply::Message(wire::data_struct(&[
+        seconds as u64,
+        nanos,
+        monotonic,
+    ])))
 }

@@ -124,19 +124,19 @@ pub(super) fn threads(call: &Call<'_, '_>, pid: u32) -> Result<Vec<u8>, Trouble>
     let mut list = answer
         .init_root::<threads_results::Builder<'_>>()
         .init_threads(threads.len() as u32);
-    for (index, thread) in (0..).zip(&threads) {
-        show_thread(list.reborrow().get(index), thread);
+    for (index, (thread, seen)) in (0..).zip(threads.iter().zip(observe::threads(&threads))) {
+        show_thread(list.reborrow().get(index), thread, &seen);
     }
     Ok(wire::finish(answer))
 }
 
-fn show_thread(mut shown: thread_status::Builder<'_>, thread: &Thread) {
-    let observe::Seen { state, account } = observe::thread(thread);
+fn show_thread(mut shown: thread_status::Builder<'_>, thread: &Thread, seen: &observe::Seen) {
+    let account = &seen.account;
     let (weight, class) = thread.policy();
     shown.set_pid(thread.process().pid);
     shown.set_tid(thread.tid());
     shown.set_name(thread.process().name.as_str());
-    shown.set_state(state);
+    shown.set_state(seen.state);
     shown.set_cpu(account.last_cpu.map_or(0, |cpu| cpu.0));
     shown.set_weight(weight.get());
     shown.set_class(match class {
