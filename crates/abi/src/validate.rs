@@ -144,8 +144,7 @@ pub fn validate(sqe: &Sqe) -> Result<Op, WireError> {
 #[must_use]
 pub const fn is_nop(words: &[u64; SQE_WORDS]) -> bool {
     // Opcode 5 with all other bits of the first word clear: flags, method and capability.
-    words[0] == Opcode::Nop as u64
-        && words[2] | words[3] | words[4] | words[5] | words[6] | words[7] == 0
+    words[0] == Opcode::Nop as u64 && words[2] | words[3] | words[4] | words[5] | words[6] | words[7] == 0
 }
 
 /// Checks a submission as read from the ring.

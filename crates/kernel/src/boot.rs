@@ -56,12 +56,16 @@ pub fn boot(handover: Handover) -> ! {
         Err(error) => refuse(format_args!("this machine cannot run Sundial: {error:?}")),
     };
     if let Err(fault) = clock::prove_clock() {
-        refuse(format_args!("the timer of this machine does not keep time: {fault:?}"));
+        refuse(format_args!(
+            "the timer of this machine does not keep time: {fault:?}"
+        ));
     }
     if let Some(kib) = trace_size(handover.command_line)
         && !trace::enable(kib)
     {
-        say(format_args!("no memory for trace rings of {kib} KiB: tracing is off\n"));
+        say(format_args!(
+            "no memory for trace rings of {kib} KiB: tracing is off\n"
+        ));
     }
     PLATFORM.set(platform);
     read_manifest(handover.module);
@@ -71,12 +75,18 @@ pub fn boot(handover: Handover) -> ! {
     cpus::init(collect_topology(), wake::now());
     introduce();
     // A report of a kernel bug is only worth something if it is known to arrive: tests ask for one.
-    assert!(!has_word(handover.command_line, "panic"), "asked for on the command line");
+    assert!(
+        !has_word(handover.command_line, "panic"),
+        "asked for on the command line"
+    );
     if let Err(refusal) = spawn::start_init(manifest()) {
         refuse(format_args!("init cannot be started: {refusal}"));
     }
     INIT_STARTED.store(clock::now_ns(), Relaxed);
-    trace::record(Event::Milestone { which: 1, value: clock::now_ns() });
+    trace::record(Event::Milestone {
+        which: 1,
+        value: clock::now_ns(),
+    });
     GO.store(true, Release);
     for cpu in 1..cpu::count() {
         cpu::send_ipi(cpu, vector::RESCHEDULE);
@@ -104,19 +114,27 @@ fn has_word(command_line: &str, wanted: &str) -> bool {
 /// The size in KiB of a CPU's trace ring, if the command line asks for tracing: `trace` or `trace=KIB`.
 fn trace_size(command_line: &str) -> Option<usize> {
     const DEFAULT: usize = 256;
-    command_line.split_ascii_whitespace().find_map(|word| match word.strip_prefix("trace") {
-        Some("") => Some(DEFAULT),
-        Some(size) => size.strip_prefix('=')?.parse().ok(),
-        None => None,
-    })
+    command_line
+        .split_ascii_whitespace()
+        .find_map(|word| match word.strip_prefix("trace") {
+            Some("") => Some(DEFAULT),
+            Some(size) => size.strip_prefix('=')?.parse().ok(),
+            None => None,
+        })
 }
 
 fn read_manifest(bytes: &'static [u8]) {
     if bytes.is_empty() {
-        refuse(format_args!("no manifest: give one as the first boot module (qemu -initrd FILE)"));
+        refuse(format_args!(
+            "no manifest: give one as the first boot module (qemu -initrd FILE)"
+        ));
     }
     if bytes.len() > abi::limits::MANIFEST_BYTES {
-        refuse(format_args!("the manifest has {} bytes, more than {}", bytes.len(), abi::limits::MANIFEST_BYTES));
+        refuse(format_args!(
+            "the manifest has {} bytes, more than {}",
+            bytes.len(),
+            abi::limits::MANIFEST_BYTES
+        ));
     }
     let manifest = match Manifest::decode(bytes) {
         Ok(manifest) => manifest,
@@ -158,7 +176,10 @@ fn start_cpus() {
     for (index, apic_id) in cpus.iter().enumerate().skip(1) {
         match smp::start(index, *apic_id) {
             Ok(_) => started += 1,
-            Err(error) => say(format_args!("cpu {index} (apic {}) did not start: {error:?}\n", apic_id.0)),
+            Err(error) => say(format_args!(
+                "cpu {index} (apic {}) did not start: {error:?}\n",
+                apic_id.0
+            )),
         }
     }
     while ARRIVED.load(Acquire) < started {
@@ -171,10 +192,18 @@ fn collect_topology() -> Topology {
     let places = PLACES.lock();
     let count = places.len() as u32;
     let found = (0..).zip(places.iter()).map(|(index, place)| match place {
-        Some(place) => {
-            CpuPlace { cpu: CpuId(index), package: place.package, core: place.core, thread: place.thread }
-        }
-        None => CpuPlace { cpu: CpuId(index), package: u32::MAX, core: index, thread: 0 },
+        Some(place) => CpuPlace {
+            cpu: CpuId(index),
+            package: place.package,
+            core: place.core,
+            thread: place.thread,
+        },
+        None => CpuPlace {
+            cpu: CpuId(index),
+            package: u32::MAX,
+            core: index,
+            thread: 0,
+        },
     });
     // Firmware that gives two CPUs one place is believed in nothing.
     Topology::new(found.collect()).unwrap_or_else(|_| Topology::flat(count))
@@ -209,16 +238,32 @@ fn introduce() {
 /// Ends the boot with a reason: nothing has been started yet.
 fn refuse(reason: core::fmt::Arguments<'_>) -> ! {
     say(format_args!("Sundial does not start: {reason}\n"));
-    power::end_vm(Report { kind: Kind::BootRefused, code: 0 }.encode())
+    power::end_vm(
+        Report {
+            kind: Kind::BootRefused,
+            code: 0,
+        }
+        .encode(),
+    )
 }
 
 /// Init has ended, and so does the machine.
 pub fn init_ended(code: i64, reason: Reason) -> ! {
     match reason {
-        Reason::Faulted { vector, instruction, address } => say(format_args!(
+        Reason::Faulted {
+            vector,
+            instruction,
+            address,
+        } => say(format_args!(
             "init ended by exception {vector} at {instruction:#x}, address {address:#x}: code {code}\n"
         )),
         _ => say(format_args!("init exited with code {code}\n")),
     }
-    power::end_vm(Report { kind: Kind::InitExited, code }.encode())
+    power::end_vm(
+        Report {
+            kind: Kind::InitExited,
+            code,
+        }
+        .encode(),
+    )
 }

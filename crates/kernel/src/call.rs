@@ -75,7 +75,10 @@ impl From<capnp::Error> for Trouble {
 
 impl From<capnp::NotInSchema> for Trouble {
     fn from(_: capnp::NotInSchema) -> Trouble {
-        Trouble::Exception(ExceptionKind::InvalidArgument, "a parameter has an unknown enum value")
+        Trouble::Exception(
+            ExceptionKind::InvalidArgument,
+            "a parameter has an unknown enum value",
+        )
     }
 }
 
@@ -91,7 +94,10 @@ pub fn overloaded(text: &'static str) -> Trouble {
 
 /// An exception of type unimplemented.
 pub fn unimplemented() -> Trouble {
-    Trouble::Exception(ExceptionKind::Unimplemented, "this interface has no such method here")
+    Trouble::Exception(
+        ExceptionKind::Unimplemented,
+        "this interface has no such method here",
+    )
 }
 
 /// What a method answers.
@@ -185,12 +191,22 @@ pub fn execute(caller: &mut Caller<'_>, op: Op) -> Outcome {
     let process = caller.thread.process();
     match op {
         Op::Nop => Outcome::Completed(Cqe::plain(0, 0)),
-        Op::Call { cap, method, params, result, transfers, disclosure, .. } => {
-            call(caller, cap, method, params, result, transfers, disclosure)
-        }
-        Op::Return { cap, call, payload, transfers, exception } => {
-            endpoint::answer::answer(caller, cap, call, payload, transfers, exception)
-        }
+        Op::Call {
+            cap,
+            method,
+            params,
+            result,
+            transfers,
+            disclosure,
+            ..
+        } => call(caller, cap, method, params, result, transfers, disclosure),
+        Op::Return {
+            cap,
+            call,
+            payload,
+            transfers,
+            exception,
+        } => endpoint::answer::answer(caller, cap, call, payload, transfers, exception),
         Op::Recv { cap, result } => endpoint::receive::receive(caller, cap, result),
         Op::Cancel { cap, target } => endpoint::receive::cancel(caller, cap, target),
         Op::Release { cap } => {
@@ -204,8 +220,18 @@ pub fn execute(caller: &mut Caller<'_>, op: Op) -> Outcome {
                 None => failed(Failure::InvalidRequest),
             }
         }
-        Op::Park { cap, addr, expected, timeout_ns, .. } => park(caller, cap, addr, expected, timeout_ns),
-        Op::Unpark { cap, addr, max_waiters } => unpark(caller, cap, addr, max_waiters),
+        Op::Park {
+            cap,
+            addr,
+            expected,
+            timeout_ns,
+            ..
+        } => park(caller, cap, addr, expected, timeout_ns),
+        Op::Unpark {
+            cap,
+            addr,
+            max_waiters,
+        } => unpark(caller, cap, addr, max_waiters),
     }
 }
 
@@ -215,7 +241,10 @@ pub fn check_buffers(process: &Process, params: Buffer, result: Buffer) -> Resul
         return Err(Failure::InvalidParams);
     }
     if result.len > MAX_MESSAGE_BYTES
-        || process.space.probe_here(result.addr, result.len as usize, true).is_err()
+        || process
+            .space
+            .probe_here(result.addr, result.len as usize, true)
+            .is_err()
     {
         return Err(Failure::InvalidResult);
     }
@@ -242,7 +271,10 @@ impl Transfers {
         }
         let at = descriptor_region(payload.addr, payload.len, count);
         if let Ok(at) = at
-            && process.space.probe_here(at, usize::from(count) * DESCRIPTOR_BYTES, false).is_err()
+            && process
+                .space
+                .probe_here(at, usize::from(count) * DESCRIPTOR_BYTES, false)
+                .is_err()
         {
             return Err(Failure::InvalidParams);
         }
@@ -261,21 +293,34 @@ impl Transfers {
         let at = self.at?;
         let mut bytes = [0; limits::TRANSFERS as usize * DESCRIPTOR_BYTES];
         let bytes = &mut bytes[..usize::from(self.count) * DESCRIPTOR_BYTES];
-        process.space.read_here(at, bytes).map_err(|_| Failure::InvalidParams)?;
-        let mut descriptors = [caps::Descriptor { id: CapId::NONE, mode: caps::Mode::Copy }; 16];
+        process
+            .space
+            .read_here(at, bytes)
+            .map_err(|_| Failure::InvalidParams)?;
+        let mut descriptors = [caps::Descriptor {
+            id: CapId::NONE,
+            mode: caps::Mode::Copy,
+        }; 16];
         for (to, from) in descriptors.iter_mut().zip(bytes.as_chunks().0) {
             let Descriptor { cap_id, mode } = Descriptor::decode(*from)?;
             let mode = match mode {
                 Mode::Copy => caps::Mode::Copy,
                 Mode::Move => caps::Mode::Move,
             };
-            *to = caps::Descriptor { id: CapId::from_raw(cap_id), mode };
+            *to = caps::Descriptor {
+                id: CapId::from_raw(cap_id),
+                mode,
+            };
         }
         let descriptors = &descriptors[..usize::from(self.count)];
-        process.capabilities.lock().stage(descriptors, Capability::is_transferable).map_err(|error| match error {
-            TransferError::NotTransferable { .. } => Failure::TransferNotSupported,
-            _ => Failure::InvalidTransfer,
-        })
+        process
+            .capabilities
+            .lock()
+            .stage(descriptors, Capability::is_transferable)
+            .map_err(|error| match error {
+                TransferError::NotTransferable { .. } => Failure::TransferNotSupported,
+                _ => Failure::InvalidTransfer,
+            })
     }
 }
 
@@ -296,25 +341,46 @@ fn call(
         Ok(transfers) => transfers,
         Err(failure) => return failed(failure),
     };
-    let Some(capability) = process.capability(cap) else { return failed(Failure::InvokeFailed) };
+    let Some(capability) = process.capability(cap) else {
+        return failed(Failure::InvokeFailed);
+    };
     let parcel = match transfers.stage(&process) {
         Ok(parcel) => parcel,
         Err(failure) => return failed(failure),
     };
     match &capability.object {
-        Object::EndpointClient(endpoint) => {
-            endpoint::call::call(caller, endpoint, &capability, method, params, result, parcel, disclosure)
-        }
-        Object::EndpointOwner(owner) => {
-            endpoint::call::call(caller, &owner.endpoint, &capability, method, params, result, parcel, disclosure)
-        }
+        Object::EndpointClient(endpoint) => endpoint::call::call(
+            caller,
+            endpoint,
+            &capability,
+            method,
+            params,
+            result,
+            parcel,
+            disclosure,
+        ),
+        Object::EndpointOwner(owner) => endpoint::call::call(
+            caller,
+            &owner.endpoint,
+            &capability,
+            method,
+            params,
+            result,
+            parcel,
+            disclosure,
+        ),
         _ if !parcel.is_empty() => {
             let remains = process.capabilities.lock().rollback(parcel);
             drop(remains);
             failed(Failure::TransferNotSupported)
         }
         _ => {
-            let mut call = Call { caller, method, result, params };
+            let mut call = Call {
+                caller,
+                method,
+                result,
+                params,
+            };
             let answer = objects::call(&mut call, &capability);
             deliver(&process, result, answer)
         }
@@ -334,8 +400,13 @@ fn deliver(process: &Process, result: Buffer, answer: Answer) -> Outcome {
         Err(Trouble::Failure(failure)) => return failed(failure),
         Err(Trouble::Exception(kind, text)) => {
             let message = wire::exception(kind, text);
-            let fits = message.len() <= result.len as usize && process.space.write(result.addr, &message).is_ok();
-            return failed(if fits { Failure::ApplicationException } else { Failure::ApplicationExceptionNoDetail });
+            let fits =
+                message.len() <= result.len as usize && process.space.write(result.addr, &message).is_ok();
+            return failed(if fits {
+                Failure::ApplicationException
+            } else {
+                Failure::ApplicationExceptionNoDetail
+            });
         }
     };
     let records = capabilities.len() * RECORD_BYTES;
@@ -346,8 +417,14 @@ fn deliver(process: &Process, result: Buffer, answer: Answer) -> Outcome {
     for (index, capability) in (0..).zip(capabilities) {
         let interface_id = capability.interface;
         let inserted = process.capabilities.lock().insert(capability);
-        let Ok(id) = inserted else { return failed(Failure::TransferAborted) };
-        let record = Record { cap_id: id.raw(), interface_id }.encode();
+        let Ok(id) = inserted else {
+            return failed(Failure::TransferAborted);
+        };
+        let record = Record {
+            cap_id: id.raw(),
+            interface_id,
+        }
+        .encode();
         let at = result.addr + bytes.len() as u64 + index * RECORD_BYTES as u64;
         if process.space.write(at, &record).is_err() {
             return failed(Failure::InvalidResult);
@@ -357,7 +434,9 @@ fn deliver(process: &Process, result: Buffer, answer: Answer) -> Outcome {
 }
 
 fn is_park_space(process: &Process, cap: u32) -> bool {
-    process.capability(cap).is_some_and(|capability| matches!(capability.object, Object::ParkSpace))
+    process
+        .capability(cap)
+        .is_some_and(|capability| matches!(capability.object, Object::ParkSpace))
 }
 
 fn park(caller: &Caller<'_>, cap: u32, address: u64, expected: u32, timeout_ns: u64) -> Outcome {

@@ -3,7 +3,6 @@
 
 use alloc::sync::Arc;
 
-
 use crate::endpoint::{Endpoint, Owner};
 use crate::memory::object::MemoryObject;
 use crate::pipe::PipeEnd;
@@ -87,7 +86,12 @@ pub struct Capability {
 impl Capability {
     /// A capability without badge or disclosure.
     pub fn new(object: Object, interface: InterfaceId) -> Capability {
-        Capability { object, interface, badge: 0, disclosure: 0 }
+        Capability {
+            object,
+            interface,
+            badge: 0,
+            disclosure: 0,
+        }
     }
 
     /// Whether it may travel in a message (abi.md section 7). What is bound to one process, session or thread stays.

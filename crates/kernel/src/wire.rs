@@ -13,7 +13,9 @@ pub use schema_gen::system::ExceptionType as ExceptionKind;
 
 /// Words that readers may visit in all, and how deep structures may nest (abi.md section 6).
 fn options() -> ReaderOptions {
-    *ReaderOptions::new().traversal_limit_in_words(Some(64 << 20)).nesting_limit(32)
+    *ReaderOptions::new()
+        .traversal_limit_in_words(Some(64 << 20))
+        .nesting_limit(32)
 }
 
 /// Aligned memory for a message.
@@ -63,7 +65,12 @@ impl ListBytes {
 
     /// With these texts in the structs; an empty one takes room too.
     pub fn with_texts<'a>(self, texts: impl Iterator<Item = &'a str>) -> ListBytes {
-        ListBytes(self.0 + texts.map(|text| (text.len() + 1).next_multiple_of(8)).sum::<usize>())
+        ListBytes(
+            self.0
+                + texts
+                    .map(|text| (text.len() + 1).next_multiple_of(8))
+                    .sum::<usize>(),
+        )
     }
 
     /// The sum.
@@ -117,12 +124,18 @@ mod tests {
 
     #[test]
     fn p9_the_length_of_a_list_is_known_before_it_is_made() {
-        for labels in [&[][..], &["console"], &["", "1234567", "12345678", "a much longer name"], &["x"; 256]] {
-            let expected =
-                ListBytes::of::<capability_info::Builder<'_>>(labels.len()).with_texts(labels.iter().copied());
+        for labels in [
+            &[][..],
+            &["console"],
+            &["", "1234567", "12345678", "a much longer name"],
+            &["x"; 256],
+        ] {
+            let expected = ListBytes::of::<capability_info::Builder<'_>>(labels.len())
+                .with_texts(labels.iter().copied());
             let mut message = builder_for(expected.total());
-            let mut list =
-                message.init_root::<list_results::Builder<'_>>().init_capabilities(labels.len() as u32);
+            let mut list = message
+                .init_root::<list_results::Builder<'_>>()
+                .init_capabilities(labels.len() as u32);
             for (index, label) in (0..).zip(labels) {
                 list.reborrow().get(index).set_label(*label);
             }

@@ -128,7 +128,9 @@ pub fn read_user(from: u64, into: &mut [u8]) -> Result<(), NotMapped> {
     // ours.
     match unsafe { copy_across(into.as_mut_ptr(), from as *const u8, into.len()) } {
         0 => Ok(()),
-        _ => Err(NotMapped { address: crate::registers::read_cr2() }),
+        _ => Err(NotMapped {
+            address: crate::registers::read_cr2(),
+        }),
     }
 }
 
@@ -145,7 +147,9 @@ pub fn write_user(to: u64, from: &[u8]) -> Result<(), NotMapped> {
     // (CR0.WP is on), and no kernel data lives there.
     match unsafe { copy_across(to as *mut u8, from.as_ptr(), from.len()) } {
         0 => Ok(()),
-        _ => Err(NotMapped { address: crate::registers::read_cr2() }),
+        _ => Err(NotMapped {
+            address: crate::registers::read_cr2(),
+        }),
     }
 }
 
@@ -160,7 +164,11 @@ pub fn read_user_word(from: u64) -> Result<u32, NotMapped> {
     }
     // SAFETY: as in `read_user`.
     let value = unsafe { load_word(from as *const u32) };
-    if value >> 32 == 0 { Ok(value as u32) } else { Err(NotMapped { address: from }) }
+    if value >> 32 == 0 {
+        Ok(value as u32)
+    } else {
+        Err(NotMapped { address: from })
+    }
 }
 
 /// Checks that every page of the range can be read, or written if `write`, in the loaded address space.

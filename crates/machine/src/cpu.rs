@@ -277,7 +277,10 @@ pub fn set_note(note: u64) {
 /// TLB shootdown requests this CPU has sent and honoured since boot, by CPU index.
 pub fn shootdowns(index: usize) -> (u64, u64) {
     get(index).map_or((0, 0), |cpu| {
-        (cpu.shootdowns_sent.load(Ordering::Relaxed), cpu.shootdowns_received.load(Ordering::Relaxed))
+        (
+            cpu.shootdowns_sent.load(Ordering::Relaxed),
+            cpu.shootdowns_received.load(Ordering::Relaxed),
+        )
     })
 }
 
@@ -294,6 +297,9 @@ pub(crate) fn forbid_allocation(change: i32) {
 pub(crate) fn assert_allocation_allowed(layout: Layout) {
     if is_ready() && this().allocation_forbidden.get() > 0 {
         this().allocation_forbidden.set(0);
-        panic!("allocation of {} bytes on a path that must not allocate", layout.size());
+        panic!(
+            "allocation of {} bytes on a path that must not allocate",
+            layout.size()
+        );
     }
 }

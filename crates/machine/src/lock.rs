@@ -16,7 +16,10 @@ pub type LockGuard<'a, T> = lock_api::MutexGuard<'a, RawLock, T>;
 // SAFETY: `lock` returns only after this CPU changed the flag from false to true with Acquire; `unlock` stores
 // false with Release. So one holder exists at a time, and what it wrote is seen by the next.
 unsafe impl lock_api::RawMutex for RawLock {
-    #[allow(clippy::declare_interior_mutable_const, reason = "lock_api wants a constant to start from")]
+    #[allow(
+        clippy::declare_interior_mutable_const,
+        reason = "lock_api wants a constant to start from"
+    )]
     const INIT: Self = RawLock(AtomicBool::new(false));
     /// A guard stays on the CPU that made it: threads of the kernel are CPUs.
     type GuardMarker = lock_api::GuardNoSend;

@@ -27,22 +27,33 @@ pub fn enable(kib: usize) -> bool {
     let pages = (kib * 1024 / PAGE as usize).clamp(1, 1024).next_power_of_two();
     let mut rings: Vec<Descriptor> = Vec::new();
     for _ in 0..cpu::count() {
-        let Some(frames) = Frame::contiguous(pages) else { return false };
+        let Some(frames) = Frame::contiguous(pages) else {
+            return false;
+        };
         let capacity = pages as u64 * PAGE / RECORD_BYTES as u64;
-        let ring = Ring { address: frames[0].address(), capacity, written: 0 };
+        let ring = Ring {
+            address: frames[0].address(),
+            capacity,
+            written: 0,
+        };
         core::mem::forget(frames);
         rings.push(ring.to_words().map(AtomicU64::new));
     }
     // A frame of its own: the host needs one physical address for the whole array.
     let bytes = rings.len() * size_of::<Descriptor>();
-    let Some(home) = Frame::contiguous(bytes.div_ceil(PAGE as usize)) else { return false };
+    let Some(home) = Frame::contiguous(bytes.div_ceil(PAGE as usize)) else {
+        return false;
+    };
     let base = home[0].pointer().cast::<Descriptor>();
     core::mem::forget(home);
     for (index, ring) in rings.into_iter().enumerate() {
         // SAFETY: `home` was just taken for this array, is large enough, and is never given back.
         unsafe { base.add(index).write(ring) };
     }
-    let directory = Directory { cpus: cpu::count() as u32, rings: phys_of_direct(base.cast()) };
+    let directory = Directory {
+        cpus: cpu::count() as u32,
+        rings: phys_of_direct(base.cast()),
+    };
     let words = directory.to_words();
     RINGS.store(base, Ordering::Release);
     SUNDIAL_TRACE_DIRECTORY[2].store(words[2], Ordering::Relaxed);

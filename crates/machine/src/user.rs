@@ -8,8 +8,8 @@ use core::mem::offset_of;
 use crate::cpu::{CONTEXT, KERNEL_STACK, PerCpu, SCRATCH};
 use crate::fpu::Area;
 use crate::memory::USER_END;
-use crate::traps::{self, tables, vector};
 use crate::msr::{self, Msr};
+use crate::traps::{self, tables, vector};
 use crate::{apic, cpu, cpuid, registers};
 
 /// Interrupts on, and the bit that always reads one.
@@ -175,7 +175,12 @@ pub fn run(context: &mut Context) -> Trap {
     loop {
         if context.rip >= USER_END {
             // Returning there would fault with the kernel's privilege.
-            return Trap::Fault(Fault { vector: 13, error: 0, address: 0, instruction: context.rip });
+            return Trap::Fault(Fault {
+                vector: 13,
+                error: 0,
+                address: 0,
+                instruction: context.rip,
+            });
         }
         let this = cpu::this();
         if this.fs_base.get() != context.fs_base {
@@ -202,8 +207,17 @@ pub fn run(context: &mut Context) -> Trap {
             traps::stop_if_asked();
             continue;
         }
-        let address = if vector == vector::PAGE_FAULT { registers::read_cr2() } else { 0 };
-        return Trap::Fault(Fault { vector, error: context.error, address, instruction: context.rip });
+        let address = if vector == vector::PAGE_FAULT {
+            registers::read_cr2()
+        } else {
+            0
+        };
+        return Trap::Fault(Fault {
+            vector,
+            error: context.error,
+            address,
+            instruction: context.rip,
+        });
     }
 }
 
@@ -377,7 +391,10 @@ pub(crate) unsafe fn enable_entry(area: u64) {
     unsafe {
         msr::write(Msr::GS_BASE, area);
         msr::write(Msr::KERNEL_GS_BASE, 0);
-        msr::write(Msr::STAR, u64::from(tables::KERNEL_CODE) << 32 | u64::from(tables::KERNEL_DATA) << 48);
+        msr::write(
+            Msr::STAR,
+            u64::from(tables::KERNEL_CODE) << 32 | u64::from(tables::KERNEL_DATA) << 48,
+        );
         msr::write(Msr::LSTAR, syscall_entry as *const () as u64);
         msr::write(Msr::SYSCALL_MASK, 0x0004_7700 | 0x8d5);
         msr::write(Msr::EFER, msr::read(Msr::EFER) | 1);
@@ -393,7 +410,11 @@ pub(crate) fn enable_protections(this: &PerCpu) {
     const SMAP: u64 = 1 << 21;
     let features = cpuid::features();
     let mut cr4 = registers::read_cr4() | GLOBAL_PAGES;
-    for (has, bit) in [(features.umip, UMIP), (features.smep, SMEP), (features.smap, SMAP)] {
+    for (has, bit) in [
+        (features.umip, UMIP),
+        (features.smep, SMEP),
+        (features.smap, SMAP),
+    ] {
         if has {
             cr4 |= bit;
         }

@@ -26,13 +26,18 @@ pub fn answer(
         Ok(transfers) => transfers,
         Err(failure) => return failed(failure),
     };
-    let Some(owner) = owner(caller, cap) else { return failed(Failure::InvokeFailed) };
+    let Some(owner) = owner(caller, cap) else {
+        return failed(Failure::InvokeFailed);
+    };
     let parcel = match transfers.stage(server) {
         Ok(parcel) => parcel,
         Err(failure) => return failed(failure),
     };
     let mut state = owner.endpoint.state.lock();
-    let found = state.in_flight.iter().position(|call| call.id == id && call.receiver == server.pid);
+    let found = state
+        .in_flight
+        .iter()
+        .position(|call| call.id == id && call.receiver == server.pid);
     let Some(found) = found else {
         drop(state);
         let remains = server.capabilities.lock().rollback(parcel);
@@ -51,7 +56,11 @@ pub fn answer(
     let source = Source::Loaded(&server.space, payload);
     match put(receiver, buffer, None, &source, &parcel) {
         Ok(bytes) => {
-            let result = if exception { Failure::ApplicationException.code() } else { bytes as i32 };
+            let result = if exception {
+                Failure::ApplicationException.code()
+            } else {
+                bytes as i32
+            };
             let cap_count = parcel.len() as u16;
             settle(server, receiver, parcel);
             client.complete(Cqe::plain(0, result).with_records(cap_count));

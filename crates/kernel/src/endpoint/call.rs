@@ -17,7 +17,10 @@ use crate::ring::operation::{Operation, WaitPlace};
 use crate::wire::ExceptionKind;
 
 /// Calls `endpoint` through `capability`. The buffers were checked.
-#[allow(clippy::too_many_arguments, reason = "the fields of one submission, checked one by one before")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the fields of one submission, checked one by one before"
+)]
 pub fn call(
     caller: &Caller<'_>,
     endpoint: &Arc<Endpoint>,
@@ -38,7 +41,11 @@ pub fn call(
             return failed(Failure::InvokeFailed);
         }
     };
-    let heading = Heading { interface: capability.interface, method, badge: capability.badge };
+    let heading = Heading {
+        interface: capability.interface,
+        method,
+        badge: capability.badge,
+    };
     let source = Source::Loaded(&process.space, params);
     let mut state = endpoint.state.lock();
     if state.closed {
@@ -79,7 +86,12 @@ pub fn call(
         operation.fail(Failure::InvalidParams);
         return Outcome::Pending;
     }
-    state.queue.push_back(Queued { caller: operation, heading, params: copy, parcel });
+    state.queue.push_back(Queued {
+        caller: operation,
+        heading,
+        params: copy,
+        parcel,
+    });
     Outcome::Pending
 }
 

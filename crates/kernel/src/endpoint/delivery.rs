@@ -5,8 +5,8 @@ use alloc::sync::Arc;
 
 use abi::endpoint::{CallerSession, HEADER_BYTES, Header};
 use abi::ring::Cqe;
-use abi::transfer::{RECORD_BYTES, Record};
 use abi::trace::Event;
+use abi::transfer::{RECORD_BYTES, Record};
 use abi::validate::Buffer;
 use caps::{Parcel, Received};
 use machine::trace;
@@ -54,12 +54,7 @@ impl Source<'_> {
 
 /// Copies through a small buffer on the kernel's stack: the two address spaces are never loaded at once.
 #[inline]
-fn copy_in_steps<const BYTES: usize>(
-    from: &Space,
-    buffer: Buffer,
-    space: &Space,
-    to: u64,
-) -> Result<(), ()> {
+fn copy_in_steps<const BYTES: usize>(from: &Space, buffer: Buffer, space: &Space, to: u64) -> Result<(), ()> {
     let mut step = [0; BYTES];
     let mut done = 0;
     while done < buffer.len as usize {
@@ -95,13 +90,21 @@ pub(super) fn put(
     }
     let space = &receiver.space;
     if let Some(header) = header {
-        space.write(buffer.addr, header).map_err(|_| Undelivered::Buffer)?;
+        space
+            .write(buffer.addr, header)
+            .map_err(|_| Undelivered::Buffer)?;
     }
-    source.copy_to(space, buffer.addr + prefix as u64).map_err(|()| Undelivered::Buffer)?;
+    source
+        .copy_to(space, buffer.addr + prefix as u64)
+        .map_err(|()| Undelivered::Buffer)?;
     if parcel.is_empty() {
         return Ok(bytes);
     }
-    let received = receiver.capabilities.lock().receive(parcel).map_err(|_| Undelivered::Table)?;
+    let received = receiver
+        .capabilities
+        .lock()
+        .receive(parcel)
+        .map_err(|_| Undelivered::Table)?;
     match write_records(space, buffer.addr + bytes as u64, &received, parcel) {
         Ok(()) => Ok(bytes),
         Err(()) => {
@@ -111,15 +114,16 @@ pub(super) fn put(
     }
 }
 
-fn write_records(
-    space: &Space,
-    at: u64,
-    received: &Received,
-    parcel: &Parcel<Capability>,
-) -> Result<(), ()> {
+fn write_records(space: &Space, at: u64, received: &Received, parcel: &Parcel<Capability>) -> Result<(), ()> {
     for (index, (id, capability)) in (0..).zip(received.iter().zip(parcel.iter())) {
-        let record = Record { cap_id: id.raw(), interface_id: capability.interface }.encode();
-        space.write(at + index * RECORD_BYTES as u64, &record).map_err(|_| ())?;
+        let record = Record {
+            cap_id: id.raw(),
+            interface_id: capability.interface,
+        }
+        .encode();
+        space
+            .write(at + index * RECORD_BYTES as u64, &record)
+            .map_err(|_| ())?;
     }
     Ok(())
 }
@@ -131,7 +135,11 @@ pub(super) fn settle(sender: &Process, receiver: &Process, parcel: Parcel<Capabi
     }
     for capability in parcel.iter() {
         let route = u64::from(sender.pid) << 32 | u64::from(receiver.pid);
-        trace::record(Event::CapTransfer { mode: 0, route, interface: capability.interface });
+        trace::record(Event::CapTransfer {
+            mode: 0,
+            route,
+            interface: capability.interface,
+        });
     }
     let remains = sender.capabilities.lock().commit(parcel);
     drop(remains);
@@ -165,7 +173,9 @@ pub(super) fn offer(
     source: &Source<'_>,
     parcel: &Parcel<Capability>,
 ) -> Offer {
-    let Some(buffer) = receive.result() else { return Offer::TooSmall };
+    let Some(buffer) = receive.result() else {
+        return Offer::TooSmall;
+    };
     let header = Header {
         interface_id: heading.interface,
         method_id: heading.method,
@@ -178,8 +188,16 @@ pub(super) fn offer(
         Ok(bytes) => {
             state.last_id = state.last_id.checked_add(1).unwrap_or(1);
             let call_id = state.last_id;
-            state.in_flight.push(InFlight { id: call_id, caller: caller.clone(), receiver: receiver.pid });
-            let message = Cqe { badge: heading.badge, call_id, ..Cqe::plain(0, bytes as i32) };
+            state.in_flight.push(InFlight {
+                id: call_id,
+                caller: caller.clone(),
+                receiver: receiver.pid,
+            });
+            let message = Cqe {
+                badge: heading.badge,
+                call_id,
+                ..Cqe::plain(0, bytes as i32)
+            };
             receive.complete(message.with_records(parcel.len() as u16));
             Offer::Taken
         }

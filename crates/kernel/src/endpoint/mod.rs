@@ -75,7 +75,7 @@ impl Drop for Owner {
 
 impl Endpoint {
     /// A new endpoint's owner facet.
-    pub fn new(queue_limit: usize, in_flight_limit: usize) -> Arc<Owner> {
+    pub fn create(queue_limit: usize, in_flight_limit: usize) -> Arc<Owner> {
         let state = State {
             closed: false,
             receives: VecDeque::with_capacity(4),
@@ -83,7 +83,11 @@ impl Endpoint {
             in_flight: Vec::with_capacity(in_flight_limit),
             last_id: 0,
         };
-        let endpoint = Arc::new(Endpoint { state: Lock::new(state), queue_limit, in_flight_limit });
+        let endpoint = Arc::new(Endpoint {
+            state: Lock::new(state),
+            queue_limit,
+            in_flight_limit,
+        });
         Arc::new(Owner { endpoint })
     }
 

@@ -26,7 +26,9 @@ pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
     if let Err(failure) = check_buffers(caller.thread.process(), Buffer { addr: 0, len: 0 }, result) {
         return failed(failure);
     }
-    let Some(owner) = owner(caller, cap) else { return failed(Failure::InvokeFailed) };
+    let Some(owner) = owner(caller, cap) else {
+        return failed(Failure::InvokeFailed);
+    };
     let endpoint = &owner.endpoint;
     let place: Arc<dyn WaitPlace> = endpoint.clone();
     let Ok(operation) = caller.thread.ring.begin(caller.user_data, result, Some(place)) else {
@@ -45,22 +47,41 @@ impl Endpoint {
             && !state.receives.is_empty()
             && let Some(queued) = state.queue.pop_front()
         {
-            let Queued { caller, heading, params, parcel } = queued;
+            let Queued {
+                caller,
+                heading,
+                params,
+                parcel,
+            } = queued;
             if !caller.is_live() {
                 drop(state);
                 give_back(&caller, parcel);
                 state = self.state.lock();
                 continue;
             }
-            let Some(receive) = state.receives.pop_front() else { return };
-            match offer(&mut state, &receive, &caller, heading, &Source::Kernel(&params), &parcel) {
+            let Some(receive) = state.receives.pop_front() else {
+                return;
+            };
+            match offer(
+                &mut state,
+                &receive,
+                &caller,
+                heading,
+                &Source::Kernel(&params),
+                &parcel,
+            ) {
                 Offer::Taken => {
                     drop(state);
                     settle(&caller.ring().process, &receive.ring().process, parcel);
                     state = self.state.lock();
                 }
                 // The call stays first in the queue, for the next receive.
-                Offer::TooSmall => state.queue.push_front(Queued { caller, heading, params, parcel }),
+                Offer::TooSmall => state.queue.push_front(Queued {
+                    caller,
+                    heading,
+                    params,
+                    parcel,
+                }),
                 Offer::TableFull => {
                     state.receives.push_front(receive);
                     drop(state);
@@ -75,7 +96,9 @@ impl Endpoint {
 
 /// Withdraws this process's oldest receive with the user data `target`: two completions, the receive's first.
 pub fn cancel(caller: &Caller<'_>, cap: u32, target: u64) -> Outcome {
-    let Some(owner) = owner(caller, cap) else { return failed(Failure::InvokeFailed) };
+    let Some(owner) = owner(caller, cap) else {
+        return failed(Failure::InvokeFailed);
+    };
     let rings = caller.thread.process().rings.lock().clone();
     let found = {
         let mut state = owner.endpoint.state.lock();

@@ -35,13 +35,23 @@ pub fn store() -> &'static Lock<Store> {
 /// Writes a record; false if its level is below the threshold.
 pub fn write(level: Level, component: &str, pid: u32, message: &str) -> bool {
     let tick = clock::now_ns();
-    let record = Record { tick, level, component: Text::new(component), pid, message: Text::new(message) };
+    let record = Record {
+        tick,
+        level,
+        component: Text::new(component),
+        pid,
+        message: Text::new(message),
+    };
     let (accepted, sequence) = {
         let mut store = store().lock();
         (store.write(record), store.end())
     };
     if accepted {
-        trace::record(Event::LogMark { pid, sequence, level: level as u64 });
+        trace::record(Event::LogMark {
+            pid,
+            sequence,
+            level: level as u64,
+        });
         let name = match level {
             Level::Debug => "debug",
             Level::Info => "info",

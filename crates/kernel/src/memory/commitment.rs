@@ -24,7 +24,9 @@ pub fn init() {
 pub fn promise(pages: u64) -> bool {
     PROMISED
         .fetch_update(Relaxed, Relaxed, |promised| {
-            promised.checked_add(pages).filter(|sum| *sum <= LIMIT.load(Relaxed))
+            promised
+                .checked_add(pages)
+                .filter(|sum| *sum <= LIMIT.load(Relaxed))
         })
         .is_ok()
 }

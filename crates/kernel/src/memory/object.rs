@@ -35,7 +35,10 @@ impl MemoryObject {
             return None;
         }
         match Frame::contiguous(pages) {
-            Some(frames) => Some(Arc::new(MemoryObject { frames, maker: Arc::downgrade(maker) })),
+            Some(frames) => Some(Arc::new(MemoryObject {
+                frames,
+                maker: Arc::downgrade(maker),
+            })),
             None => {
                 commitment::release(pages as u64);
                 None

@@ -31,7 +31,11 @@ impl Space {
     pub fn new(limits: Limits) -> Option<Arc<Space>> {
         let pages = AddressSpace::new()?;
         let regions = Lock::new(Regions::new(limits));
-        Some(Arc::new(Space { pages, regions, promised: AtomicU64::new(0) }))
+        Some(Arc::new(Space {
+            pages,
+            regions,
+            promised: AtomicU64::new(0),
+        }))
     }
 
     /// The page tables.
@@ -59,7 +63,10 @@ impl Space {
     /// When RAM or the map is full, or something is there.
     pub fn add_part(&self, pages: Pages, protection: Protection, part: Part) -> Result<(), Refusal> {
         self.promise(pages.count())?;
-        self.regions.lock().insert_fixed(pages, protection, part).inspect_err(|_| self.release(pages.count()))
+        self.regions
+            .lock()
+            .insert_fixed(pages, protection, part)
+            .inspect_err(|_| self.release(pages.count()))
     }
 
     /// Lays out a part whose frames exist already and are shown by [`Self::show`].
@@ -105,7 +112,9 @@ impl Space {
     /// # Errors
     /// When RAM is full or a frame is there.
     pub fn show(&self, address: u64, frame: Frame, protection: Protection) -> Result<(), Refusal> {
-        self.pages.map(address, frame, page_protection(protection)).map_err(|_| Refusal::NoMemory)
+        self.pages
+            .map(address, frame, page_protection(protection))
+            .map_err(|_| Refusal::NoMemory)
     }
 
     /// The lowest free run of `count` pages within `window`.
@@ -118,7 +127,9 @@ impl Space {
     pub fn fill(&self, address: u64, write: bool, execute: bool) -> bool {
         // Held until the frame is shown: otherwise the range could go meanwhile and leave a page behind.
         let regions = self.regions.lock();
-        let Some(region) = regions.at(address) else { return false };
+        let Some(region) = regions.at(address) else {
+            return false;
+        };
         let protection = region.protection;
         let allowed = protection.allows_access()
             && (!write || protection.allows_write())
@@ -130,7 +141,9 @@ impl Space {
         if !commitment::has_room_for_tables() {
             return false;
         }
-        let Some(frame) = Frame::zeroed() else { return false };
+        let Some(frame) = Frame::zeroed() else {
+            return false;
+        };
         match self.pages.map(page, frame, page_protection(protection)) {
             Ok(()) => true,
             // Another thread was faster, or the translation was stale: the frame is there with the right permission.
@@ -204,7 +217,8 @@ impl Space {
     /// # Errors
     /// See [`Regions::map`]; also NoMemory when RAM cannot hold it.
     pub fn map(&self, hint: u64, bytes: u64, protection: Protection) -> Result<u64, Refusal> {
-        self.promising(bytes, |regions| regions.map(hint, bytes, protection)).map(Pages::address)
+        self.promising(bytes, |regions| regions.map(hint, bytes, protection))
+            .map(Pages::address)
     }
 
     /// Runs a change that gives `bytes` of memory, with the promise made before and taken back if it is refused.
@@ -216,7 +230,11 @@ impl Space {
         let count = super::pages::count_for(bytes)?;
         let mut regions = self.regions.lock();
         // A wish beyond the process's limit is refused with that reason, and promises nothing.
-        let promised = if count <= regions.limits().committed_pages { count } else { 0 };
+        let promised = if count <= regions.limits().committed_pages {
+            count
+        } else {
+            0
+        };
         self.promise(promised)?;
         change(&mut regions).inspect_err(|_| self.release(promised))
     }
@@ -226,7 +244,10 @@ impl Space {
     /// # Errors
     /// See [`Regions::reserve`].
     pub fn reserve(&self, hint: u64, bytes: u64) -> Result<u64, Refusal> {
-        self.regions.lock().reserve(hint, bytes).map(|pages| pages.address())
+        self.regions
+            .lock()
+            .reserve(hint, bytes)
+            .map(|pages| pages.address())
     }
 
     /// VirtualMemory.commit.
@@ -234,7 +255,8 @@ impl Space {
     /// # Errors
     /// See [`Regions::commit`]; also NoMemory when RAM cannot hold it.
     pub fn commit(&self, address: u64, bytes: u64, protection: Protection) -> Result<(), Refusal> {
-        self.promising(bytes, |regions| regions.commit(address, bytes, protection)).map(|_| ())
+        self.promising(bytes, |regions| regions.commit(address, bytes, protection))
+            .map(|_| ())
     }
 
     /// VirtualMemory.decommit.
@@ -273,7 +295,8 @@ impl Space {
     pub fn protect(&self, address: u64, bytes: u64, protection: Protection) -> Result<(), Refusal> {
         let mut regions = self.regions.lock();
         let pages = regions.protect(address, bytes, protection)?;
-        self.pages.protect(pages.address(), pages.count(), page_protection(protection));
+        self.pages
+            .protect(pages.address(), pages.count(), page_protection(protection));
         Ok(())
     }
 
@@ -293,14 +316,26 @@ impl Space {
         if !commitment::has_room_for_tables() {
             return Err(Refusal::NoMemory);
         }
-        let view = ObjectView { object: reference.clone(), object_pages: object.frames().len() as u64, offset };
+        let view = ObjectView {
+            object: reference.clone(),
+            object_pages: object.frames().len() as u64,
+            offset,
+        };
         let mut regions = self.regions.lock();
         let pages = regions.map_object(hint, view, bytes, protection)?;
         let start = pages.address();
-        let frames = object.frames().iter().skip((offset / PAGE_SIZE) as usize).take(pages.count() as usize);
+        let frames = object
+            .frames()
+            .iter()
+            .skip((offset / PAGE_SIZE) as usize)
+            .take(pages.count() as usize);
         for (index, frame) in (0..).zip(frames) {
             let at = start + index * PAGE_SIZE;
-            if self.pages.map(at, frame.clone(), page_protection(protection)).is_err() {
+            if self
+                .pages
+                .map(at, frame.clone(), page_protection(protection))
+                .is_err()
+            {
                 self.pages.unmap(start, index);
                 let _ = regions.unmap_object(&reference, start, pages.count() * PAGE_SIZE);
                 return Err(Refusal::NoMemory);
@@ -333,7 +368,8 @@ impl Space {
     ) -> Result<(), Refusal> {
         let mut regions = self.regions.lock();
         let pages = regions.protect_object(&ObjectRef(object.clone()), address, bytes, protection)?;
-        self.pages.protect(pages.address(), pages.count(), page_protection(protection));
+        self.pages
+            .protect(pages.address(), pages.count(), page_protection(protection));
         Ok(())
     }
 
@@ -344,7 +380,10 @@ impl Space {
 
     /// The process has ended: gives everything back. No thread of it runs any more.
     pub fn clear(&self) {
-        let limits = Limits { committed_pages: 0, address_space_pages: 0 };
+        let limits = Limits {
+            committed_pages: 0,
+            address_space_pages: 0,
+        };
         let regions = core::mem::replace(&mut *self.regions.lock(), Regions::new(limits));
         for region in regions.iter().filter(|region| region.kind != Kind::Reserved) {
             self.pages.unmap(region.pages.address(), region.pages.count());

@@ -60,9 +60,20 @@ pub fn create(wish: u32) -> Option<(Arc<PipeEnd>, Arc<PipeEnd>)> {
         return None;
     }
     let buffer = Buffer::new(wish).ok()?;
-    let state = State { buffer, readers: VecDeque::new(), writers: VecDeque::new() };
-    let pipe = Arc::new(Pipe { state: Lock::new(state) });
-    let end = |end| Arc::new(PipeEnd { pipe: pipe.clone(), end });
+    let state = State {
+        buffer,
+        readers: VecDeque::new(),
+        writers: VecDeque::new(),
+    };
+    let pipe = Arc::new(Pipe {
+        state: Lock::new(state),
+    });
+    let end = |end| {
+        Arc::new(PipeEnd {
+            pipe: pipe.clone(),
+            end,
+        })
+    };
     Some((end(End::Reader), end(End::Writer)))
 }
 
@@ -106,11 +117,7 @@ impl PipeEnd {
     ///
     /// # Errors
     /// What `begin` returns.
-    pub fn write<E>(
-        &self,
-        data: &[u8],
-        begin: impl FnOnce() -> Result<Operation, E>,
-    ) -> Result<Now<u32>, E> {
+    pub fn write<E>(&self, data: &[u8], begin: impl FnOnce() -> Result<Operation, E>) -> Result<Now<u32>, E> {
         if self.end != End::Writer {
             return Ok(Now::WrongEnd);
         }
@@ -121,7 +128,10 @@ impl PipeEnd {
             Write::ClosedHere => return Ok(Now::WrongEnd),
             Write::Wait => {
                 let operation = begin()?;
-                state.writers.push_back(Writer { operation, data: data.to_vec() });
+                state.writers.push_back(Writer {
+                    operation,
+                    data: data.to_vec(),
+                });
                 return Ok(Now::Waits);
             }
         };
@@ -158,9 +168,15 @@ impl Drop for PipeEnd {
 impl WaitPlace for PipeEnd {
     fn forget(&self, operation: &Operation) {
         let mut state = self.pipe.state.lock();
-        let reader = state.readers.iter().position(|reader| reader.operation == *operation);
+        let reader = state
+            .readers
+            .iter()
+            .position(|reader| reader.operation == *operation);
         let reader = reader.and_then(|index| state.readers.remove(index));
-        let writer = state.writers.iter().position(|writer| writer.operation == *operation);
+        let writer = state
+            .writers
+            .iter()
+            .position(|writer| writer.operation == *operation);
         let writer = writer.and_then(|index| state.writers.remove(index));
         drop(state);
         drop((reader, writer));

@@ -98,7 +98,14 @@ pub fn leave_cpu(cpu: &CpuState, mut entity: Owned) -> Option<Running> {
     // Its space must not stay loaded while it is torn down.
     cpu::unload_space();
     cpu.current.store(0, Relaxed);
-    let code = entity.payload.thread.process().ending.lock().decided.map_or(0, |(code, _)| code);
+    let code = entity
+        .payload
+        .thread
+        .process()
+        .ending
+        .lock()
+        .decided
+        .map_or(0, |(code, _)| code);
     bury(entity, code);
     next
 }
@@ -119,16 +126,27 @@ pub fn end_thread(entity: &mut Owned, code: i64) {
 pub fn fault(entity: &mut Owned, fault: Fault) {
     let process = entity.payload.thread.process().clone();
     let is_page_fault = fault.vector == vector::PAGE_FAULT;
-    if is_page_fault && process.space.fill(fault.address, fault.is_write(), fault.is_fetch()) {
+    if is_page_fault
+        && process
+            .space
+            .fill(fault.address, fault.is_write(), fault.is_fetch())
+    {
         return;
     }
     trace::record(Event::Fault {
         vector: u32::from(fault.vector),
         thread: entity.payload.thread.trace_id(),
-        address: if is_page_fault { fault.address } else { fault.instruction },
+        address: if is_page_fault {
+            fault.address
+        } else {
+            fault.instruction
+        },
     });
-    let reason =
-        Reason::Faulted { vector: fault.vector, instruction: fault.instruction, address: fault.address };
+    let reason = Reason::Faulted {
+        vector: fault.vector,
+        instruction: fault.instruction,
+        address: fault.address,
+    };
     end_process(&process, exit_code::of_fault(fault.vector), reason);
 }
 
@@ -157,7 +175,10 @@ fn bury(entity: Owned, code: i64) {
         super::spawn::remove_own_ring(&process, &thread.ring);
     }
     assert!(thread.is_gone(), "a dead thread is still parked");
-    trace::record(Event::ThreadExit { thread: thread.trace_id(), code });
+    trace::record(Event::ThreadExit {
+        thread: thread.trace_id(),
+        code,
+    });
     for joiner in thread.finish(code) {
         results::thread_ended(&joiner, code);
     }
@@ -168,7 +189,11 @@ fn bury(entity: Owned, code: i64) {
 
 /// The last thread is gone: takes the process apart.
 fn finish(process: &Arc<Process>, last_code: i64) {
-    let (code, reason) = process.ending.lock().decided.unwrap_or((last_code, Reason::Exited));
+    let (code, reason) = process
+        .ending
+        .lock()
+        .decided
+        .unwrap_or((last_code, Reason::Exited));
     let rings = core::mem::take(&mut *process.rings.lock());
     for ring in &rings {
         ring.close();
@@ -183,14 +208,21 @@ fn finish(process: &Arc<Process>, last_code: i64) {
     for ring in &rings {
         assert!(ring.is_quiet(), "a dead process still has operations under way");
     }
-    assert!(process.parking.is_empty(), "a dead process still has parked threads");
+    assert!(
+        process.parking.is_empty(),
+        "a dead process still has parked threads"
+    );
     drop(rings);
     process.space.clear();
     report(process, code, reason);
     if let Some(parent) = table::find(process.parent) {
         parent.children.fetch_sub(1, Relaxed);
     }
-    trace::record(Event::ProcessExit { pid: process.pid, code, reason: reason_number(reason) });
+    trace::record(Event::ProcessExit {
+        pid: process.pid,
+        code,
+        reason: reason_number(reason),
+    });
     table::remove(
         process.pid,
         Ended {
@@ -225,7 +257,12 @@ fn reason_number(reason: Reason) -> u64 {
 
 /// Writes a fault into the log: the one end that nobody asked for.
 fn report(process: &Process, code: i64, reason: Reason) {
-    if let Reason::Faulted { vector, instruction, address } = reason {
+    if let Reason::Faulted {
+        vector,
+        instruction,
+        address,
+    } = reason
+    {
         log::kernel(
             log::Level::Error,
             format_args!(

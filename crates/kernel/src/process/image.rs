@@ -40,7 +40,12 @@ pub fn init(manifest: &Manifest<'static>) -> Result<(), (&'static str, ProgramEr
         } else {
             None
         };
-        images.push(Image { name: binary.name, data: binary.data, program, shared: Lock::new(None) });
+        images.push(Image {
+            name: binary.name,
+            data: binary.data,
+            program,
+            shared: Lock::new(None),
+        });
     }
     IMAGES.set(images);
     Ok(())
@@ -48,7 +53,10 @@ pub fn init(manifest: &Manifest<'static>) -> Result<(), (&'static str, ProgramEr
 
 /// The program with this name.
 pub fn find(name: &str) -> Option<&'static Image> {
-    IMAGES.get().iter().find(|image| image.name == name && image.program.is_some())
+    IMAGES
+        .get()
+        .iter()
+        .find(|image| image.name == name && image.program.is_some())
 }
 
 /// What a process needs to know of its program once it is mapped.
@@ -83,7 +91,10 @@ impl Image {
                 Permissions::ReadExecute => show_all(space, pages, frames, Protection::READ_EXECUTE)?,
             }
         }
-        Ok(Mapped { entry: program.entry, fs_base: self.map_tls(program, space)? })
+        Ok(Mapped {
+            entry: program.entry,
+            fs_base: self.map_tls(program, space)?,
+        })
     }
 
     fn shared_frames(&self, program: &Program) -> Result<Arc<Vec<Vec<Frame>>>, Refusal> {
@@ -118,8 +129,12 @@ impl Image {
         let pages = Pages::parse(start, size + 8)?;
         space.add_part(pages, Protection::READ_WRITE, Part::Tls)?;
         let template = self.data.get(tls.file.clone()).unwrap_or(&[]);
-        space.write(pointer - size, template).map_err(|_| Refusal::NoMemory)?;
-        space.write(pointer, &pointer.to_le_bytes()).map_err(|_| Refusal::NoMemory)?;
+        space
+            .write(pointer - size, template)
+            .map_err(|_| Refusal::NoMemory)?;
+        space
+            .write(pointer, &pointer.to_le_bytes())
+            .map_err(|_| Refusal::NoMemory)?;
         Ok(pointer)
     }
 }

@@ -155,11 +155,15 @@ impl WaitPlace for Process {
 /// Counts `counter` up by `amount` if it stays within `limit`.
 pub fn take_within(counter: &AtomicU64, amount: u64, limit: u64) -> bool {
     counter
-        .fetch_update(Relaxed, Relaxed, |value| value.checked_add(amount).filter(|sum| *sum <= limit))
+        .fetch_update(Relaxed, Relaxed, |value| {
+            value.checked_add(amount).filter(|sum| *sum <= limit)
+        })
         .is_ok()
 }
 
 /// As [`take_within`], one by one.
 pub fn take_one(counter: &AtomicU32, limit: u32) -> bool {
-    counter.fetch_update(Relaxed, Relaxed, |value| (value < limit).then_some(value + 1)).is_ok()
+    counter
+        .fetch_update(Relaxed, Relaxed, |value| (value < limit).then_some(value + 1))
+        .is_ok()
 }

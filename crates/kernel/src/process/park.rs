@@ -34,7 +34,11 @@ impl Parking {
         let mut waiters = self.waiters.lock();
         still_wanted()?;
         let operation = begin()?;
-        waiters.push(Parked { address, tid, operation: operation.clone() });
+        waiters.push(Parked {
+            address,
+            tid,
+            operation: operation.clone(),
+        });
         Ok(operation)
     }
 

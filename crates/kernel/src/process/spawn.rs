@@ -94,9 +94,16 @@ pub fn start_init(manifest: &Manifest<'static>) -> Result<(), SpawnError> {
     for cap in &manifest.init.caps {
         let mut capability = sources::mint(cap.source, &quota)
             .ok_or_else(|| SpawnError::NotAvailable(cap.source.name().to_string()))?;
-        capability.badge = if cap.source == Source::TcpListenAuthority { 0 } else { cap.badge };
+        capability.badge = if cap.source == Source::TcpListenAuthority {
+            0
+        } else {
+            cap.badge
+        };
         capability.disclosure = cap.disclosure;
-        grants.push(Grant { name: cap.name.to_string(), capability });
+        grants.push(Grant {
+            name: cap.name.to_string(),
+            capability,
+        });
     }
     let image = image::find(name).ok_or_else(|| SpawnError::UnknownProgram(name.to_string()))?;
     create(name.to_string(), 0, image, quota, grants).map(|_| ())
@@ -143,7 +150,12 @@ fn build(
     let mut capabilities = Table::new(quota.capabilities);
     let mut labels = Vec::new();
     let capset = fill_capset(grants, &mut capabilities, &mut labels)?;
-    space.add_page(Pages::parse(layout::CAPSET, layout::PAGE_SIZE)?, capset, Protection::READ, Part::Capset)?;
+    space.add_page(
+        Pages::parse(layout::CAPSET, layout::PAGE_SIZE)?,
+        capset,
+        Protection::READ,
+        Part::Capset,
+    )?;
     let process = Arc::new(Process {
         pid: table::next_pid().ok_or(SpawnError::NoMemory)?,
         parent,
@@ -153,7 +165,10 @@ fn build(
         capabilities: Lock::new(capabilities),
         labels: Lock::new(labels),
         rings: Lock::new(Vec::new()),
-        threads: Lock::new(Threads { living: Vec::new(), next_tid: 1 }),
+        threads: Lock::new(Threads {
+            living: Vec::new(),
+            next_tid: 1,
+        }),
         parking: Parking::default(),
         ending: Lock::new(Ending::default()),
         sleeps: AtomicU32::new(0),
@@ -163,10 +178,16 @@ fn build(
     });
     let ring = Ring::new(process.clone()).ok_or(SpawnError::NoMemory)?;
     let ring_page = Pages::parse(layout::RING, layout::PAGE_SIZE)?;
-    process.space.add_page(ring_page, ring.page().frame(), Protection::READ_WRITE, Part::Ring)?;
+    process
+        .space
+        .add_page(ring_page, ring.page().frame(), Protection::READ_WRITE, Part::Ring)?;
     process.rings.lock().push(ring.clone());
     table::add(process.clone());
-    trace::record(Event::ProcessStart { pid: process.pid, parent: u64::from(parent), generation: 1 });
+    trace::record(Event::ProcessStart {
+        pid: process.pid,
+        parent: u64::from(parent),
+        generation: 1,
+    });
     let start = Start {
         entry: mapped.entry,
         stack: layout::STACK_ENTRY,
@@ -188,9 +209,15 @@ fn fill_capset(
     let mut writer = Writer::new(page);
     for Grant { name, capability } in grants {
         let interface_id = capability.interface;
-        let id = capabilities.insert(capability).map_err(|_| SpawnError::TooManyCapabilities)?;
+        let id = capabilities
+            .insert(capability)
+            .map_err(|_| SpawnError::TooManyCapabilities)?;
         writer
-            .add(Entry { name: &name, cap_id: id.raw(), interface_id })
+            .add(Entry {
+                name: &name,
+                cap_id: id.raw(),
+                interface_id,
+            })
             .map_err(|_| SpawnError::BadName(name.clone()))?;
         labels.push((id.raw(), name));
     }
@@ -227,7 +254,11 @@ pub fn add_thread(
         exit_code: None,
     };
     let entity: Box<Entity<Body>> = Entity::new(thread.id(), Weight::DEFAULT, LatencyClass::Normal, body);
-    trace::record(Event::ThreadStart { cpu: 0, thread: thread.trace_id(), weight: 64 });
+    trace::record(Event::ThreadStart {
+        cpu: 0,
+        thread: thread.trace_id(),
+        weight: 64,
+    });
     wake::start(entity);
     Ok(thread)
 }
@@ -237,11 +268,16 @@ pub fn add_thread(
 /// # Errors
 /// When there is no memory or no place.
 pub fn add_own_ring(process: &Arc<Process>) -> Result<(Arc<Ring>, u64), SpawnError> {
-    let window = Pages::parse(layout::OWN_RINGS_BASE, layout::OWN_RINGS_LIMIT - layout::OWN_RINGS_BASE)?;
+    let window = Pages::parse(
+        layout::OWN_RINGS_BASE,
+        layout::OWN_RINGS_LIMIT - layout::OWN_RINGS_BASE,
+    )?;
     let ring = Ring::new(process.clone()).ok_or(SpawnError::NoMemory)?;
     let mut rings = process.rings.lock();
     let page = process.space.find_gap(1, window).ok_or(SpawnError::NoMemory)?;
-    process.space.add_page(page, ring.page().frame(), Protection::READ_WRITE, Part::Ring)?;
+    process
+        .space
+        .add_page(page, ring.page().frame(), Protection::READ_WRITE, Part::Ring)?;
     *ring.own_page.lock() = Some(page);
     rings.push(ring.clone());
     Ok((ring, page.address()))
@@ -254,7 +290,10 @@ pub fn remove_own_ring(process: &Process, ring: &Arc<Ring>) {
         process.space.remove_page(page);
     }
     let mut rings = process.rings.lock();
-    let gone = rings.iter().position(|other| Arc::ptr_eq(other, ring)).map(|index| rings.swap_remove(index));
+    let gone = rings
+        .iter()
+        .position(|other| Arc::ptr_eq(other, ring))
+        .map(|index| rings.swap_remove(index));
     drop(rings);
     drop(gone);
 }

@@ -37,7 +37,9 @@ static NEXT_PID: AtomicU32 = AtomicU32::new(1);
 
 /// A process number that was never used; `None` when all 2^32 were.
 pub fn next_pid() -> Option<u32> {
-    NEXT_PID.fetch_update(Relaxed, Relaxed, |pid| pid.checked_add(1)).ok()
+    NEXT_PID
+        .fetch_update(Relaxed, Relaxed, |pid| pid.checked_add(1))
+        .ok()
 }
 
 /// Lists a process.
@@ -51,7 +53,11 @@ pub fn remove(pid: u32, ended: Ended) {
     let forgotten = {
         let mut list = ENDED.lock();
         list.push_back(ended);
-        if list.len() > REMEMBERED { list.pop_front() } else { None }
+        if list.len() > REMEMBERED {
+            list.pop_front()
+        } else {
+            None
+        }
     };
     drop((gone, forgotten));
 }

@@ -178,7 +178,9 @@ impl Thread {
         shown.voluntary_blocks.store(account.voluntary_blocks, Relaxed);
         shown.migrations.store(account.migrations, Relaxed);
         shown.waiting.store(account.waiting.0, Relaxed);
-        shown.last_cpu.store(account.last_cpu.map_or(0, |cpu| cpu.0), Relaxed);
+        shown
+            .last_cpu
+            .store(account.last_cpu.map_or(0, |cpu| cpu.0), Relaxed);
         let _ = share;
     }
 
@@ -199,7 +201,9 @@ impl Thread {
 
     /// The CPU that runs it now, if one does.
     pub fn running_on(&self) -> Option<&'static CpuState> {
-        cpus::all().iter().find(|cpu| cpu.current.load(Relaxed) == self.id.0)
+        cpus::all()
+            .iter()
+            .find(|cpu| cpu.current.load(Relaxed) == self.id.0)
     }
 
     /// Its weight and class.

@@ -53,7 +53,11 @@ fn cap_enter(cpu: &'static CpuState, entity: &mut Owned, minimum: u64, timeout: 
         return After::Continue;
     }
     // Steps 1 to 3.
-    let Pass { available, foreign_head, after } = dispatch(cpu, entity);
+    let Pass {
+        available,
+        foreign_head,
+        after,
+    } = dispatch(cpu, entity);
     let answer = match minimum {
         // Step 4.
         minimum if u64::from(available) >= minimum => u64::from(available),
@@ -63,7 +67,11 @@ fn cap_enter(cpu: &'static CpuState, entity: &mut Owned, minimum: u64, timeout: 
         _ if timeout == 0 => u64::from(available),
         _ => {
             let until = (timeout != syscall::NO_TIMEOUT).then(|| now() + Nanos(timeout));
-            entity.payload.wait = Some(Wait { minimum: minimum as u32, until, armed: None });
+            entity.payload.wait = Some(Wait {
+                minimum: minimum as u32,
+                until,
+                armed: None,
+            });
             return after;
         }
     };
@@ -91,7 +99,11 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
         state = ring.state.lock();
     }
     state.flush_backlog(&ring.page);
-    let mut pass = Pass { available: 0, foreign_head: false, after: After::Continue };
+    let mut pass = Pass {
+        available: 0,
+        foreign_head: false,
+        after: After::Continue,
+    };
     let mut submissions = 0;
     while let Some(words) = state.next_submission(&ring.page, &mut submissions) {
         let user_data = words[1];
@@ -111,12 +123,20 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
             Ok(op) => {
                 state.dispatching = true;
                 drop(state);
-                let mut caller = Caller { cpu, entity: &mut *entity, thread: &thread, user_data };
+                let mut caller = Caller {
+                    cpu,
+                    entity: &mut *entity,
+                    thread: &thread,
+                    user_data,
+                };
                 let outcome = call::execute(&mut caller, op);
                 state = ring.state.lock();
                 state.dispatching = false;
                 match outcome {
-                    Outcome::Completed(completion) => Cqe { user_data, ..completion },
+                    Outcome::Completed(completion) => Cqe {
+                        user_data,
+                        ..completion
+                    },
                     Outcome::Pending => continue,
                     Outcome::Yield => {
                         pass.after = After::Yield;
@@ -126,7 +146,11 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
                         drop(state);
                         exit::end_thread(entity, code);
                         count_submissions(cpu, submissions);
-                        return Pass { available: 0, foreign_head: false, after: After::Exit };
+                        return Pass {
+                            available: 0,
+                            foreign_head: false,
+                            after: After::Exit,
+                        };
                     }
                 }
             }
@@ -158,9 +182,9 @@ pub fn wait_again(entity: &mut Owned, wait: Wait) -> Waited {
     let thread = entity.payload.thread.clone();
     let over = wait.until.is_some_and(|until| now() >= until);
     let available = match thread.ring.wait_for(&thread, wait.minimum) {
-        Ok(available) => available,
-        Err(()) if over => thread.ring.stop_waiting(&thread),
-        Err(()) => {
+        Some(available) => available,
+        None if over => thread.ring.stop_waiting(&thread),
+        None => {
             if let (Some(until), None) = (wait.until, wait.armed) {
                 arm(entity, wait, until);
             }
@@ -184,7 +208,10 @@ fn arm(entity: &mut Owned, wait: Wait, until: Instant) {
     if let Some(mut memory) = thread.take_deadline() {
         memory.waiter = Timer::Thread(thread.clone());
         let armed = timer::arm(until, memory);
-        entity.payload.wait = Some(Wait { armed: Some(armed), ..wait });
+        entity.payload.wait = Some(Wait {
+            armed: Some(armed),
+            ..wait
+        });
     }
 }
 

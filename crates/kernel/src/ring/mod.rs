@@ -65,7 +65,12 @@ impl Ring {
             waiters: Vec::with_capacity(abi::limits::THREADS as usize),
             operations: Operations::new(),
         };
-        Some(Arc::new(Ring { page, process, own_page: Lock::new(None), state: Lock::new(state) }))
+        Some(Arc::new(Ring {
+            page,
+            process,
+            own_page: Lock::new(None),
+            state: Lock::new(state),
+        }))
     }
 
     /// The page, to map it.
@@ -96,22 +101,32 @@ impl Ring {
     }
 
     /// Unread completions, if they are at least `minimum`; else the thread is listed to be woken when they are.
-    pub fn wait_for(&self, thread: &Arc<Thread>, minimum: u32) -> Result<u32, ()> {
+    pub fn wait_for(&self, thread: &Arc<Thread>, minimum: u32) -> Option<u32> {
         let mut state = self.state.lock();
         let available = state.available(&self.page);
         if available >= minimum {
-            return Ok(available);
+            return Some(available);
         }
-        if !state.waiters.iter().any(|waiter| Arc::ptr_eq(&waiter.thread, thread)) {
-            state.waiters.push(Waiter { thread: thread.clone(), minimum });
+        if !state
+            .waiters
+            .iter()
+            .any(|waiter| Arc::ptr_eq(&waiter.thread, thread))
+        {
+            state.waiters.push(Waiter {
+                thread: thread.clone(),
+                minimum,
+            });
         }
-        Err(())
+        None
     }
 
     /// Takes a thread off the list of waiters; the unread completions.
     pub fn stop_waiting(&self, thread: &Thread) -> u32 {
         let mut state = self.state.lock();
-        let found = state.waiters.iter().position(|waiter| core::ptr::eq(&raw const *waiter.thread, thread));
+        let found = state
+            .waiters
+            .iter()
+            .position(|waiter| core::ptr::eq(&raw const *waiter.thread, thread));
         let gone = found.map(|index| state.waiters.swap_remove(index));
         let available = state.available(&self.page);
         drop(state);
@@ -189,7 +204,10 @@ impl State {
             return None;
         }
         let available = self.available(page);
-        let index = self.waiters.iter().position(|waiter| waiter.minimum <= available)?;
+        let index = self
+            .waiters
+            .iter()
+            .position(|waiter| waiter.minimum <= available)?;
         Some(self.waiters.swap_remove(index).thread)
     }
 
@@ -213,7 +231,11 @@ impl State {
     fn next_submission(&mut self, page: &RingPage, nops: &mut u64) -> Option<[u64; SQE_WORDS]> {
         loop {
             let used = self.cq_tail.wrapping_sub(page.cq_head());
-            let room = if self.backlog.is_empty() { CQ_ENTRIES.saturating_sub(used) } else { 0 };
+            let room = if self.backlog.is_empty() {
+                CQ_ENTRIES.saturating_sub(used)
+            } else {
+                0
+            };
             let batch = self.pending(page).min(room);
             if batch == 0 {
                 return None;
@@ -226,7 +248,10 @@ impl State {
                     other = Some(words);
                     break;
                 }
-                page.set_completion(self.cq_tail.wrapping_add(taken), Cqe::plain(words[1], 0).to_words());
+                page.set_completion(
+                    self.cq_tail.wrapping_add(taken),
+                    Cqe::plain(words[1], 0).to_words(),
+                );
                 taken += 1;
             }
             if taken > 0 {

@@ -47,7 +47,10 @@ pub(super) struct Operations {
 
 impl Operations {
     pub(super) fn new() -> Operations {
-        Operations { slots: Vec::new(), free: Vec::with_capacity(LIMIT) }
+        Operations {
+            slots: Vec::new(),
+            free: Vec::with_capacity(LIMIT),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -58,7 +61,11 @@ impl Operations {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.slots.len() < LIMIT => {
-                self.slots.push(Slot { generation: 1, pending: None, deadline: None });
+                self.slots.push(Slot {
+                    generation: 1,
+                    pending: None,
+                    deadline: None,
+                });
                 self.slots.len() as u16 - 1
             }
             None => return None,
@@ -117,9 +124,20 @@ impl Ring {
         if state.closed {
             return Err(TooMany);
         }
-        let (slot, generation) =
-            state.operations.begin(Pending { user_data, result, place, timer: None }).ok_or(TooMany)?;
-        Ok(Operation { ring: self.clone(), slot, generation })
+        let (slot, generation) = state
+            .operations
+            .begin(Pending {
+                user_data,
+                result,
+                place,
+                timer: None,
+            })
+            .ok_or(TooMany)?;
+        Ok(Operation {
+            ring: self.clone(),
+            slot,
+            generation,
+        })
     }
 }
 
@@ -138,7 +156,11 @@ impl Operation {
                 .lock()
                 .operations
                 .get(self.slot, self.generation)
-                .is_some_and(|slot| slot.pending.as_ref().is_some_and(|pending| pending.user_data == user_data))
+                .is_some_and(|slot| {
+                    slot.pending
+                        .as_ref()
+                        .is_some_and(|pending| pending.user_data == user_data)
+                })
     }
 
     /// Where its result goes, while it is under way.
@@ -150,7 +172,12 @@ impl Operation {
 
     /// Whether it is still under way.
     pub fn is_live(&self) -> bool {
-        self.ring.state.lock().operations.get(self.slot, self.generation).is_some()
+        self.ring
+            .state
+            .lock()
+            .operations
+            .get(self.slot, self.generation)
+            .is_some()
     }
 
     /// Lets it end by time-out at `at` with the completion code `code`. Call once, right after [`Ring::begin`]. May
@@ -163,7 +190,10 @@ impl Operation {
                 None => return,
             }
         };
-        let waiter = Timer::Operation { operation: self.clone(), code };
+        let waiter = Timer::Operation {
+            operation: self.clone(),
+            code,
+        };
         let memory = match memory {
             Some(mut memory) => {
                 memory.waiter = waiter;
@@ -187,9 +217,23 @@ impl Operation {
     /// Ends it with what `completion` makes of its user data, if it is still under way. True if this call ended it.
     pub fn complete(&self, completion: Cqe) -> bool {
         let mut state = self.ring.state.lock();
-        let Some(pending) = state.operations.end(self.slot, self.generation) else { return false };
-        let Pending { user_data, place, timer, result: _ } = pending;
-        state.publish(&self.ring.page, Cqe { user_data, ..completion }.to_words());
+        let Some(pending) = state.operations.end(self.slot, self.generation) else {
+            return false;
+        };
+        let Pending {
+            user_data,
+            place,
+            timer,
+            result: _,
+        } = pending;
+        state.publish(
+            &self.ring.page,
+            Cqe {
+                user_data,
+                ..completion
+            }
+            .to_words(),
+        );
         self.ring.wake_satisfied(state);
         self.clean(timer);
         drop(place);
@@ -215,9 +259,13 @@ impl Operation {
     /// Ends it with a message, written to where its submission said.
     pub fn complete_bytes(&self, bytes: &[u8]) -> bool {
         let Some(result) = self.result() else { return false };
-        let written = bytes.len() <= result.len as usize
-            && self.ring.process.space.write(result.addr, bytes).is_ok();
-        let code = if written { bytes.len() as i32 } else { Failure::InvalidResult.code() };
+        let written =
+            bytes.len() <= result.len as usize && self.ring.process.space.write(result.addr, bytes).is_ok();
+        let code = if written {
+            bytes.len() as i32
+        } else {
+            Failure::InvalidResult.code()
+        };
         self.complete_code(code)
     }
 
@@ -227,7 +275,11 @@ impl Operation {
         let message = wire::exception(kind, text);
         let written = message.len() <= result.len as usize
             && self.ring.process.space.write(result.addr, &message).is_ok();
-        self.fail(if written { Failure::ApplicationException } else { Failure::ApplicationExceptionNoDetail })
+        self.fail(if written {
+            Failure::ApplicationException
+        } else {
+            Failure::ApplicationExceptionNoDetail
+        })
     }
 
     /// Ends it with a code.
@@ -253,7 +305,11 @@ impl Operation {
     /// Gives back the memory of a time-out that has fired.
     pub fn keep_memory(&self, memory: Box<Deadline<Timer>>) {
         let mut state = self.ring.state.lock();
-        let kept = state.operations.slots.get_mut(usize::from(self.slot)).map(|slot| slot.deadline.replace(memory));
+        let kept = state
+            .operations
+            .slots
+            .get_mut(usize::from(self.slot))
+            .map(|slot| slot.deadline.replace(memory));
         drop(state);
         drop(kept);
     }
@@ -263,10 +319,18 @@ impl Operation {
 pub(super) fn abandon_all(ring: &Arc<Ring>) {
     loop {
         let mut state = ring.state.lock();
-        let found = state.operations.slots.iter().position(|slot| slot.pending.is_some());
+        let found = state
+            .operations
+            .slots
+            .iter()
+            .position(|slot| slot.pending.is_some());
         let Some(index) = found else { return };
         let generation = state.operations.slots[index].generation;
-        let operation = Operation { ring: ring.clone(), slot: index as u16, generation };
+        let operation = Operation {
+            ring: ring.clone(),
+            slot: index as u16,
+            generation,
+        };
         let pending = state.operations.end(operation.slot, generation);
         drop(state);
         if let Some(pending) = pending {

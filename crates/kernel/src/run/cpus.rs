@@ -10,8 +10,8 @@ use core::sync::atomic::{AtomicBool, AtomicU64};
 use machine::{BootCell, Lock};
 use sched::{Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, Policy, Topology};
 
-use super::timer::Timer;
 use super::thread_body::Body;
+use super::timer::Timer;
 
 /// One CPU.
 pub struct CpuState {

@@ -2,6 +2,7 @@
 //! runs it until it traps, handles the trap to its end, and asks the scheduler core what comes next. Nothing here decides
 //! policy; `switch` applies the core's answers, `wake` moves woken threads, `timer` is time, `cpus` the state.
 
+pub mod balance;
 pub mod cpus;
 pub mod switch;
 pub mod thread_body;
@@ -70,7 +71,10 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
             cpu.reschedule.store(false, Relaxed);
             let verdict = cpu.sched.lock().reconsider(now());
             match verdict {
-                Verdict::Keep(slice_end) => switch::set_slice_end(cpu, slice_end),
+                Verdict::Keep(slice_end) => {
+                    switch::set_slice_end(cpu, slice_end);
+                    balance::turn_ended(cpu);
+                }
                 Verdict::Switch => return switch::requeue(cpu, entity, EndReason::Preempted),
             }
         }
@@ -104,7 +108,9 @@ fn interrupt(cpu: &CpuState, vector: u8) {
     match vector {
         vector::TIMER => timer::fired(cpu, now()),
         vector::RESCHEDULE => {
-            trace::record(Event::IpiReceived { purpose: u64::from(vector) });
+            trace::record(Event::IpiReceived {
+                purpose: u64::from(vector),
+            });
             cpu.sched.lock().acknowledge_reschedule();
             cpu.reschedule.store(true, Relaxed);
         }

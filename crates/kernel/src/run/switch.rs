@@ -12,7 +12,7 @@ use sched::{Charge, Cpu, CpuId, EndReason, EnqueueReason, HandedOver, Instant};
 use super::cpus::{self, CpuState, count};
 use super::thread_body::Body;
 use super::wake::{self, now};
-use super::{Owned, hard_path, timer};
+use super::{Owned, balance, hard_path, timer};
 use crate::process::thread::Thread;
 
 /// A thread that has begun to run here.
@@ -62,7 +62,13 @@ fn switched(cpu: &CpuState, entity: Owned, slice_end: Option<Instant>, at: Insta
     set_slice_end(cpu, slice_end);
     if trace::is_on() {
         let from = Thread::current_trace_id(cpu);
-        trace::record_at(at.0, Event::Switch { from, to: entity.payload.thread.trace_id() });
+        trace::record_at(
+            at.0,
+            Event::Switch {
+                from,
+                to: entity.payload.thread.trace_id(),
+            },
+        );
     }
     Running { entity }
 }
@@ -90,14 +96,19 @@ pub fn steal(cpu: &CpuState) -> Option<Running> {
     let _guard = hard_path();
     for victim in steal_order(cpu.id(), cpus::topology(), cpus::board()) {
         let victim = &cpus::all()[victim.index()];
-        let Some(mut sched) = victim.sched.try_lock() else { continue };
+        let Some(mut sched) = victim.sched.try_lock() else {
+            continue;
+        };
         let stolen = sched.steal_for(cpu.id(), now());
         cpus::board().publish(&sched);
         drop(sched);
         let Some(entity) = stolen else { continue };
         count(&cpu.counters.steals);
         let thread = entity.payload.thread.clone();
-        trace::record(Event::Steal { victim: victim.index, thread: thread.trace_id() });
+        trace::record(Event::Steal {
+            victim: victim.index,
+            thread: thread.trace_id(),
+        });
         let mut sched = cpu.sched.lock();
         let at = now();
         let queued = sched.enqueue(entity, EnqueueReason::Migrated, at);
@@ -136,7 +147,13 @@ pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
     let candidate = cpu.candidate.lock().take();
     let mut sched = cpu.sched.lock();
     let at = now();
-    trace::record_at(at.0, Event::Block { reason: 0, thread: thread.trace_id() });
+    trace::record_at(
+        at.0,
+        Event::Block {
+            reason: 0,
+            thread: thread.trace_id(),
+        },
+    );
     let mut refused = None;
     let handed = candidate.and_then(|candidate| match sched.hand_over(&mut entity, candidate, at) {
         Ok(handed) => Some(handed),
@@ -146,7 +163,11 @@ pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
         }
     });
     let next = match handed {
-        Some(HandedOver { entity: next, slice_end, charge }) => {
+        Some(HandedOver {
+            entity: next,
+            slice_end,
+            charge,
+        }) => {
             cpus::board().publish(&sched);
             drop(sched);
             ended(&mut entity, charge);
@@ -172,13 +193,25 @@ pub fn requeue(cpu: &CpuState, mut entity: Owned, why: EndReason) -> Option<Runn
     let mut sched = cpu.sched.lock();
     let at = now();
     end(&mut sched, &mut entity, at, why);
-    let reason = if why == EndReason::Yielded { EnqueueReason::Yielded } else { EnqueueReason::Preempted };
+    let reason = if why == EndReason::Yielded {
+        EnqueueReason::Yielded
+    } else {
+        EnqueueReason::Preempted
+    };
     let queued = sched.enqueue(entity, reason, at);
     thread.set_queued(cpu.index, queued.key);
     if why == EndReason::Preempted {
-        trace::record_at(at.0, Event::Preempt { thread: thread.trace_id(), by: abi::trace::Thread::NONE });
+        trace::record_at(
+            at.0,
+            Event::Preempt {
+                thread: thread.trace_id(),
+                by: abi::trace::Thread::NONE,
+            },
+        );
     }
-    choose(cpu, sched, at)
+    let next = choose(cpu, sched, at);
+    balance::turn_ended(cpu);
+    next
 }
 
 /// The running thread has ended: forgets it and chooses the next. The caller keeps the entity to bury it.

@@ -12,7 +12,7 @@ use abi::trace::Event;
 use machine::memory::heap::NoAllocation;
 use machine::{clock, cpu, trace, vector};
 use sched::placement::{helper, new_thread_target, wake_target};
-use sched::{Effect, Enqueued, EnqueueReason, Entity, Instant};
+use sched::{Effect, EnqueueReason, Enqueued, Entity, Instant};
 
 use super::cpus::{self, CpuState, count};
 use super::switch;
@@ -29,9 +29,15 @@ pub fn now() -> Instant {
 /// wake-up is lost (nasty row 3).
 pub fn wake(thread: Arc<Thread>) {
     let _guard = NoAllocation::begin();
-    let Some(entity) = thread.take_parked() else { return };
+    let Some(entity) = thread.take_parked() else {
+        return;
+    };
     let cpu = cpus::this();
-    trace::record(Event::Wake { target: cpu.index, thread: thread.trace_id(), by: Thread::current_trace_id(cpu) });
+    trace::record(Event::Wake {
+        target: cpu.index,
+        thread: thread.trace_id(),
+        by: Thread::current_trace_id(cpu),
+    });
     if cpu.in_call.load(Relaxed) {
         let mut candidate = cpu.candidate.lock();
         if candidate.is_none() {
@@ -62,7 +68,13 @@ pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) 
     let board = cpus::board();
     let chosen = match why {
         EnqueueReason::New => new_thread_target(entity.affinity(), cpu.id(), cpus::topology(), board),
-        _ => wake_target(entity.last_cpu(), entity.affinity(), cpu.id(), cpus::topology(), board),
+        _ => wake_target(
+            entity.last_cpu(),
+            entity.affinity(),
+            cpu.id(),
+            cpus::topology(),
+            board,
+        ),
     };
     // An affinity that names no CPU that is online cannot be set, and CPUs do not go away.
     let target = chosen.map_or(cpu.id(), |placement| placement.cpu);
@@ -77,6 +89,12 @@ pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) 
     } else {
         count(&cpu.counters.remote_wakes);
     }
+    put(cpu, target, entity, why);
+}
+
+/// Queues a thread on a CPU and has that CPU notice.
+pub fn put(cpu: &CpuState, target: &CpuState, entity: Box<Entity<Body>>, why: EnqueueReason) {
+    let board = cpus::board();
     let thread = entity.payload.thread.clone();
     let mut sched = target.sched.lock();
     let Enqueued { key, effect } = sched.enqueue(entity, why, now());
@@ -99,6 +117,9 @@ pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) 
 /// Sends a reschedule interrupt.
 pub fn poke(cpu: &CpuState, target: &CpuState) {
     count(&cpu.counters.ipis_sent);
-    trace::record(Event::IpiSent { to: target.index, purpose: u64::from(vector::RESCHEDULE) });
+    trace::record(Event::IpiSent {
+        to: target.index,
+        purpose: u64::from(vector::RESCHEDULE),
+    });
     cpu::send_ipi(target.index as usize, vector::RESCHEDULE);
 }

@@ -52,7 +52,10 @@ pub(crate) fn kernel_cpu_entry() -> ! {
 }
 
 /// The first Rust function, on the boot CPU and the boot stack. `start_info` is the loader's structure.
-#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "called by start.rs, which the host does not build"))]
+#[cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, reason = "called by start.rs, which the host does not build")
+)]
 pub(crate) extern "C" fn enter(start_info: u64) -> ! {
     cpuid::init();
     let handover = pvh::read(start_info);
@@ -61,7 +64,10 @@ pub(crate) extern "C" fn enter(start_info: u64) -> ! {
         crate::power::end_vm(record(Kind::BootRefused, 0));
     };
     let [_, _, _, image_end] = memory::kernel_map::image_bounds();
-    let image = PhysRange { start: 0, end: image_end.saturating_sub(IMAGE_BASE).max(1 << 20) };
+    let image = PhysRange {
+        start: 0,
+        end: image_end.saturating_sub(IMAGE_BASE).max(1 << 20),
+    };
     // SAFETY: first thing on the boot CPU; everything that is in use is reserved: the first MiB with the loader's tables,
     // the image, the manifest.
     unsafe { memory::init(handover.ram(), &[image, handover.module_range]) };

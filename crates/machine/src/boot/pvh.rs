@@ -125,7 +125,10 @@ pub(super) fn read(start_info: u64) -> Result<Handover, HandoverError> {
         let entry: MemoryMapEntry =
             unsafe { peek(info.memory_map + (index * size_of::<MemoryMapEntry>()) as u64) };
         if entry.kind == MEMORY_IS_RAM {
-            ram[ram_len] = PhysRange { start: entry.address, end: entry.address.saturating_add(entry.size) };
+            ram[ram_len] = PhysRange {
+                start: entry.address,
+                end: entry.address.saturating_add(entry.size),
+            };
             ram_len += 1;
         }
     }
@@ -135,7 +138,10 @@ pub(super) fn read(start_info: u64) -> Result<Handover, HandoverError> {
         // SAFETY: reachable (checked above), plain integers.
         let first: Module = unsafe { peek(info.modules) };
         if reachable::<u8>(first.address, first.size as usize) {
-            module_range = PhysRange { start: first.address, end: first.address + first.size };
+            module_range = PhysRange {
+                start: first.address,
+                end: first.address + first.size,
+            };
             // SAFETY: reachable, and memory::init keeps `module_range` out of the frame allocator, so nobody ever
             // writes it again: it may be borrowed for the kernel's whole life.
             module = unsafe {
@@ -143,5 +149,12 @@ pub(super) fn read(start_info: u64) -> Result<Handover, HandoverError> {
             };
         }
     }
-    Ok(Handover { command_line: text_at(info.command_line), module, module_range, rsdp: info.rsdp, ram, ram_len })
+    Ok(Handover {
+        command_line: text_at(info.command_line),
+        module,
+        module_range,
+        rsdp: info.rsdp,
+        ram,
+        ram_len,
+    })
 }

@@ -27,7 +27,10 @@ bitflags::bitflags! {
 
 impl Protection {
     fn bits_of_entry(self) -> u64 {
-        assert!(!self.contains(Protection::WRITE | Protection::EXECUTE), "writable code");
+        assert!(
+            !self.contains(Protection::WRITE | Protection::EXECUTE),
+            "writable code"
+        );
         let mut entry = table::HELD | table::USER;
         if !self.is_empty() {
             entry |= table::PRESENT;
@@ -76,11 +79,17 @@ impl AddressSpace {
         for slot in 256..512 {
             // SAFETY: both roots are live; the kernel's never dies.
             let (ours, kernel) = unsafe { (Table::at(root.address()), Table::at(kernel_map::root())) };
-            ours.entry(slot).store(kernel.entry(slot).load(Ordering::Relaxed), Ordering::Relaxed);
+            ours.entry(slot)
+                .store(kernel.entry(slot).load(Ordering::Relaxed), Ordering::Relaxed);
         }
         let words = crate::cpu::count().div_ceil(64);
         let active = (0..words).map(|_| AtomicU64::new(0)).collect();
-        Some(Arc::new(AddressSpace { root, tables: Lock::new(()), active, frames: AtomicU64::new(0) }))
+        Some(Arc::new(AddressSpace {
+            root,
+            tables: Lock::new(()),
+            active,
+            frames: AtomicU64::new(0),
+        }))
     }
 
     pub(crate) fn root(&self) -> u64 {
@@ -182,7 +191,10 @@ impl AddressSpace {
             if let Some(entry) = self.entry(virt) {
                 let before = entry.load(Ordering::Relaxed);
                 if before & table::HELD != 0 {
-                    entry.store(before & table::ADDRESS | protection.bits_of_entry(), Ordering::SeqCst);
+                    entry.store(
+                        before & table::ADDRESS | protection.bits_of_entry(),
+                        Ordering::SeqCst,
+                    );
                     changed = true;
                 }
             }
@@ -260,7 +272,12 @@ impl AddressSpace {
         if end.is_none() {
             return Err(NotMapped { address: from });
         }
-        let need = table::PRESENT | if wanted.contains(Protection::WRITE) { table::WRITE } else { 0 };
+        let need = table::PRESENT
+            | if wanted.contains(Protection::WRITE) {
+                table::WRITE
+            } else {
+                0
+            };
         let _guard = self.tables.lock();
         let mut done = 0;
         while done < len {
@@ -271,7 +288,10 @@ impl AddressSpace {
             if entry & need != need {
                 return Err(NotMapped { address: virt });
             }
-            each(super::direct_map((entry & table::ADDRESS) + within), done..done + part);
+            each(
+                super::direct_map((entry & table::ADDRESS) + within),
+                done..done + part,
+            );
             done += part;
         }
         Ok(())
@@ -283,7 +303,9 @@ impl Drop for AddressSpace {
         // The last reference is gone: a CPU that has this space loaded holds one (cpu.rs), so none has.
         for slot in 0..256 {
             // SAFETY: the root is ours until this function ends.
-            let entry = unsafe { Table::at(self.root.address()) }.entry(slot).swap(0, Ordering::Relaxed);
+            let entry = unsafe { Table::at(self.root.address()) }
+                .entry(slot)
+                .swap(0, Ordering::Relaxed);
             if entry & table::PRESENT != 0 {
                 // SAFETY: no CPU uses this root (above).
                 unsafe { table::free_below(entry & table::ADDRESS, 3) };

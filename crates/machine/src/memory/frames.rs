@@ -35,7 +35,9 @@ struct Pool {
     heads: [u64; ORDERS],
 }
 
-static POOL: Lock<Pool> = Lock::new(Pool { heads: [NONE; ORDERS] });
+static POOL: Lock<Pool> = Lock::new(Pool {
+    heads: [NONE; ORDERS],
+});
 static FREE: AtomicU64 = AtomicU64::new(0);
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 /// Base of the bookkeeping array and the number of frames it describes; written once by [`init`].
@@ -43,7 +45,10 @@ static INFO_BASE: AtomicU64 = AtomicU64::new(0);
 static INFO_LEN: AtomicU64 = AtomicU64::new(0);
 
 fn info(number: u64) -> &'static Info {
-    assert!(number < INFO_LEN.load(Ordering::Relaxed), "frame {number} is outside RAM");
+    assert!(
+        number < INFO_LEN.load(Ordering::Relaxed),
+        "frame {number} is outside RAM"
+    );
     // SAFETY: the array has INFO_LEN entries (asserted above), was filled by `init` (any bits are a valid Info) and lives
     // for ever in reserved RAM; all its fields are atomics, so sharing is fine.
     unsafe { &*(INFO_BASE.load(Ordering::Relaxed) as *const Info).add(number as usize) }
@@ -210,7 +215,9 @@ impl Frame {
     /// `address` came from `into_entry`, and no reference was taken back for it since.
     #[inline]
     pub(crate) unsafe fn from_entry(address: u64) -> Frame {
-        Frame { number: address / PAGE }
+        Frame {
+            number: address / PAGE,
+        }
     }
 }
 
@@ -266,7 +273,10 @@ fn add(range: PhysRange, reserved: &[PhysRange]) {
     let mut start = range.start.next_multiple_of(PAGE);
     let end = range.end & !(PAGE - 1);
     while start < end {
-        let hit = reserved.iter().filter(|r| r.end > start && r.start < end).min_by_key(|r| r.start);
+        let hit = reserved
+            .iter()
+            .filter(|r| r.end > start && r.start < end)
+            .min_by_key(|r| r.start);
         let stop = hit.map_or(end, |r| r.start & !(PAGE - 1)).max(start);
         let mut pool = POOL.lock();
         let (mut number, last) = (start / PAGE, stop / PAGE);
@@ -284,7 +294,10 @@ fn add(range: PhysRange, reserved: &[PhysRange]) {
 }
 
 fn below(range: PhysRange, limit: u64) -> PhysRange {
-    PhysRange { start: range.start.min(limit), end: range.end.min(limit) }
+    PhysRange {
+        start: range.start.min(limit),
+        end: range.end.min(limit),
+    }
 }
 
 /// Makes the bookkeeping array and frees all RAM below 4 GiB (all that the boot page table reaches) but `reserved`.
@@ -337,7 +350,10 @@ fn gap(range: PhysRange, reserved: &[PhysRange], bytes: u64) -> Option<PhysRange
 /// Called once, after [`init`] and after the kernel's own page table is loaded.
 pub(super) unsafe fn add_high_memory(ram: &[PhysRange], reserved: &[PhysRange]) {
     for range in ram.iter().filter(|range| range.end > LOW) {
-        let high = PhysRange { start: range.start.max(LOW), end: range.end };
+        let high = PhysRange {
+            start: range.start.max(LOW),
+            end: range.end,
+        };
         add_except(high, reserved, PhysRange::EMPTY);
     }
 }

@@ -27,8 +27,13 @@ unsafe extern "C" {
 /// Link addresses: start of the image, end of code, end of read-only data, end of everything.
 #[cfg(target_os = "none")]
 pub(crate) fn image_bounds() -> [u64; 4] {
-    [&raw const __kernel_start, &raw const __text_end, &raw const __rodata_end, &raw const __kernel_end]
-        .map(|symbol| symbol as u64)
+    [
+        &raw const __kernel_start,
+        &raw const __text_end,
+        &raw const __rodata_end,
+        &raw const __kernel_end,
+    ]
+    .map(|symbol| symbol as u64)
 }
 
 /// The host only lints this crate: there is no image.
@@ -47,7 +52,9 @@ fn table_entry(entry: &AtomicU64) -> u64 {
     if value & table::PRESENT != 0 {
         return value & table::ADDRESS;
     }
-    let made = Frame::zeroed().expect("RAM for the kernel's page tables").into_entry();
+    let made = Frame::zeroed()
+        .expect("RAM for the kernel's page tables")
+        .into_entry();
     entry.store(made | table::PRESENT | table::WRITE, Ordering::Release);
     made
 }
@@ -72,7 +79,9 @@ fn map_direct(root: u64, phys: u64, read_only: PhysRange) {
         let code = page >= read_only.start && page < read_only.end;
         let bits = if code { data & !table::WRITE } else { data };
         // SAFETY: as above.
-        unsafe { Table::at(small) }.entry(table::index(page, 1)).store(page | bits, Ordering::Relaxed);
+        unsafe { Table::at(small) }
+            .entry(table::index(page, 1))
+            .store(page | bits, Ordering::Relaxed);
     }
 }
 
@@ -84,7 +93,10 @@ pub(super) unsafe fn init(ram: &[PhysRange]) {
     let root = Frame::zeroed().expect("RAM for the root page table").into_entry();
     ROOT.store(root, Ordering::Relaxed);
     let [start, text_end, rodata_end, end] = image_bounds();
-    let code = PhysRange { start: start - IMAGE_BASE, end: rodata_end - IMAGE_BASE };
+    let code = PhysRange {
+        start: start - IMAGE_BASE,
+        end: rodata_end - IMAGE_BASE,
+    };
     let high = ram.iter().map(|range| range.end).max().unwrap_or(0).max(LOW);
     for phys in (0..LOW).step_by(LARGE_PAGE as usize) {
         map_direct(root, phys, code);
@@ -115,7 +127,9 @@ pub(super) unsafe fn init(ram: &[PhysRange]) {
 fn set(virt: u64, value: u64) {
     // SAFETY: the kernel's tables live for ever; changes happen at boot or under NEXT_DYNAMIC's lock.
     let entry = unsafe { table::find_or_make(root(), virt, table::WRITE) };
-    entry.expect("RAM for the kernel's page tables").store(value, Ordering::Release);
+    entry
+        .expect("RAM for the kernel's page tables")
+        .store(value, Ordering::Release);
 }
 
 /// A new kernel stack of `pages` pages with an unmapped guard page below it; its top, or `None` when RAM is full.
@@ -126,7 +140,10 @@ pub(crate) fn new_stack(pages: u64) -> Option<u64> {
     let top = bottom + pages * PAGE;
     for virt in (bottom..top).step_by(PAGE as usize) {
         let frame = Frame::zeroed()?.into_entry();
-        set(virt, frame | table::PRESENT | table::WRITE | table::GLOBAL | table::NO_EXECUTE);
+        set(
+            virt,
+            frame | table::PRESENT | table::WRITE | table::GLOBAL | table::NO_EXECUTE,
+        );
     }
     *next = top;
     Some(top)

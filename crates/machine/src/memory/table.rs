@@ -52,7 +52,9 @@ pub(crate) unsafe fn last_table(root: u64, virt: u64) -> Option<Table> {
     let mut address = root;
     for level in [4, 3, 2] {
         // SAFETY: a present non-large entry of a live table points to a live table.
-        let entry = unsafe { Table::at(address) }.entry(index(virt, level)).load(Ordering::Relaxed);
+        let entry = unsafe { Table::at(address) }
+            .entry(index(virt, level))
+            .load(Ordering::Relaxed);
         if entry & PRESENT == 0 || entry & LARGE != 0 {
             return None;
         }
@@ -90,7 +92,10 @@ pub(crate) unsafe fn find_or_make<'a>(root: u64, virt: u64, upper: u64) -> Optio
             value = Frame::zeroed()?.into_entry() | PRESENT | upper;
             entry.store(value, Ordering::Release);
         }
-        assert!(value & LARGE == 0, "a large page is where a table should be, at {virt:#x}");
+        assert!(
+            value & LARGE == 0,
+            "a large page is where a table should be, at {virt:#x}"
+        );
         address = value & ADDRESS;
     }
     // SAFETY: as in `find`.
@@ -106,7 +111,9 @@ pub(crate) unsafe fn find_or_make<'a>(root: u64, virt: u64, upper: u64) -> Optio
 pub(crate) unsafe fn free_below(address: u64, level: u32) {
     for slot in 0..512 {
         // SAFETY: live until our caller drops it, after this.
-        let entry = unsafe { Table::at(address) }.entry(slot).swap(0, Ordering::Relaxed);
+        let entry = unsafe { Table::at(address) }
+            .entry(slot)
+            .swap(0, Ordering::Relaxed);
         if level == 1 {
             if entry & HELD != 0 {
                 // SAFETY: HELD entries got their address from Frame::into_entry; the swap took it out once.

@@ -17,7 +17,10 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) const fn new() -> Mailbox {
-        Mailbox { wanted: AtomicU64::new(0), done: AtomicU64::new(0) }
+        Mailbox {
+            wanted: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+        }
     }
 }
 

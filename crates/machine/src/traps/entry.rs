@@ -54,7 +54,10 @@ pub(super) fn fix_up(instruction: u64) -> Option<u64> {
         let len = (&raw const __fixups_end).offset_from(start) as usize;
         core::slice::from_raw_parts(start, len)
     };
-    table.iter().find(|[fault, _]| *fault == instruction).map(|[_, resume]| *resume)
+    table
+        .iter()
+        .find(|[fault, _]| *fault == instruction)
+        .map(|[_, resume]| *resume)
 }
 
 /// The host only lints this crate.

@@ -71,7 +71,14 @@ pub fn panic(info: &core::panic::PanicInfo) -> ! {
     begin();
     match info.location() {
         Some(at) => {
-            let _ = writeln!(Serial, "{} ({}:{}:{})", info.message(), at.file(), at.line(), at.column());
+            let _ = writeln!(
+                Serial,
+                "{} ({}:{}:{})",
+                info.message(),
+                at.file(),
+                at.line(),
+                at.column()
+            );
         }
         None => {
             let _ = writeln!(Serial, "{}", info.message());
@@ -109,7 +116,12 @@ fn place(rip: u64, rbp: u64, frame: Option<&KernelFrame>) {
         let this = cpu::this();
         let note = this.note.get();
         let _ = match note {
-            0 => writeln!(Serial, "cpu {} (apic {}), running no thread", this.index(), this.apic_id.get()),
+            0 => writeln!(
+                Serial,
+                "cpu {} (apic {}), running no thread",
+                this.index(),
+                this.apic_id.get()
+            ),
             _ => writeln!(
                 Serial,
                 "cpu {} (apic {}), running process {} thread {}",
@@ -123,7 +135,11 @@ fn place(rip: u64, rbp: u64, frame: Option<&KernelFrame>) {
         let _ = writeln!(Serial, "early in boot");
     }
     if let Some(f) = frame {
-        let _ = writeln!(Serial, "rip {:016x} rsp {:016x} flags {:08x}", f.rip, f.rsp, f.flags);
+        let _ = writeln!(
+            Serial,
+            "rip {:016x} rsp {:016x} flags {:08x}",
+            f.rip, f.rsp, f.flags
+        );
         for row in [
             [("rax", f.rax), ("rbx", f.rbx), ("rcx", f.rcx), ("rdx", f.rdx)],
             [("rsi", f.rsi), ("rdi", f.rdi), ("rbp", f.rbp), ("r8 ", f.r8)],
@@ -181,10 +197,17 @@ fn symbol(address: u64) -> Option<(&'static str, u64)> {
     let (mut low, mut high) = (0, count);
     while low < high {
         let middle = (low + high) / 2;
-        if number(4 + middle * 8)? <= offset { low = middle + 1 } else { high = middle }
+        if number(4 + middle * 8)? <= offset {
+            low = middle + 1
+        } else {
+            high = middle
+        }
     }
     let entry = 4 + low.checked_sub(1)? * 8;
     let name = table.get(number(entry + 4)? as usize..)?;
     let end = name.iter().position(|byte| *byte == 0)?;
-    Some((core::str::from_utf8(&name[..end]).ok()?, u64::from(offset - number(entry)?)))
+    Some((
+        core::str::from_utf8(&name[..end]).ok()?,
+        u64::from(offset - number(entry)?),
+    ))
 }

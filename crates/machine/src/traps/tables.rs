@@ -65,7 +65,9 @@ impl Tables {
     pub(crate) fn give_stacks(&mut self) -> bool {
         let mut stacks = [0; 7];
         for (slot, _) in EMERGENCIES {
-            let Some(top) = kernel_map::new_stack(EMERGENCY_PAGES) else { return false };
+            let Some(top) = kernel_map::new_stack(EMERGENCY_PAGES) else {
+                return false;
+            };
             stacks[slot as usize - 1] = top;
         }
         self.task.interrupt_stacks = stacks;
@@ -80,10 +82,12 @@ impl Tables {
         self.task.privilege_stacks = [entry_stack, 0, 0];
         let base = &raw const self.task as u64;
         let limit = size_of::<TaskState>() as u64 - 1;
-        self.segments[5] =
-            limit | (base & 0xff_ffff) << 16 | 0x89 << 40 | (base >> 24 & 0xff) << 56;
+        self.segments[5] = limit | (base & 0xff_ffff) << 16 | 0x89 << 40 | (base >> 24 & 0xff) << 56;
         self.segments[6] = base >> 32;
-        let pointer = Pointer { limit: size_of::<[u64; 7]>() as u16 - 1, base: &raw const self.segments as u64 };
+        let pointer = Pointer {
+            limit: size_of::<[u64; 7]>() as u16 - 1,
+            base: &raw const self.segments as u64,
+        };
         // SAFETY: the segments are well formed, stay for ever (our caller), and include the code and data in use.
         unsafe {
             asm!(
@@ -106,8 +110,13 @@ impl Tables {
                 zero = in(reg) 0_u64,
                 scratch = out(reg) _,
             );
-            let gates = INTERRUPTS.try_get().unwrap_or_else(|| INTERRUPTS.set(interrupt_gates()));
-            let pointer = Pointer { limit: size_of::<Gates>() as u16 - 1, base: core::ptr::from_ref(gates) as u64 };
+            let gates = INTERRUPTS
+                .try_get()
+                .unwrap_or_else(|| INTERRUPTS.set(interrupt_gates()));
+            let pointer = Pointer {
+                limit: size_of::<Gates>() as u16 - 1,
+                base: core::ptr::from_ref(gates) as u64,
+            };
             asm!("lidt [{}]", in(reg) &raw const pointer);
         }
     }
@@ -128,7 +137,10 @@ fn interrupt_gates() -> Gates {
     let mut gates = [[0; 2]; 256];
     for (number, gate) in gates.iter_mut().enumerate() {
         let target = super::entry::stub(number as u8);
-        let stack = EMERGENCIES.iter().find(|(_, vector)| *vector as usize == number).map_or(0, |(slot, _)| *slot);
+        let stack = EMERGENCIES
+            .iter()
+            .find(|(_, vector)| *vector as usize == number)
+            .map_or(0, |(slot, _)| *slot);
         // int3 and into are user space's to raise; the others answer general protection if it tries.
         let privilege = if number == 3 || number == 4 { 3 } else { 0 };
         gate[0] = target & 0xffff
