@@ -16,6 +16,7 @@ use machine::{cpu, trace, vector};
 use super::Process;
 use super::table::{self, Ended};
 use super::thread::Thread;
+use crate::capability::Object;
 use crate::log;
 use crate::objects::results;
 use crate::ring::operation::Operation;
@@ -187,6 +188,29 @@ fn bury(entity: Owned, code: i64) {
     }
 }
 
+/// Takes a process apart that never got a thread. Its spawner gives the memory back.
+pub fn abandon(process: &Arc<Process>) {
+    table::forget(process.pid);
+    let rings = core::mem::take(&mut *process.rings.lock());
+    for ring in &rings {
+        ring.close();
+    }
+    drop_capabilities(process);
+}
+
+/// Drops everything the process holds, one by one: dropping a capability may end an endpoint and complete calls, so it
+/// never happens under the table's lock.
+fn drop_capabilities(process: &Process) {
+    loop {
+        let taken = process.capabilities.lock().pop();
+        let Some((_, capability)) = taken else { return };
+        // Others may own the endpoint too, but nobody else can answer what this process received.
+        if let Object::EndpointOwner(owner) = &capability.object {
+            owner.endpoint.receiver_ended(process.pid);
+        }
+    }
+}
+
 /// The last thread is gone: takes the process apart.
 fn finish(process: &Arc<Process>, last_code: i64) {
     let (code, reason) = process
@@ -198,13 +222,7 @@ fn finish(process: &Arc<Process>, last_code: i64) {
     for ring in &rings {
         ring.close();
     }
-    loop {
-        // Dropping a capability may end an endpoint and complete calls: never under the table's lock.
-        let taken = process.capabilities.lock().pop();
-        if taken.is_none() {
-            break;
-        }
-    }
+    drop_capabilities(process);
     for ring in &rings {
         assert!(ring.is_quiet(), "a dead process still has operations under way");
     }

@@ -19,7 +19,7 @@ use manifest::source::Source;
 use manifest::{EMBEDDED_INIT, Manifest, init};
 use sched::{Entity, LatencyClass, Weight};
 
-use super::exit::Ending;
+use super::exit::{self, Ending};
 use super::image::{self, Image};
 use super::park::Parking;
 use super::thread::Thread;
@@ -194,7 +194,7 @@ fn build(
         arguments: [layout::RING, u64::from(process.pid), layout::CAPSET],
         fs_base: mapped.fs_base,
     };
-    add_thread(&process, ring, |_| start)?;
+    add_thread(&process, ring, |_| start).inspect_err(|_| exit::abandon(&process))?;
     Ok(process)
 }
 
