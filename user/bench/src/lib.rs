@@ -35,7 +35,7 @@ const SERVE: &str = "--serve";
 type Measure = fn(&Env, &Plan) -> Result<(), Error>;
 
 /// Every row by the name the manifest uses, in the order of the table.
-const ROWS: [(&str, Measure); 15] = [
+const ROWS: [(&str, Measure); 14] = [
     ("boot", boot::first_instruction),
     ("null-entry", entry::null_entry),
     ("nop-batch", entry::nop_batch),
@@ -49,8 +49,7 @@ const ROWS: [(&str, Measure); 15] = [
     ("thread", threads::create_and_join),
     ("process", processes::spawn_to_reaped),
     ("process-padded", processes::spawn_padded),
-    ("scale-1", scale::one_worker),
-    ("scale-2", scale::two_workers),
+    ("scale", scale::one_and_two_workers),
 ];
 
 /// The program.

@@ -67,53 +67,66 @@ fn work(words: &'static [AtomicU64]) -> (u64, u64) {
     (sum, ticks())
 }
 
-fn measure(env: &Env, plan: &Plan, row: &str, workers: usize) -> Result<(), Error> {
+/// What one case took, in ticks.
+struct Taken {
+    work: u64,
+    total: u64,
+    right: bool,
+}
+
+/// All blocks, divided among so many workers.
+fn case(threads: &Threads, words: &'static [AtomicU64], workers: usize) -> Result<Taken, Error> {
+    fill(words);
+    READY.store(0, Ordering::Relaxed);
+    GO.store(0, Ordering::Relaxed);
+
+    let case_start = ticks();
+    let running = words
+        .chunks(words.len() / workers)
+        .map(|part| threads.spawn(move || work(part)))
+        .collect::<Result<Vec<_>, _>>()?;
+    loop {
+        let ready = READY.load(Ordering::Acquire);
+        if ready as usize == workers {
+            break;
+        }
+        rt::park::park(&READY, ready, NO_TIMEOUT);
+    }
+    let work_start = ticks();
+    GO.store(1, Ordering::Release);
+    rt::park::unpark(&GO, u32::MAX);
+    let (mut sum, mut work_end) = (0_u64, 0);
+    for worker in running {
+        let (part, end) = worker.join()?;
+        sum = sum.wrapping_add(part);
+        work_end = work_end.max(end);
+    }
+    Ok(Taken {
+        work: work_end - work_start,
+        total: ticks() - case_start,
+        right: sum == CHECKSUM,
+    })
+}
+
+/// One worker and two, in turns: a pair to warm up (the emulator translates, the host touches the memory), then the
+/// pairs that count.
+pub fn one_and_two_workers(env: &Env, plan: &Plan) -> Result<(), Error> {
     let (memory, monitor): (VirtualMemory, Monitor) = (env.first()?, env.first()?);
-    fact(row, "tick-hz", monitor.system(|info| Ok(info.get_tsc_hz()))?);
+    fact("scale", "tick-hz", monitor.system(|info| Ok(info.get_tsc_hz()))?);
     let words = shared_words(&memory, BLOCKS * BLOCK_WORDS)?;
     let threads = Threads::new(env)?;
-    for _ in 0..plan.rounds {
-        fill(words);
-        READY.store(0, Ordering::Relaxed);
-        GO.store(0, Ordering::Relaxed);
-
-        let case_start = ticks();
-        let running = words
-            .chunks(words.len() / workers)
-            .map(|part| threads.spawn(move || work(part)))
-            .collect::<Result<Vec<_>, _>>()?;
-        loop {
-            let ready = READY.load(Ordering::Acquire);
-            if ready as usize == workers {
-                break;
-            }
-            rt::park::park(&READY, ready, NO_TIMEOUT);
+    for round in 0..=plan.rounds {
+        let one = case(&threads, words, 1)?;
+        let two = case(&threads, words, 2)?;
+        fact("scale", "wrong", u64::from(!(one.right && two.right)));
+        if round > 0 {
+            fact("scale", "work-1", one.work);
+            fact("scale", "work-2", two.work);
+            fact("scale", "total-1", one.total);
+            fact("scale", "total-2", two.total);
         }
-        let work_start = ticks();
-        GO.store(1, Ordering::Release);
-        rt::park::unpark(&GO, u32::MAX);
-        let (mut sum, mut work_end) = (0_u64, 0);
-        for worker in running {
-            let (part, end) = worker.join()?;
-            sum = sum.wrapping_add(part);
-            work_end = work_end.max(end);
-        }
-        let case_end = ticks();
-        fact(row, "work", work_end - work_start);
-        fact(row, "total", case_end - case_start);
-        fact(row, "wrong", u64::from(sum != CHECKSUM));
     }
     Ok(())
-}
-
-/// All blocks on one worker.
-pub fn one_worker(env: &Env, plan: &Plan) -> Result<(), Error> {
-    measure(env, plan, "scale-1", 1)
-}
-
-/// Half of the blocks on each of two.
-pub fn two_workers(env: &Env, plan: &Plan) -> Result<(), Error> {
-    measure(env, plan, "scale-2", 2)
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub(super) struct Recipe {
     pub(super) host: String,
     /// Load of the host over the last minute when the run began.
     pub(super) load: String,
+    /// Whether this process, and QEMU with it, goes before others: `real-time` or `ordinary`.
+    pub(super) priority: &'static str,
     /// Seconds since 1970 when the run began.
     pub(super) began: u64,
     /// Whether the run was a quick one.
@@ -42,6 +44,7 @@ impl Recipe {
             qemu: qemu::version().unwrap_or_default(),
             host: host(),
             load: load.split_whitespace().next().unwrap_or_default().to_owned(),
+            priority: priority(),
             began: SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
             quick: bench.quick,
         })
@@ -51,7 +54,7 @@ impl Recipe {
     pub(super) fn to_json(&self) -> Value {
         json!({
             "commit": self.commit, "toolchain": self.toolchain, "qemu": self.qemu, "host": self.host,
-            "load": self.load, "began": self.began, "quick": self.quick, "pinning": "none",
+            "load": self.load, "priority": self.priority, "began": self.began, "quick": self.quick, "pinning": "none",
         })
     }
 }
@@ -64,6 +67,16 @@ fn host() -> String {
     });
     let threads = std::thread::available_parallelism().map_or(0, usize::from);
     format!("{model}, {threads} threads")
+}
+
+/// The scheduling policy of this process, field 41 of its line in /proc (proc(5)): 1 and 2 are the real-time ones.
+fn priority() -> &'static str {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    match after_name.split_whitespace().nth(38) {
+        Some("1" | "2") => "real-time",
+        _ => "ordinary",
+    }
 }
 
 fn said_by(command: &mut Command) -> Option<String> {
