@@ -151,7 +151,8 @@ pub fn fault(entity: &mut Owned, fault: Fault) {
     end_process(&process, exit_code::of_fault(fault.vector), reason);
 }
 
-/// Destroys a thread that no CPU runs and no queue holds.
+/// Destroys a thread that no CPU runs and no queue holds. Several CPUs may bury threads of one process at once: the
+/// process is taken apart by whoever is done last, not by whoever takes the last thread out of the list.
 fn bury(entity: Owned, code: i64) {
     let code = entity.payload.exit_code.unwrap_or(code);
     let wait = entity.payload.wait;
@@ -166,11 +167,11 @@ fn bury(entity: Owned, code: i64) {
     for parked in process.parking.take_thread(thread.tid()) {
         parked.complete_code(Outcome::Interrupted.code());
     }
-    let last = {
+    {
         let mut threads = process.threads.lock();
         threads.living.retain(|living| !Arc::ptr_eq(living, &thread));
-        threads.living.is_empty()
-    };
+        threads.burials += 1;
+    }
     if !Arc::ptr_eq(&thread.ring, &process.rings.lock()[0]) {
         thread.ring.close();
         super::spawn::remove_own_ring(&process, &thread.ring);
@@ -183,6 +184,11 @@ fn bury(entity: Owned, code: i64) {
     for joiner in thread.finish(code) {
         results::thread_ended(&joiner, code);
     }
+    let last = {
+        let mut threads = process.threads.lock();
+        threads.burials -= 1;
+        threads.living.is_empty() && threads.burials == 0
+    };
     if last {
         finish(&process, code);
     }

@@ -68,6 +68,8 @@ impl Default for Quota {
 pub struct Threads {
     /// Living threads, by creation.
     pub living: Vec<Arc<Thread>>,
+    /// How many have left the list above and are just being taken apart.
+    pub burials: usize,
     /// The number of the next one.
     pub next_tid: u32,
 }

@@ -167,6 +167,7 @@ fn build(
         rings: Lock::new(Vec::new()),
         threads: Lock::new(Threads {
             living: Vec::new(),
+            burials: 0,
             next_tid: 1,
         }),
         parking: Parking::default(),
