@@ -80,6 +80,8 @@ pub struct CpuCounters {
     pub slices_begun_by_arrival: u64,
     /// Threads that other CPUs took from this queue.
     pub stolen_from: u64,
+    /// Threads that this CPU gave to others because it lagged behind them.
+    pub given_away: u64,
     /// Threads that ran here because another thread handed them the CPU.
     pub handoffs: u64,
     /// Handoffs that were refused or fell back to the queue.
@@ -115,6 +117,7 @@ impl CpuCounters {
             wakes_of_idle: 0,
             slices_begun_by_arrival: 0,
             stolen_from: 0,
+            given_away: 0,
             handoffs: 0,
             handoff_fallbacks: 0,
             reschedules_sent: 0,

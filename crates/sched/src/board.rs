@@ -10,9 +10,10 @@
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Running};
 use crate::ids::CpuId;
-use crate::time::VirtualTime;
+use crate::time::{Instant, VirtualTime};
+use crate::weight::Weight;
 
 /// How busy one CPU is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +92,22 @@ pub trait LoadView {
 struct Column {
     load: AtomicU64,
     clock: AtomicU64,
+    /// How far the CPU's threads had come, on its clock, at the instant `as_of`.
+    level: AtomicU64,
+    as_of: AtomicU64,
+    /// What is added to a time on its clock to compare it with times on other CPUs' clocks. It only grows.
+    offset: AtomicU64,
+}
+
+/// How far one CPU has come, and how fast it goes on. For [`crate::balance`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// How far its threads have come on average, comparable between CPUs.
+    pub(crate) level: VirtualTime,
+    /// Their weight: the level rises by elapsed time × 64 / weight.
+    pub(crate) weight: u64,
+    /// Whether one thread has the CPU for itself.
+    pub(crate) alone: bool,
 }
 
 /// The loads of all CPUs. The memory is sized once, when the number of CPUs is known.
@@ -121,7 +138,13 @@ impl LoadBoard {
         let Some(column) = self.columns.get(cpu.id().index()) else {
             return;
         };
-        column.clock.store(cpu.clock().0, Ordering::Relaxed);
+        // Nobody asks how far the only CPU has come.
+        if self.columns.len() > 1 {
+            column.clock.store(cpu.clock().0, Ordering::Relaxed);
+            column.level.store(cpu.level().0, Ordering::Relaxed);
+            let as_of = cpu.running().map_or(Instant::BOOT, Running::charged_to);
+            column.as_of.store(as_of.0, Ordering::Relaxed);
+        }
         self.write(column, Some(cpu.load()));
     }
 
@@ -159,6 +182,34 @@ impl LoadBoard {
             (false, true) => drop(self.idle.0.fetch_add(1, Ordering::SeqCst)),
             (true, false) => drop(self.idle.0.fetch_sub(1, Ordering::SeqCst)),
             (true, true) | (false, false) => {}
+        }
+    }
+
+    /// How far a CPU that runs a thread has come by `now`, or `None` when it runs none.
+    pub(crate) fn pace(&self, cpu: CpuId, now: Instant) -> Option<Pace> {
+        let load = self.load(cpu).filter(|load| load.running)?;
+        let column = self.columns.get(cpu.index())?;
+        let ran = now.since(Instant(column.as_of.load(Ordering::Relaxed)));
+        let weight = u64::from(load.weight.max(1));
+        let since = ran.0.saturating_mul(Weight::DEFAULT.wide()) / weight;
+        let level = VirtualTime(column.level.load(Ordering::Relaxed)).after(since);
+        Some(Pace {
+            level: self.comparable(cpu, level),
+            weight,
+            alone: load.waiting == 0,
+        })
+    }
+
+    /// A time on a CPU's clock as it compares with times on the clocks of others.
+    pub(crate) fn comparable(&self, cpu: CpuId, on_its_clock: VirtualTime) -> VirtualTime {
+        let column = self.columns.get(cpu.index());
+        on_its_clock.after(column.map_or(0, |column| column.offset.load(Ordering::Relaxed)))
+    }
+
+    /// Forgets that a CPU lags: from now on all times on its clock count as `span` later.
+    pub(crate) fn forgive(&self, cpu: CpuId, span: u64) {
+        if let Some(column) = self.columns.get(cpu.index()) {
+            column.offset.fetch_add(span, Ordering::Relaxed);
         }
     }
 

@@ -65,6 +65,11 @@ impl Running {
         &self.share
     }
 
+    /// Everything before this instant has been charged.
+    pub(crate) const fn charged_to(&self) -> Instant {
+        self.charged_to
+    }
+
     /// When its turn ends if somebody waits.
     #[must_use]
     pub const fn turn_ends(&self) -> Instant {
@@ -272,8 +277,17 @@ impl<P> Cpu<P> {
         }
     }
 
+    /// How far the threads here have come, on this CPU's clock: alone, as far as the running one; else as far as all of
+    /// them on average.
+    pub(crate) fn level(&self) -> VirtualTime {
+        match self.running() {
+            Some(running) if !self.somebody_waits() => running.share.vruntime(),
+            _ => self.clock.level(self.total_weight()),
+        }
+    }
+
     /// The weight of everybody who is runnable here.
-    fn total_weight(&self) -> u64 {
+    pub(crate) fn total_weight(&self) -> u64 {
         let running = self.running().map_or(0, |running| running.share.weight().wide());
         let next = self.handoff.as_ref().map_or(0, |next| next.weight().wide());
         self.queue.weight() + running + next

@@ -167,6 +167,11 @@ impl Share {
         self.vruntime = self.vruntime.max(clock.before(self.virtual_slice));
     }
 
+    /// Forgets credit beyond `turns` virtual slices.
+    pub fn limit_credit_to(&mut self, turns: u64, level: VirtualTime) {
+        self.vruntime = self.vruntime.max(level.before(turns * self.virtual_slice));
+    }
+
     /// Translates from a clock showing `from` to a clock showing `to`: the distance to the clock is kept (D3).
     pub const fn rebase(&mut self, from: VirtualTime, to: VirtualTime) {
         self.vruntime = to.moved(self.vruntime.offset_from(from));
@@ -215,6 +220,8 @@ pub struct VirtualClock {
     /// Service × 64 that did not amount to a whole virtual nanosecond at `remainder_of` total weight.
     remainder: u64,
     remainder_of: u64,
+    /// Service × 64 that is delivered before the clock goes on, to threads that came here behind it.
+    owed: u64,
 }
 
 impl VirtualClock {
@@ -225,6 +232,7 @@ impl VirtualClock {
             now: VirtualTime::START,
             remainder: 0,
             remainder_of: 0,
+            owed: 0,
         }
     }
 
@@ -236,6 +244,7 @@ impl VirtualClock {
 
     /// Counts `ran` of service delivered while `total_weight` was runnable.
     pub const fn advance(&mut self, ran: Nanos, total_weight: u64) {
+        let ran = if self.owed == 0 { ran } else { self.repay(ran) };
         if total_weight == REFERENCE {
             self.now = self.now.after(ran.0);
         } else {
@@ -252,9 +261,43 @@ impl VirtualClock {
         }
     }
 
-    /// Moves up to the slowest runnable thread, if it is ahead.
+    /// Moves up to the slowest runnable thread, if it is ahead. Then nobody is owed anything.
     pub fn catch_up(&mut self, slowest: VirtualTime) {
-        self.now = self.now.max(slowest);
+        if slowest >= self.now {
+            self.now = slowest;
+            self.owed = 0;
+        }
+    }
+
+    /// A thread comes that is `behind` the clock, or one goes that is ahead of it by as much: the others will have had
+    /// less than the clock shows, so it waits for them. As in EEVDF (Stoica and Abdel-Wahab 1995, section 3) the sum
+    /// of all lags stays what it was, except that there the clock steps back, which ours never does.
+    #[cold]
+    pub fn wait_for(&mut self, weight: Weight, behind: i64) {
+        let owed = i128::from(self.owed) + i128::from(behind) * i128::from(weight.wide());
+        self.owed = u64::try_from(owed.max(0)).unwrap_or(u64::MAX);
+    }
+
+    /// How far the threads here have come on average when they weigh `total_weight`: the reading, less what is owed.
+    #[must_use]
+    pub const fn level(&self, total_weight: u64) -> VirtualTime {
+        match self.owed.checked_div(total_weight) {
+            Some(behind) => self.now.before(behind),
+            None => self.now,
+        }
+    }
+
+    /// Uses `ran` to deliver what is owed; what remains of it.
+    #[cold]
+    const fn repay(&mut self, ran: Nanos) -> Nanos {
+        let service = ran.0.saturating_mul(REFERENCE);
+        if service < self.owed {
+            self.owed -= service;
+            return Nanos::ZERO;
+        }
+        let left = service - self.owed;
+        self.owed = 0;
+        Nanos(left / REFERENCE)
     }
 }
 

@@ -6,7 +6,8 @@
 //!
 //! Reading order: [`time`] and [`ids`] name the quantities; [`weight`] and [`fair`] say what a fair share is;
 //! [`entity`] is a schedulable thread; [`run_tree`] orders the waiting ones; [`cpu`] is one CPU's state machine;
-//! [`topology`], [`board`] and [`placement`] choose between CPUs; [`check`] states what must always
+//! [`topology`], [`board`] and [`placement`] choose between CPUs, and
+//! [`balance`] keeps busy CPUs level; [`check`] states what must always
 //! be true.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod accounting;
+pub mod balance;
 pub mod board;
 pub mod check;
 pub mod cpu;

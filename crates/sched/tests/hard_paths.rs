@@ -1,6 +1,7 @@
 //! B3: after a thread and its deadline were made, nothing allocates or frees memory until they are dropped.
 
 use allocation_counter::measure;
+use sched::balance::give;
 use sched::placement::{helper, new_thread_target, steal_order, wake_target};
 use sched::{
     Affinity, Cpu, CpuId, Deadline, DeadlineQueue, EndReason, EnqueueReason, Entity, Instant, LatencyClass,
@@ -107,4 +108,30 @@ fn b3_placement_decides_without_memory() {
         assert_eq!(helper(&cpus[0], &topology, &board), Some(CpuId(1)));
     });
     assert_eq!(touched, 0);
+}
+
+#[test]
+fn b3_a_thread_changes_to_the_cpu_that_is_ahead_without_memory() {
+    let (topology, board) = (Topology::flat(2), LoadBoard::new(2));
+    let mut cpus = [0, 1].map(|id| Cpu::<()>::new(CpuId(id), Policy::default(), Instant::BOOT));
+    let later = Instant(1_000_000_000);
+    let mut running = Vec::new();
+    for (cpu, ids) in cpus.iter_mut().zip([vec![64, 65, 66], vec![67]]) {
+        for id in ids {
+            let _ = cpu.enqueue(thread(id), EnqueueReason::New, Instant::BOOT);
+        }
+        let mut first = cpu.pick(Instant::BOOT).unwrap().entity;
+        let _ = cpu.begin(&mut first, Instant::BOOT);
+        running.push(first);
+        board.publish(cpu);
+    }
+    let touched = touches_memory(|| {
+        let given = give(&mut cpus[0], &topology, &board, later).unwrap();
+        assert_eq!(given.to, CpuId(1));
+        let _ = cpus[1].enqueue(given.entity, EnqueueReason::Balanced, later);
+    });
+    assert_eq!(
+        (touched, cpus[0].load().waiting, cpus[1].load().waiting),
+        (0, 1, 1)
+    );
 }

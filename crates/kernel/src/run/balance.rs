@@ -1,4 +1,4 @@
-//! Keeping busy CPUs level (rule D6): when a turn has ended here, a waiting thread may change to a CPU that is ahead.
+//! Keeping busy CPUs level (rule D1): when a turn has ended here, a waiting thread may change to a CPU that is ahead.
 //! The scheduler core decides; this applies its answer, with one CPU locked at a time. Nothing here allocates.
 
 use abi::trace::Event;
@@ -7,8 +7,8 @@ use sched::EnqueueReason;
 use sched::balance::{Given, give};
 
 use super::cpus::{self, CpuState};
-use super::wake::{self, now};
 use super::hard_path;
+use super::wake::{self, now};
 
 /// A turn has ended on this CPU and the next has begun.
 #[inline]
@@ -18,6 +18,7 @@ pub fn turn_ended(cpu: &CpuState) {
     }
 }
 
+#[inline(never)]
 fn even_out(cpu: &CpuState) {
     let _guard = hard_path();
     let mut sched = cpu.sched.lock();

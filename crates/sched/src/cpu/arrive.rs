@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{Cpu, State};
+use crate::balance::MOST_CREDIT;
 use crate::entity::{Entity, QueueKey};
 use crate::fair::{Policy, Share};
 use crate::time::Instant;
@@ -18,8 +19,10 @@ pub enum EnqueueReason {
     Preempted,
     /// It gave way of its own accord. The caller is about to `pick`.
     Yielded,
-    /// It was taken out of another CPU's queue.
+    /// It was taken out of another CPU's queue by one that was idle.
     Migrated,
+    /// Another CPU, which lags behind this one, gave it away ([`crate::balance`]).
+    Balanced,
 }
 
 /// What the caller has to do after an arrival.
@@ -50,13 +53,18 @@ impl<P> Cpu<P> {
     /// Puts a runnable thread into this CPU's queue.
     pub fn enqueue(&mut self, mut entity: Box<Entity<P>>, why: EnqueueReason, now: Instant) -> Enqueued {
         self.settle(now);
+        if why == EnqueueReason::Balanced {
+            self.take_over(&mut entity);
+        }
         entity.share = self.share_on_arrival(&entity, why);
         self.counters.enqueues += 1;
         self.counters.wakes += u64::from(why == EnqueueReason::Wake);
         let key = self.insert(entity, now);
         let effect = match why {
             EnqueueReason::Preempted | EnqueueReason::Yielded => Effect::Nothing,
-            EnqueueReason::New | EnqueueReason::Wake | EnqueueReason::Migrated => self.effect_of(key, now),
+            EnqueueReason::Balanced | EnqueueReason::New | EnqueueReason::Wake | EnqueueReason::Migrated => {
+                self.effect_of(key, now)
+            }
         };
         Enqueued { key, effect }
     }
@@ -75,7 +83,7 @@ impl<P> Cpu<P> {
                 share.limit_credit(clock);
                 share.renew();
             }
-            EnqueueReason::Preempted | EnqueueReason::Migrated => {
+            EnqueueReason::Preempted | EnqueueReason::Migrated | EnqueueReason::Balanced => {
                 if self.policy == Policy::WeightedFair || !share.turn_is_open() {
                     share.renew();
                 }
@@ -88,6 +96,18 @@ impl<P> Cpu<P> {
             }
         }
         share
+    }
+
+    /// Measures a thread that another CPU gave away by how far the threads here have come, and lets the clock wait for it.
+    #[cold]
+    fn take_over(&mut self, entity: &mut Entity<P>) {
+        let level = self.level();
+        let left = entity.home.map_or(level, |home| home.clock);
+        entity.share.rebase(left, level);
+        entity.share.limit_credit_to(MOST_CREDIT, level);
+        entity.home = Some(self.home());
+        let behind = self.clock.now().offset_from(entity.share.vruntime());
+        self.clock.wait_for(entity.weight(), behind);
     }
 
     /// Queues an entity whose share is already right for this CPU.

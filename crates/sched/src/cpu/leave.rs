@@ -1,4 +1,5 @@
-//! Waiting threads leaving: killed, taken away to be changed, or stolen by an idle CPU. Rules B1, B2 and D3.
+//! Waiting threads leaving: killed, taken away to be changed, stolen by an idle CPU, or given to one that is ahead. Rules
+//! B1, B2 and D3.
 
 use alloc::boxed::Box;
 
@@ -41,6 +42,20 @@ impl<P> Cpu<P> {
         let key = Self::key_of(&victim.share, victim.id());
         let entity = self.remove(key, now)?;
         self.counters.stolen_from += 1;
+        Some(entity)
+    }
+
+    /// Gives a waiting thread to a CPU that is `lead` ahead of this one ([`crate::balance`]); it arrives there as
+    /// [`super::EnqueueReason::Balanced`], as far behind as it really is. The running thread is charged up to `now`.
+    pub(crate) fn give(&mut self, key: QueueKey, lead: u64, now: Instant) -> Option<Box<Entity<P>>> {
+        let level = self.level();
+        let mut entity = self.remove(key, now)?;
+        let ahead = entity.share.vruntime().offset_from(self.clock.now());
+        self.clock.wait_for(entity.weight(), ahead);
+        if let Some(home) = &mut entity.home {
+            home.clock = level.after(lead);
+        }
+        self.counters.given_away += 1;
         Some(entity)
     }
 }

@@ -120,3 +120,29 @@ fn d1_the_clock_does_not_lose_what_short_intervals_leave_over() {
     (0..1_000).for_each(|_| clock.advance(Nanos(1), 640));
     assert_eq!(clock.now(), VirtualTime::START.after(100));
 }
+
+#[test]
+fn d3_the_clock_waits_for_a_thread_that_comes_from_behind() {
+    let mut clock = VirtualClock::new();
+    clock.wait_for(Weight::DEFAULT, 1_000);
+    assert_eq!(
+        clock.level(128),
+        VirtualTime::START.before(500),
+        "the average of the two"
+    );
+    clock.advance(Nanos(400), 128);
+    assert_eq!(clock.now(), VirtualTime::START);
+    clock.advance(Nanos(800), 128);
+    assert_eq!(
+        clock.now(),
+        VirtualTime::START.after(100),
+        "600 are owed, 200 move it on"
+    );
+    clock.wait_for(Weight::DEFAULT, 1_000);
+    clock.catch_up(VirtualTime::START.after(100));
+    assert_eq!(
+        clock.level(128),
+        VirtualTime::START.after(100),
+        "nobody is behind it"
+    );
+}

@@ -1,6 +1,7 @@
 //! What CPUs do: take threads, steal them, serve their timers and interrupts.
 
 use super::Machine;
+use sched::balance::{Given, give};
 use sched::placement::{helper, steal_order};
 use sched::{Cpu, CpuId, EnqueueReason, Event, Instant, Nanos, Reason, Verdict};
 
@@ -78,12 +79,23 @@ impl Machine {
         }
     }
 
+    /// A turn has ended: gives a thread to a CPU that is ahead, if this one lags.
+    pub(super) fn balance(&mut self, cpu: CpuId) {
+        let given = give(&mut self.cpus[cpu.index()], &self.topology, &self.board, self.now);
+        if let Some(Given { entity, to }) = given {
+            self.publish(cpu);
+            self.balanced += 1;
+            self.put(to, entity, EnqueueReason::Balanced);
+        }
+    }
+
     pub(super) fn obey(&mut self, cpu: CpuId, verdict: Verdict) {
         match verdict {
             Verdict::Keep(timer) => self.set_timer(cpu, timer),
             Verdict::Switch => self.preempt(cpu),
         }
         self.publish(cpu);
+        self.balance(cpu);
     }
 
     /// The reschedule interrupt of this CPU arrives, if one is on its way.

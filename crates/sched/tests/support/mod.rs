@@ -31,6 +31,8 @@ pub struct Machine {
     pub living: Vec<ThreadId>,
     /// All charges, as a process that owns every thread would add them up.
     pub usage: Usage,
+    /// Threads that one busy CPU gave to another.
+    pub balanced: u64,
     pub now: Instant,
     /// Everything that happened, in order.
     pub record: Vec<Record>,
@@ -52,6 +54,7 @@ impl Machine {
             keys: BTreeMap::new(),
             living: Vec::new(),
             usage: Usage::default(),
+            balanced: 0,
             now: Instant::BOOT,
             record: Vec::new(),
             clocks: vec![VirtualTime::ZERO; cpus as usize],

@@ -1,0 +1,177 @@
+//! Shares over several CPUs against the ideal: each CPU is filled like a basin, a thread holds one CPU at most, and what
+//! the heaviest cannot use is divided among the others by weight.
+
+mod support;
+
+use proptest::prelude::*;
+use sched::{Affinity, CpuId, LatencyClass, Nanos, Policy};
+use support::Machine;
+
+/// CPUs' worth of time that each weight should get.
+fn ideal(weights: &[u16], cpus: usize) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..weights.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(weights[*index]));
+    let mut shares = vec![0.0; weights.len()];
+    let mut cpus_left = cpus.min(weights.len()) as f64;
+    let mut weight_left: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+    for index in order {
+        let weight = f64::from(weights[index]);
+        shares[index] = (weight * cpus_left / weight_left).min(1.0);
+        cpus_left -= shares[index];
+        weight_left -= weight;
+    }
+    shares
+}
+
+/// A machine on which one hog of each weight was started by the first CPU.
+fn hogs(cpus: u32, weights: &[u16]) -> Machine {
+    let mut machine = Machine::new(cpus, Policy::WeightedFair);
+    for weight in weights {
+        let _ = machine.spawn(*weight, LatencyClass::Normal, Affinity::Any, CpuId(0));
+        machine.deliver_all();
+    }
+    machine
+}
+
+/// Lets time pass; interrupts arrive within a tenth of a millisecond.
+fn advance(machine: &mut Machine, span: Nanos) {
+    let until = machine.now + span;
+    while machine.now < until {
+        machine.advance(Nanos(100_000));
+        machine.deliver_all();
+    }
+}
+
+/// The largest difference from the ideal during `span`, in hundredths of all CPUs' time. Threads that were started later
+/// than the hogs of these weights have to be gone.
+fn points_off(machine: &mut Machine, weights: &[u16], span: Nanos) -> f64 {
+    let before = machine.runtimes();
+    advance(machine, span);
+    let capacity = machine.cpus.len().min(weights.len()) as f64 * span.0 as f64;
+    let used = machine.runtimes();
+    let shares = used.iter().map(|(id, used)| (used - before[id]) as f64);
+    let ideal = ideal(weights, machine.cpus.len());
+    let off = shares
+        .zip(ideal)
+        .map(|(used, ideal)| 100.0 * (used - ideal * span.0 as f64).abs() / capacity);
+    off.fold(0.0, f64::max)
+}
+
+fn seconds(count: u64) -> Nanos {
+    Nanos(count * 1_000_000_000)
+}
+
+fn weights() -> impl Strategy<Value = Vec<u16>> {
+    let any = prop_oneof![
+        1..=1024_u16,
+        20..=220_u16,
+        (0..=10_u32).prop_map(|power| 1 << power)
+    ];
+    proptest::collection::vec(any, 1..16)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Whatever they weigh and wherever they started, hogs get their ideal shares; and however unfair every fixed
+    /// distribution of them is, no CPU gives a thread away more often than in every second turn.
+    #[test]
+    fn d1_shares_on_several_cpus_follow_weight((cpus, weights) in (2..6_u32, weights())) {
+        let mut machine = hogs(cpus, &weights);
+        advance(&mut machine, Nanos(500_000_000));
+        let before = machine.balanced;
+        let off = points_off(&mut machine, &weights, seconds(10));
+        prop_assert!(off < 2.0, "{} points off", off);
+        let moves = machine.balanced - before;
+        prop_assert!(moves <= u64::from(cpus) * 10 * 125, "{} moves in 10 s", moves);
+        prop_assert_eq!(machine.check(), Ok(()));
+    }
+
+    #[test]
+    fn b1_as_many_hogs_as_cpus_stay_where_they_are(weights in weights()) {
+        let mut machine = hogs(weights.len() as u32, &weights);
+        advance(&mut machine, seconds(1));
+        prop_assert_eq!(machine.balanced, 0);
+    }
+}
+
+// The distributions that were unfair while only idle CPUs took threads.
+#[test]
+fn d1_threads_rotate_where_no_fixed_distribution_is_fair() {
+    let cases: [(u32, &[u16]); 6] = [
+        (2, &[64, 64, 64]),
+        (2, &[1024, 64, 64, 64]),
+        (2, &[32, 64, 128, 256]),
+        (2, &[100, 100, 150]),
+        (3, &[1024, 512, 64, 64]),
+        (4, &[64, 64, 64, 64, 64]),
+    ];
+    for (cpus, weights) in cases {
+        let mut machine = hogs(cpus, weights);
+        let off = points_off(&mut machine, weights, seconds(2));
+        assert!(off < 1.0, "{weights:?} on {cpus} CPUs: {off:.2} points off");
+    }
+}
+
+#[test]
+fn b1_nobody_moves_when_all_cpus_are_level() {
+    for cpus in [1, 2, 4] {
+        let weights = [64, 64, 64].repeat(cpus);
+        let mut machine = hogs(cpus as u32, &weights);
+        advance(&mut machine, seconds(2));
+        assert_eq!(machine.balanced, 0, "on {cpus} CPUs");
+    }
+}
+
+#[test]
+fn b1_a_thread_that_may_run_on_one_cpu_only_stays_there() {
+    let mut machine = Machine::new(2, Policy::WeightedFair);
+    let here = Affinity::One(CpuId(0));
+    let pinned = [(); 3].map(|()| machine.spawn(64, LatencyClass::Normal, here.clone(), CpuId(0)));
+    let _ = machine.spawn(64, LatencyClass::Normal, Affinity::Any, CpuId(1));
+    machine.deliver_all();
+    advance(&mut machine, seconds(2));
+    assert_eq!(machine.balanced, 0);
+    let used = machine.runtimes();
+    assert!(
+        pinned
+            .iter()
+            .all(|id| used[id].abs_diff(2_000_000_000 / 3) < 10_000_000)
+    );
+}
+
+/// A thread that is worth more than a CPU lags for as long as it runs. Who starts beside it brings none of that along...
+#[test]
+fn d4_a_newcomer_on_a_cpu_that_lags_is_owed_nothing() {
+    let mut machine = hogs(2, &[1024, 64, 64]);
+    advance(&mut machine, seconds(100));
+    let before = machine.runtimes();
+    let heavy = machine.running.iter().position(|thread| {
+        let thread = thread.as_ref().map(|thread| thread.weight().get());
+        thread == Some(1024)
+    });
+    let caller = CpuId(heavy.unwrap() as u32);
+    let newcomer = machine.spawn(64, LatencyClass::Normal, Affinity::Any, caller);
+    machine.deliver_all();
+    advance(&mut machine, seconds(3));
+    let used = machine.runtimes();
+    assert!(used[&newcomer].abs_diff(1_000_000_000) < 50_000_000);
+    let others = before.keys().filter(|id| before[id] < 90_000_000_000);
+    assert!(others.clone().count() == 2);
+    others.for_each(|id| assert!((used[id] - before[id]).abs_diff(1_000_000_000) < 50_000_000));
+}
+
+/// ... and when it is gone, its CPU starts level with the others.
+#[test]
+fn d1_what_a_heavy_thread_could_not_use_is_forgotten() {
+    let mut machine = hogs(2, &[64, 64, 64, 1024]);
+    advance(&mut machine, seconds(100));
+    let heavy = machine.running.iter().position(|thread| {
+        let thread = thread.as_ref().map(|thread| thread.weight().get());
+        thread == Some(1024)
+    });
+    machine.exit(CpuId(heavy.unwrap() as u32));
+    machine.deliver_all();
+    let off = points_off(&mut machine, &[64, 64, 64], seconds(2));
+    assert!(off < 1.0, "{off:.2} points off");
+}
