@@ -48,6 +48,15 @@ pub fn manifest(name: &str) -> PathBuf {
     built.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
+/// The binary manifest that `./x run` boots.
+///
+/// # Panics
+/// When it cannot be built.
+#[must_use]
+pub fn default_manifest() -> PathBuf {
+    build::manifest::default(&programs()).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
 fn named_or(variable: &str, make: impl FnOnce(&Bare) -> xtask::Result<PathBuf>) -> PathBuf {
     if let Some(path) = std::env::var_os(variable) {
         return path.into();

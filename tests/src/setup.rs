@@ -27,6 +27,15 @@ impl Setup {
         Setup::of_file(images::manifest(name))
     }
 
+    /// What `./x run` boots: init, the shell and the demos.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    #[must_use]
+    pub fn shell() -> Setup {
+        Setup::of_file(images::default_manifest())
+    }
+
     /// A file as the manifest, whatever is in it.
     #[must_use]
     pub fn of_file(manifest: PathBuf) -> Setup {

@@ -124,7 +124,7 @@ pub struct BootArguments {
     #[command(flatten)]
     pub machine: MachineArguments,
     /// End the machine after this many seconds, with exit code 124.
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = positive_seconds, allow_negative_numbers = true)]
     pub timeout: Option<f64>,
     /// Print one JSON object about the boot on standard output at the end; the console goes to standard error.
     #[arg(long)]
@@ -133,6 +133,14 @@ pub struct BootArguments {
     /// unix:PATH, a socket that QEMU listens on.
     #[arg(long, value_name = "WHERE", default_value = "none")]
     pub terminal: String,
+}
+
+/// A time limit of more than nothing and less than for ever.
+fn positive_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds < 1e9 => Ok(seconds),
+        _ => Err("a number of seconds above 0 is wanted".to_owned()),
+    }
 }
 
 /// `build`.

@@ -15,10 +15,6 @@ use std::time::Duration;
 
 /// The verb.
 pub(super) fn boot(arguments: &BootArguments) -> Result<u8> {
-    ensure!(
-        arguments.timeout.is_none_or(|seconds| seconds > 0.0),
-        "a time limit must be more than 0 seconds"
-    );
     let (kernel, manifest) = images(arguments)?;
     let (mut machine, choice) = machine(&arguments.machine, kernel, manifest, "1")?;
 
