@@ -33,6 +33,7 @@ pub struct Operation<'m> {
 }
 
 impl<'m> Operation<'m> {
+    #[inline]
     fn new(sqe: Sqe) -> Operation<'m> {
         Operation {
             words: sqe.to_words(),
@@ -41,6 +42,7 @@ impl<'m> Operation<'m> {
     }
 
     /// Nothing; completes at once with 0.
+    #[inline]
     pub fn nop() -> Operation<'static> {
         Operation::new(Sqe {
             opcode: Opcode::Nop as u8,
@@ -49,6 +51,7 @@ impl<'m> Operation<'m> {
     }
 
     /// Calls a method. What it answers goes to `result`, to be looked at when the ring is no longer borrowed.
+    #[inline]
     pub fn call(target: Target, params: &'m [u8], result: &'m mut [u8]) -> Operation<'m> {
         Operation::new(Sqe {
             opcode: Opcode::Call as u8,
@@ -63,11 +66,13 @@ impl<'m> Operation<'m> {
     }
 
     /// Lets other threads run first.
+    #[inline]
     pub fn yield_now(control: &ThreadControl) -> Operation<'static> {
         Operation::call(control.cap().method(YIELD), &EMPTY, &mut [])
     }
 
     /// Receives a call; `buffer` takes its header and message. The completion's result is the bytes of both.
+    #[inline]
     pub fn receive(endpoint: &Endpoint, buffer: &'m mut [u8]) -> Operation<'m> {
         Operation::new(Sqe {
             opcode: Opcode::Recv as u8,
@@ -107,6 +112,7 @@ impl<'m> Operation<'m> {
     }
 
     /// Wakes at most `most` threads that wait on `word`; the completion says how many.
+    #[inline]
     pub fn unpark(space: &ParkSpace, word: &'m AtomicU32, most: u32) -> Operation<'m> {
         Operation::new(Sqe {
             opcode: Opcode::Unpark as u8,
@@ -128,7 +134,8 @@ impl<'m> Operation<'m> {
 
 /// The calling thread's ring. Operations placed here may name memory that lives for `'m`.
 pub struct Ring<'r, 'm> {
-    page: &'r mut RingPage,
+    page: RingPage,
+    lane: PhantomData<&'r mut RingPage>,
     sq_tail: u32,
     cq_head: u32,
     /// Longer than this value can live, and not to be shortened: the type of a scope.
@@ -181,7 +188,8 @@ pub fn with_ring<'m, R>(work: impl FnOnce(&mut Ring<'_, 'm>) -> R) -> R {
         let (page, sq_tail, cq_head) = lane.bare();
         let (first_submission, first_completion) = (*sq_tail, *cq_head);
         let mut ring = Ring {
-            page,
+            page: page.reborrow(),
+            lane: PhantomData,
             sq_tail: first_submission,
             cq_head: first_completion,
             memory: PhantomData,

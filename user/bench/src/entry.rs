@@ -12,12 +12,11 @@ const BATCH: u64 = 16;
 
 /// N1: one submission, one entry, one completion.
 pub fn null_entry(_env: &Env, plan: &Plan) -> Result<(), Error> {
-    let nop = Operation::nop();
     let mut wrong = 0;
     plan.measure("null-entry", ENTRIES, |operations| {
         with_ring(|ring| {
             for _ in 0..operations {
-                wrong += u64::from(ring.perform(&nop).result != 0);
+                wrong += u64::from(ring.perform(&Operation::nop()).result != 0);
             }
         });
     });
@@ -27,13 +26,12 @@ pub fn null_entry(_env: &Env, plan: &Plan) -> Result<(), Error> {
 
 /// N2: as many submissions as fit, one entry for all, and every completion read.
 pub fn nop_batch(_env: &Env, plan: &Plan) -> Result<(), Error> {
-    let nop = Operation::nop();
     let mut completed = 0;
     plan.measure("nop-batch", ENTRIES * BATCH, |operations| {
         with_ring(|ring| {
             for _ in 0..operations / BATCH {
                 for _ in 0..BATCH {
-                    ring.submit(&nop);
+                    ring.submit(&Operation::nop());
                 }
                 ring.enter(BATCH as u32);
                 while let Some(cqe) = ring.completion() {
