@@ -13,6 +13,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use abi::layout::PAGE_SIZE;
 use abi::ring::{Opcode, Sqe};
@@ -74,11 +75,12 @@ impl ThreadHandle {
     }
 }
 
-/// The three capabilities that starting threads takes.
+/// The three capabilities that starting threads takes, and stacks of threads that have ended.
 pub struct Threads {
     memory: VirtualMemory,
     spawner: ThreadSpawner,
     control: ThreadControl,
+    kept: Arc<KeptStacks>,
 }
 
 impl Threads {
@@ -88,6 +90,7 @@ impl Threads {
             memory: env.first()?,
             spawner: env.first()?,
             control: env.first()?,
+            kept: Arc::new(KeptStacks(NapLock::new(Vec::new()))),
         })
     }
 
@@ -106,7 +109,10 @@ impl Threads {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let stack = Stack::new(&self.memory, stack_bytes)?;
+        let stack = match self.kept.take(stack_bytes) {
+            Some(stack) => stack,
+            None => Stack::new(&self.memory, stack_bytes)?,
+        };
         let answer = Arc::new(NapLock::new(None));
         let start = Box::new(Start {
             body: {
@@ -128,10 +134,12 @@ impl Threads {
                 handle,
                 answer,
                 stack: Some(stack),
+                kept: self.kept.clone(),
             }),
             Err(error) => {
                 // SAFETY: no thread was made, so the box is still ours alone.
                 drop(unsafe { Box::from_raw(start) });
+                self.kept.keep(stack);
                 Err(error)
             }
         }
@@ -211,7 +219,7 @@ struct Stack {
 
 impl Stack {
     fn new(memory: &VirtualMemory, bytes: u64) -> Result<Stack, Error> {
-        let bytes = bytes.max(2 * PAGE_SIZE).next_multiple_of(PAGE_SIZE);
+        let bytes = Stack::rounded(bytes);
         let base = memory.reserve(PAGE_SIZE + bytes)?;
         let stack = Stack {
             base,
@@ -222,10 +230,24 @@ impl Stack {
             stack.give_back();
             return Err(error);
         }
-        let own_address = core::ptr::with_exposed_provenance_mut::<u64>(stack.thread_pointer() as usize);
-        // SAFETY: the page was committed just now, readable and writable, and nobody else knows of it.
-        unsafe { own_address.write(stack.thread_pointer()) };
+        stack.prepare();
         Ok(stack)
+    }
+
+    /// Whole pages, and at least two.
+    fn rounded(bytes: u64) -> u64 {
+        bytes.max(2 * PAGE_SIZE).next_multiple_of(PAGE_SIZE)
+    }
+
+    /// Lays out the thread-local memory of a thread that has not begun: its own address, and no record yet.
+    fn prepare(&self) {
+        let own_address = core::ptr::with_exposed_provenance_mut::<u64>(self.thread_pointer() as usize);
+        // SAFETY: both words lie in the topmost page, which was committed readable and writable and never taken away
+        // since; no thread stands on this stack, and nobody else knows of it.
+        unsafe {
+            own_address.write(self.thread_pointer());
+            own_address.sub(1).write(0);
+        }
     }
 
     fn thread_pointer(&self) -> u64 {
@@ -239,12 +261,51 @@ impl Stack {
     }
 }
 
+/// Stacks of threads that were joined, for the next ones: mapping and unmapping is most of what a thread costs.
+struct KeptStacks(NapLock<Vec<Stack>>);
+
+/// As many stacks are kept; a program that ends more threads at once unmaps the others.
+const MOST_KEPT: usize = 4;
+
+impl KeptStacks {
+    /// A stack of the size that is asked for, ready for a thread.
+    fn take(&self, bytes: u64) -> Option<Stack> {
+        let mut stacks = self.0.lock();
+        let index = stacks
+            .iter()
+            .position(|stack| stack.top - stack.base == PAGE_SIZE + Stack::rounded(bytes))?;
+        let stack = stacks.swap_remove(index);
+        stack.prepare();
+        Some(stack)
+    }
+
+    /// Keeps a stack that no thread stands on, or gives it back.
+    fn keep(&self, stack: Stack) {
+        let mut stacks = self.0.lock();
+        if stacks.len() < MOST_KEPT {
+            stacks.push(stack);
+        } else {
+            drop(stacks);
+            stack.give_back();
+        }
+    }
+}
+
+impl Drop for KeptStacks {
+    fn drop(&mut self) {
+        for stack in self.0.get_mut().drain(..) {
+            stack.give_back();
+        }
+    }
+}
+
 /// A running thread, and the answer it will give.
 pub struct JoinHandle<T> {
     handle: ThreadHandle,
     answer: Arc<NapLock<Option<T>>>,
     /// Dropped without being given back when nobody joins: then the stack stays mapped.
     stack: Option<Stack>,
+    kept: Arc<KeptStacks>,
 }
 
 impl<T> JoinHandle<T> {
@@ -252,7 +313,7 @@ impl<T> JoinHandle<T> {
     pub fn join(mut self) -> Result<T, Error> {
         self.handle.start_join()?.wait()?;
         if let Some(stack) = self.stack.take() {
-            stack.give_back();
+            self.kept.keep(stack);
         }
         let answer = self.answer.lock().take();
         answer
