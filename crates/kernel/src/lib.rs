@@ -1,4 +1,4 @@
-//! The Sundial kernel in safe Rust. [`boot`] brings the system up; each CPU then stays in [`run`], whose loop runs
+//! The Sundial kernel in safe Rust. [`mod@boot`] brings the system up; each CPU then stays in [`run`], whose loop runs
 //! threads and handles their traps. System calls go through [`ring`] and [`call`] to [`objects`] and [`endpoint`]; they act
 //! on [`process`]es, [`memory`], the [`log`], [`pipe`]s and the [`terminal`]. What runs next is decided in the crate
 //! `sched`, and everything that could break memory is in the crate `machine`.

@@ -2,7 +2,7 @@
 //!
 //! Typed bytes come by interrupt and wait in [`input::Input`] until a program takes them raw or asks for a line, which
 //! [`discipline::Discipline`] edits and echoes. Both are pure; here are the serial line, the lock around all of it, and
-//! the calls that wait, lines before raw reads. Their answers are made in [`answer`] and given without the lock, because
+//! the calls that wait, lines before raw reads. Their answers are made in `answer` and given without the lock, because
 //! giving one wakes threads.
 
 mod answer;

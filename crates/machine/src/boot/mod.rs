@@ -1,5 +1,5 @@
 //! From the first instruction to the kernel's first line of safe code. `start` is the assembly, `pvh` reads what the
-//! loader handed over; [`enter`] brings up memory and traps on the boot CPU and calls the kernel, which the image crate
+//! loader handed over; `enter` brings up memory and traps on the boot CPU and calls the kernel, which the image crate
 //! names with [`crate::entry!`]. Rule P1.
 
 mod pvh;
