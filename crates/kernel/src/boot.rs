@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use abi::exit::{Kind, Report};
 use abi::trace::Event;
 use machine::boot::Handover;
+use machine::memory::heap::NoAllocation;
 use machine::platform::{self, Platform};
 use machine::{BootCell, Lock, clock, cpu, power, smp, topology, trace, vector};
 use manifest::Manifest;
@@ -79,6 +80,11 @@ pub fn boot(handover: Handover) -> ! {
         !has_word(handover.command_line, "panic"),
         "asked for on the command line"
     );
+    if has_word(handover.command_line, "allocate-on-hard-path") {
+        // Likewise for the guard of the hard paths (rule B3): where checks are on, this stops the machine.
+        let _guard = NoAllocation::begin();
+        drop(core::hint::black_box(vec![0_u8; 64]));
+    }
     if let Err(refusal) = spawn::start_init(manifest()) {
         refuse(format_args!("init cannot be started: {refusal}"));
     }

@@ -255,11 +255,6 @@ pub fn add_thread(
         exit_code: None,
     };
     let entity: Box<Entity<Body>> = Entity::new(thread.id(), Weight::DEFAULT, LatencyClass::Normal, body);
-    trace::record(Event::ThreadStart {
-        cpu: 0,
-        thread: thread.trace_id(),
-        weight: 64,
-    });
     wake::start(entity);
     Ok(thread)
 }

@@ -89,6 +89,13 @@ pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) 
     } else {
         count(&cpu.counters.remote_wakes);
     }
+    if why == EnqueueReason::New {
+        trace::record(Event::ThreadStart {
+            cpu: target.index,
+            thread: entity.payload.thread.trace_id(),
+            weight: u64::from(entity.weight().get()),
+        });
+    }
     put(cpu, target, entity, why);
 }
 
