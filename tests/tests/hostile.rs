@@ -1,0 +1,89 @@
+//! Programs that mean harm, and memory and numbers at their worst moments. `evil` tries hundreds of attacks and ends with
+//! 0 if each was answered as it should be; the proofs (user/proofs) look at what is left behind.
+
+use sundial_tests::Setup;
+
+/// Boots `tests/manifests/evil.toml` and expects that every attack failed.
+#[track_caller]
+fn evil_fails(shape: impl FnOnce(Setup) -> Setup) {
+    let boot = shape(Setup::of("evil")).start();
+    let code = boot.exit();
+    if code != 0 || boot.console().contains("BROKEN") {
+        boot.fail(&format!("evil exited with {code}"));
+    }
+    boot.wait_for_line("attacks were answered as they should be");
+}
+
+/// Boots `tests/manifests/proofs/NAME.toml` and expects that everything it saw was right.
+#[track_caller]
+fn holds(name: &str, shape: impl FnOnce(Setup) -> Setup) {
+    let boot = shape(Setup::of(&format!("proofs/{name}"))).start();
+    let code = boot.exit();
+    if code != 0 {
+        boot.fail(&format!("{name} exited with {code}"));
+    }
+}
+
+/// One CPU whose time is counted in instructions.
+fn counted(setup: Setup) -> Setup {
+    setup.cpus(1).icount()
+}
+
+#[test]
+fn p7_every_attack_fails_on_one_cpu() {
+    evil_fails(counted);
+}
+
+#[test]
+fn p7_every_attack_fails_on_two_cpus() {
+    evil_fails(|setup| setup.cpus(2));
+}
+
+#[test]
+fn p7_every_attack_fails_on_four_cpus() {
+    evil_fails(|setup| setup.cpus(4));
+}
+
+#[test]
+fn p7_every_submission_completes_once_and_in_order_wherever_the_indices_are() {
+    // Thousands of times round the slots, and once through 2^32: an index that is narrowed or compared the wrong way
+    // loses or repeats a submission there.
+    holds("indices", counted);
+}
+
+#[test]
+fn p6_old_ids_of_a_slot_that_is_used_again_name_nobody() {
+    holds("indices", |setup| setup.cpus(2));
+}
+
+#[test]
+fn p4_memory_that_goes_away_at_any_step_of_a_completion_is_written_by_nobody() {
+    holds("pending", counted);
+}
+
+#[test]
+fn p4_memory_that_goes_away_while_another_cpu_answers_is_written_by_nobody() {
+    holds("pending", |setup| setup.cpus(4));
+}
+
+#[test]
+fn p4_an_unmapped_page_is_gone_for_threads_on_other_cpus() {
+    holds("pages", |setup| setup.cpus(2));
+}
+
+#[test]
+fn p4_an_unmapped_page_is_gone_and_one_cpu_tells_nobody() {
+    holds("pages", counted);
+}
+
+#[test]
+fn p5_processes_killed_at_random_moments_leave_nothing() {
+    holds("leaks", counted);
+}
+
+#[test]
+fn p5_processes_whose_threads_end_on_several_cpus_at_once_leave_nothing() {
+    // The CPU that buried the last thread once took the process apart while others were still burying theirs, and the
+    // kernel panicked over a ring that was gone.
+    holds("leaks", |setup| setup.cpus(4));
+}

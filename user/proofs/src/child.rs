@@ -1,0 +1,100 @@
+//! Processes that a proof needs besides itself: what they do, and how they are started.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use rt::env::ARGUMENTS;
+use rt::memory::VirtualMemory;
+use rt::process::{Child, Grant, KernelSource, ProcessSpawner};
+use rt::thread::Threads;
+use rt::time::Timer;
+use rt::{Client, Env, Error};
+
+use crate::tools::{compute, compute_for};
+use crate::{indices, pages, pending};
+
+/// The manifest's name for this program.
+const BINARY: &str = "proofs";
+
+/// How long a worker computes, in nanoseconds.
+pub const WORKER_NS: u64 = 10_000_000;
+
+/// Exit code of a child that the kernel refused something.
+pub const REFUSED: i64 = 98;
+/// Exit code of a child that does not know its part.
+const UNKNOWN: i64 = 99;
+
+/// Starts this program once more, with capabilities of its own, for a part and its details.
+pub fn start(spawner: &ProcessSpawner, part: &str, details: &[&str]) -> Result<Child, Error> {
+    let arguments = spawner.arguments([&[part][..], details].concat())?;
+    let mut grants: Vec<Grant> = [
+        ("timer", KernelSource::Timer),
+        ("memory", KernelSource::VirtualMemory),
+        ("threads", KernelSource::ThreadSpawner),
+        ("thread", KernelSource::ThreadControl),
+        ("park", KernelSource::ParkSpace),
+        ("endpoint", KernelSource::Endpoint),
+    ]
+    .map(|(name, source)| Grant::kernel(name, source))
+    .to_vec();
+    grants.push(Grant::give(ARGUMENTS, &arguments));
+    spawner.spawn(part, BINARY, &grants)
+}
+
+/// A child's part, by name: its exit code.
+pub fn act(env: &Env, part: &str, details: &[String]) -> i64 {
+    let done = match part {
+        "worker" => work(env).map(|()| 0),
+        "restless" => live_restlessly(env).map(|()| 0),
+        "reader" => pages::read_for_ever(env),
+        "waiter" => pending::leave(env, details),
+        "turner" => Ok(indices::turn()),
+        _ => Ok(UNKNOWN),
+    };
+    done.unwrap_or(REFUSED)
+}
+
+fn work(env: &Env) -> Result<(), Error> {
+    compute_for(&env.first()?, WORKER_NS)
+}
+
+/// Has a bit of everything until it is ended from outside: threads that compute, sleep, yield and park, memory that
+/// comes and goes, and operations that wait.
+fn live_restlessly(env: &Env) -> Result<(), Error> {
+    let threads = Threads::new(env)?;
+    let (timer, memory): (Timer, VirtualMemory) = (env.first()?, env.first()?);
+    let sleep = timer.start_sleep(u64::MAX)?;
+    for part in 0..4 {
+        let env = *env;
+        let thread = threads.spawn(move || rest(&env, part))?;
+        core::mem::forget(thread);
+    }
+    loop {
+        let page = memory.map(0, 0x8000, rt::memory::Protection::ReadWrite)?;
+        rt::hostile::write_u32(page + 0x5000, 1);
+        rt::hostile::unmap(&memory, page, 0x8000)?;
+        let thread = threads.spawn(|| compute(500))?;
+        thread.join()?;
+        if sleep.is_ready() {
+            return Ok(());
+        }
+    }
+}
+
+fn rest(env: &Env, part: u32) {
+    let control = env.first::<rt::thread::ThreadControl>();
+    let word = core::sync::atomic::AtomicU32::new(0);
+    loop {
+        match part {
+            0 => compute(10_000),
+            1 => rt::nap(20_000),
+            2 => drop(control.as_ref().map(|control| control.yield_now())),
+            _ => drop(rt::park::park(&word, 0, 50_000)),
+        }
+    }
+}
+
+/// The id of a capability this child was granted by the kernel.
+pub fn cap_id<C: Client>(env: &Env) -> Result<u32, Error> {
+    env.first::<C>().map(|client| client.cap().id())
+}

@@ -1,0 +1,83 @@
+//! Programs that watch the kernel keep its rules from inside, where counters, clocks and other processes can be seen.
+//! Which proof runs is said by the manifest (`proof` in its `[config]`, tests/manifests/proofs/); each checks what it
+//! sees itself, names the first thing that is wrong, and ends with 0 if nothing is.
+//!
+//! [`accounting`], [`shares`], [`spread`] and [`quiet`] are about the scheduler; [`leaks`], [`pending`], [`pages`] and
+//! [`indices`] about what processes, memory and rings leave behind. [`tools`] is what they share. A proof's children
+//! run this program too: their arguments name a part in [`child`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod accounting;
+pub mod child;
+pub mod indices;
+pub mod leaks;
+pub mod pages;
+pub mod pending;
+pub mod quiet;
+pub mod shares;
+pub mod spread;
+pub mod tools;
+
+use alloc::string::{String, ToString};
+
+use rt::config::BootPackage;
+use rt::{Env, Error, println};
+
+use tools::Wrong;
+
+/// A proof: its name, and what it does.
+type Proof = (&'static str, fn(&Env) -> Result<(), Wrong>);
+
+const PROOFS: [Proof; 9] = [
+    ("accounting", accounting::prove),
+    ("shares", shares::weights_decide),
+    ("newcomers", shares::nobody_jumps_or_starves),
+    ("spread", spread::prove),
+    ("quiet", quiet::prove),
+    ("leaks", leaks::prove),
+    ("pages", pages::prove),
+    ("pending", pending::prove),
+    ("indices", indices::prove),
+];
+
+/// The program: the proof that the manifest names, or a part in one.
+pub fn run(env: &Env) -> i64 {
+    let arguments = env.arguments();
+    if let Some((part, rest)) = arguments.split_first() {
+        return child::act(env, part, rest);
+    }
+    let name = match named(env) {
+        Ok(name) => name,
+        Err(error) => {
+            println!("proofs: the manifest names no proof: {error}");
+            return 2;
+        }
+    };
+    let Some((_, prove)) = PROOFS.iter().find(|(known, _)| *known == name) else {
+        println!("proofs: there is no proof `{name}`");
+        return 2;
+    };
+    match prove(env) {
+        Ok(()) => {
+            println!("{name}: as it should be");
+            0
+        }
+        Err(wrong) => {
+            println!("{name}: {wrong}");
+            1
+        }
+    }
+}
+
+fn named(env: &Env) -> Result<String, Error> {
+    let config = env.first::<BootPackage>()?.config()?;
+    config
+        .text_of("proof")
+        .map(ToString::to_string)
+        .ok_or(Error::Malformed)
+}
