@@ -171,6 +171,15 @@ pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
             cpus::board().publish(&sched);
             drop(sched);
             ended(&mut entity, charge);
+            let to = &next.payload.thread;
+            wake::woken(cpu, cpu.index, to);
+            trace::record_at(
+                at.0,
+                Event::Handoff {
+                    from: thread.trace_id(),
+                    to: to.trace_id(),
+                },
+            );
             Some(switched(cpu, next, slice_end, at))
         }
         None => {

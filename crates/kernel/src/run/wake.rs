@@ -33,11 +33,6 @@ pub fn wake(thread: Arc<Thread>) {
         return;
     };
     let cpu = cpus::this();
-    trace::record(Event::Wake {
-        target: cpu.index,
-        thread: thread.trace_id(),
-        by: Thread::current_trace_id(cpu),
-    });
     if cpu.in_call.load(Relaxed) {
         let mut candidate = cpu.candidate.lock();
         if candidate.is_none() {
@@ -46,6 +41,16 @@ pub fn wake(thread: Arc<Thread>) {
         }
     }
     place(cpu, entity, EnqueueReason::Wake);
+}
+
+/// Records that a CPU was chosen for a woken thread.
+#[inline]
+pub fn woken(cpu: &CpuState, target: u32, thread: &Thread) {
+    trace::record(Event::Wake {
+        target,
+        thread: thread.trace_id(),
+        by: Thread::current_trace_id(cpu),
+    });
 }
 
 /// Puts a thread that has never run into a queue.
@@ -88,6 +93,9 @@ pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) 
         count(&cpu.counters.local_wakes);
     } else {
         count(&cpu.counters.remote_wakes);
+    }
+    if why == EnqueueReason::Wake {
+        woken(cpu, target.index, &entity.payload.thread);
     }
     if why == EnqueueReason::New {
         trace::record(Event::ThreadStart {
