@@ -85,7 +85,7 @@ fn b5_new_threads_go_to_idle_cpus_and_otherwise_stay() {
 }
 
 #[test]
-fn b4_a_wake_up_sends_at_most_one_interrupt() {
+fn b1_an_idle_cpu_takes_over_who_waits_and_b4_a_wake_up_sends_one_interrupt_at_most() {
     // The program counts them: never more than there were wake-ups on other CPUs. And an idle CPU took over a thread
     // that waited (B1).
     holds("spread", |setup| setup.cpus(4));
