@@ -1,9 +1,9 @@
 //! KVM or emulation. That `/dev/kvm` opens proves little: on some machines it only pretends, or runs simple code
-//! and fails at ordinary guests. So the question is put to the thing itself: our own kernel is booted under KVM
-//! on a manifest that it must refuse, and only a proper refusal counts. The answer is kept until the host
-//! reboots or QEMU or the kernel image changes.
+//! and fails at ordinary guests, some only once a program runs. So the question is put to the thing itself: our own
+//! kernel is booted under KVM with a program of a few instructions (probe.rs), and only its exit code counts. The
+//! answer is kept until the host reboots or QEMU or the kernel image changes.
 
-use super::{Console, Ending, Guest, Machine, interrupt};
+use super::{Console, Ending, Guest, Machine, interrupt, probe};
 use crate::workspace;
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -90,10 +90,10 @@ fn key(kernel: &Path) -> String {
 /// Boots the kernel under KVM on two CPUs: the verdict as a sentence, led by `works: ` when it does.
 fn probe(kernel: &Path) -> String {
     let folder = workspace::run_folder();
-    let manifest = folder.join("refused.manifest");
-    if std::fs::write(&manifest, [0_u8; 64]).is_err() {
-        return "the probe boot could not be prepared".to_owned();
-    }
+    let manifest = match probe::manifest(&folder) {
+        Ok(manifest) => manifest,
+        Err(error) => return format!("the probe boot could not be prepared: {error}"),
+    };
     let mut machine = Machine::new(kernel.to_path_buf(), manifest);
     machine.accelerator = Accelerator::Kvm;
     machine.console = Console::File(folder.join("kvm-probe.log"));
@@ -102,7 +102,9 @@ fn probe(kernel: &Path) -> String {
         Err(error) => return format!("the probe boot did not start: {error}"),
     };
     match guest.wait(Some(PATIENCE)) {
-        Ok(Ending::Refused { .. }) => "works: a probe boot under KVM went as it should".to_owned(),
+        Ok(Ending::Exited { code }) if code == probe::EXIT_CODE => {
+            "works: a probe boot under KVM went as it should".to_owned()
+        }
         Ok(Ending::TimedOut) => format!("a probe boot under KVM hung for {} s", PATIENCE.as_secs()),
         Ok(ending) => {
             let complaints = guest.complaints();

@@ -9,6 +9,7 @@ mod arguments;
 pub mod ending;
 pub mod guest;
 pub mod interrupt;
+mod probe;
 pub mod trace;
 
 use crate::{packages, progress};
