@@ -125,13 +125,14 @@ impl Root {
             // Ask for the password before a spinner hides the question.
             let _ = Command::new("sudo").arg("-v").status();
         }
+        // Another installation may be under way, such as the automatic updates of a fresh machine: wait for it.
         let mut command = self.command("env");
         command.args([
             "DEBIAN_FRONTEND=noninteractive",
             "LC_ALL=C",
             "sh",
             "-c",
-            r#"exec apt-get "$@" 1>&2"#,
+            r#"exec apt-get -o DPkg::Lock::Timeout=300 "$@" 1>&2"#,
             "sh",
         ]);
         command.args(arguments);
