@@ -50,10 +50,13 @@ fn race(env: &Env, rewrite: fn(u32), completions_count: bool) -> i64 {
         return 1;
     };
     let cap = timer.cap().id();
-    let stop = Arc::new(AtomicBool::new(false));
+    let (go, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let attacker = threads.spawn({
-        let stop = stop.clone();
+        let (go, stop) = (go.clone(), stop.clone());
         move || {
+            while !go.load(Ordering::Acquire) {
+                core::hint::spin_loop();
+            }
             while !stop.load(Ordering::Relaxed) {
                 rewrite(cap);
             }
@@ -73,6 +76,14 @@ fn race(env: &Env, rewrite: fn(u32), completions_count: bool) -> i64 {
         user_data: 1,
         ..Sqe::default()
     };
+    // A tail that is nonsense makes the kernel take whatever lies in the slots. What start-up left there must be gone: a
+    // replayed request for a thread, its parameters overwritten since, would start one at address 0.
+    for slot in 0..abi::ring::SQ_ENTRIES {
+        for (word, value) in (0..).zip(honest.to_words()) {
+            write_u64(RING + sqe_at(slot) as u64 + 8 * word, value);
+        }
+    }
+    go.store(true, Ordering::Release);
     let ring = Raw;
     let mut code = 0;
     for _ in 0..ROUNDS {
