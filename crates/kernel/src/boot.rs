@@ -146,13 +146,7 @@ fn read_manifest(bytes: &'static [u8]) {
         Ok(manifest) => manifest,
         Err(error) => refuse(format_args!("the manifest is refused: {error}")),
     };
-    let level = match manifest.kernel.log_level {
-        schema_gen::system::LogLevel::Debug => Level::Debug,
-        schema_gen::system::LogLevel::Info => Level::Info,
-        schema_gen::system::LogLevel::Warn => Level::Warn,
-        schema_gen::system::LogLevel::Error => Level::Error,
-    };
-    log::init(level);
+    log::init(manifest.kernel.log_level.into());
     if let Err((name, error)) = image::init(&manifest) {
         refuse(format_args!("the manifest is refused: program {name}: {error}"));
     }

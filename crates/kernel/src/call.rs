@@ -370,8 +370,7 @@ fn call(
             disclosure,
         ),
         _ if !parcel.is_empty() => {
-            let remains = process.capabilities.lock().rollback(parcel);
-            drop(remains);
+            endpoint::give_back(&process, parcel);
             failed(Failure::TransferNotSupported)
         }
         _ => {

@@ -4,7 +4,7 @@ use abi::result::Failure;
 use abi::ring::Cqe;
 use abi::validate::Buffer;
 
-use super::delivery::{Source, Undelivered, put, settle};
+use super::delivery::{Source, Undelivered, give_back, put, settle};
 use super::receive::owner;
 use crate::call::{Caller, Outcome, Transfers, check_buffers};
 use crate::ring::dispatch::failed;
@@ -40,16 +40,14 @@ pub fn answer(
         .position(|call| call.id == id && call.receiver == server.pid);
     let Some(found) = found else {
         drop(state);
-        let remains = server.capabilities.lock().rollback(parcel);
-        drop(remains);
+        give_back(server, parcel);
         return failed(Failure::InvalidRequest);
     };
     let client = state.in_flight.swap_remove(found).caller;
     // Room for another call in flight: one may be waiting for it.
     owner.endpoint.match_waiting(state);
     let Some(buffer) = client.result() else {
-        let remains = server.capabilities.lock().rollback(parcel);
-        drop(remains);
+        give_back(server, parcel);
         return failed(Failure::TransferAborted);
     };
     let receiver = &client.ring().process;
@@ -67,8 +65,7 @@ pub fn answer(
             Outcome::Completed(Cqe::plain(0, 0))
         }
         Err(reason) => {
-            let remains = server.capabilities.lock().rollback(parcel);
-            drop(remains);
+            give_back(server, parcel);
             if exception {
                 client.fail(Failure::ApplicationExceptionNoDetail);
                 return Outcome::Completed(Cqe::plain(0, 0));

@@ -36,8 +36,7 @@ pub fn call(
     let operation = match caller.thread.ring.begin(caller.user_data, result, Some(place)) {
         Ok(operation) => operation,
         Err(_) => {
-            let remains = process.capabilities.lock().rollback(parcel);
-            drop(remains);
+            give_back(process, parcel);
             return failed(Failure::InvokeFailed);
         }
     };
@@ -50,7 +49,7 @@ pub fn call(
     let mut state = endpoint.state.lock();
     if state.closed {
         drop(state);
-        give_back(&operation, parcel);
+        give_back(process, parcel);
         super::disconnect(&operation);
         return Outcome::Pending;
     }
@@ -69,7 +68,7 @@ pub fn call(
             Offer::TableFull => {
                 state.receives.push_front(receive);
                 drop(state);
-                give_back(&operation, parcel);
+                give_back(process, parcel);
                 operation.fail(Failure::TransferAborted);
                 return Outcome::Pending;
             }
@@ -82,7 +81,7 @@ pub fn call(
     let mut copy = vec![0; params.len as usize];
     if process.space.read_here(params.addr, &mut copy).is_err() {
         drop(state);
-        give_back(&operation, parcel);
+        give_back(process, parcel);
         operation.fail(Failure::InvalidParams);
         return Outcome::Pending;
     }
@@ -96,7 +95,7 @@ pub fn call(
 }
 
 fn refuse(operation: &Operation, parcel: Parcel<Capability>, why: &str) -> Outcome {
-    give_back(operation, parcel);
+    give_back(&operation.ring().process, parcel);
     operation.complete_exception(ExceptionKind::Overloaded, why);
     Outcome::Pending
 }

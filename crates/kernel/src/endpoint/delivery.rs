@@ -146,9 +146,9 @@ pub(super) fn settle(sender: &Process, receiver: &Process, parcel: Parcel<Capabi
 }
 
 /// The message will not arrive: the sender keeps everything.
-pub(super) fn give_back(sender: &Operation, parcel: Parcel<Capability>) {
+pub fn give_back(sender: &Process, parcel: Parcel<Capability>) {
     if !parcel.is_empty() {
-        let remains = sender.ring().process.capabilities.lock().rollback(parcel);
+        let remains = sender.capabilities.lock().rollback(parcel);
         drop(remains);
     }
 }

@@ -10,6 +10,8 @@ pub mod call;
 mod delivery;
 pub mod receive;
 
+pub use delivery::give_back;
+
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -106,7 +108,7 @@ impl Endpoint {
             receive.fail(abi::result::Failure::InvokeFailed);
         }
         for Queued { caller, parcel, .. } in queue {
-            delivery::give_back(&caller, parcel);
+            delivery::give_back(&caller.ring().process, parcel);
             disconnect(&caller);
         }
         for InFlight { caller, .. } in in_flight {
@@ -140,7 +142,7 @@ impl WaitPlace for Endpoint {
         let queued = queued.and_then(|index| state.queue.remove(index));
         drop(state);
         if let Some(queued) = queued {
-            delivery::give_back(&queued.caller, queued.parcel);
+            delivery::give_back(&queued.caller.ring().process, queued.parcel);
         }
         drop(receive);
     }

@@ -55,7 +55,7 @@ impl Endpoint {
             } = queued;
             if !caller.is_live() {
                 drop(state);
-                give_back(&caller, parcel);
+                give_back(&caller.ring().process, parcel);
                 state = self.state.lock();
                 continue;
             }
@@ -85,7 +85,7 @@ impl Endpoint {
                 Offer::TableFull => {
                     state.receives.push_front(receive);
                     drop(state);
-                    give_back(&caller, parcel);
+                    give_back(&caller.ring().process, parcel);
                     caller.fail(Failure::TransferAborted);
                     state = self.state.lock();
                 }

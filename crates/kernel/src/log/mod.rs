@@ -13,9 +13,21 @@ use machine::{BootCell, Lock, clock, trace};
 
 pub use record::Level;
 use record::{Record, Text};
+use schema_gen::system::LogLevel;
 use store::Store;
 
 use crate::console;
+
+impl From<LogLevel> for Level {
+    fn from(level: LogLevel) -> Level {
+        match level {
+            LogLevel::Debug => Level::Debug,
+            LogLevel::Info => Level::Info,
+            LogLevel::Warn => Level::Warn,
+            LogLevel::Error => Level::Error,
+        }
+    }
+}
 
 /// Records kept.
 const CAPACITY: usize = 256;

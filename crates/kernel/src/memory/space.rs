@@ -152,19 +152,28 @@ impl Space {
         }
     }
 
+    /// Tries an access again as long as the page it faults at only lacked its frame.
+    #[inline]
+    fn filling<T>(
+        &self,
+        write: bool,
+        mut access: impl FnMut() -> Result<T, NotMapped>,
+    ) -> Result<T, NotMapped> {
+        loop {
+            match access() {
+                Err(fault) if self.fill(fault.address, write, false) => {}
+                ended => return ended,
+            }
+        }
+    }
+
     /// Reads from this space while it is the loaded one.
     ///
     /// # Errors
     /// The address that cannot be read.
     #[inline]
     pub fn read_here(&self, from: u64, into: &mut [u8]) -> Result<(), NotMapped> {
-        loop {
-            match machine::read_user(from, into) {
-                Ok(()) => return Ok(()),
-                Err(fault) if self.fill(fault.address, false, false) => {}
-                Err(fault) => return Err(fault),
-            }
-        }
+        self.filling(false, || machine::read_user(from, into))
     }
 
     /// Reads one aligned 32-bit word from this space while it is the loaded one.
@@ -173,13 +182,10 @@ impl Space {
     /// The address, if it is misaligned or cannot be read.
     #[inline]
     pub fn read_word_here(&self, from: u64) -> Result<u32, NotMapped> {
-        loop {
-            match machine::read_user_word(from) {
-                Ok(word) => return Ok(word),
-                Err(fault) if from & 3 == 0 && self.fill(fault.address, false, false) => {}
-                Err(fault) => return Err(fault),
-            }
+        if from & 3 != 0 {
+            return Err(NotMapped { address: from });
         }
+        self.filling(false, || machine::read_user_word(from))
     }
 
     /// Makes sure that the whole range can be read, or written, while this space is the loaded one.
@@ -188,13 +194,7 @@ impl Space {
     /// An address that cannot.
     #[inline]
     pub fn probe_here(&self, from: u64, len: usize, write: bool) -> Result<(), NotMapped> {
-        loop {
-            match machine::probe_user(from, len, write) {
-                Ok(()) => return Ok(()),
-                Err(fault) if self.fill(fault.address, write, false) => {}
-                Err(fault) => return Err(fault),
-            }
-        }
+        self.filling(write, || machine::probe_user(from, len, write))
     }
 
     /// Writes into this space, whichever is loaded.
@@ -203,13 +203,7 @@ impl Space {
     /// The address that cannot be written; bytes before it may have been.
     #[inline]
     pub fn write(&self, to: u64, bytes: &[u8]) -> Result<(), NotMapped> {
-        loop {
-            match self.pages.write(to, bytes) {
-                Ok(()) => return Ok(()),
-                Err(fault) if self.fill(fault.address, true, false) => {}
-                Err(fault) => return Err(fault),
-            }
-        }
+        self.filling(true, || self.pages.write(to, bytes))
     }
 
     /// VirtualMemory.map.

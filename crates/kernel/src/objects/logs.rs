@@ -26,7 +26,7 @@ pub(super) fn sink(call: &Call<'_, '_>) -> Answer {
     let words = call.params()?;
     let message = words.message()?;
     let record = message.get_root::<write_params::Reader<'_>>()?.get_record()?;
-    let level = level(record.get_level()?);
+    let level = record.get_level()?.into();
     let component = record.get_component()?.to_str().map_err(capnp::Error::from)?;
     let text = record.get_message()?.to_str().map_err(capnp::Error::from)?;
     call.require_room(ACCEPTED_BYTES, 0)?;
@@ -44,7 +44,7 @@ pub(super) fn reader(call: &Call<'_, '_>) -> Answer {
     let params = message.get_root::<read_params::Reader<'_>>()?;
     let wish = params.get_filter()?;
     let filter = Filter {
-        min_level: level(wish.get_min_level()?),
+        min_level: wish.get_min_level()?.into(),
         component_prefix: wish
             .get_component_prefix()?
             .to_str()
@@ -100,15 +100,6 @@ fn fitting(records: &[Record], room: usize) -> usize {
     (1..=records.len())
         .take_while(|count| bytes(&records[..*count]) <= room)
         .count()
-}
-
-fn level(level: LogLevel) -> Level {
-    match level {
-        LogLevel::Debug => Level::Debug,
-        LogLevel::Info => Level::Info,
-        LogLevel::Warn => Level::Warn,
-        LogLevel::Error => Level::Error,
-    }
 }
 
 fn wire_level(level: Level) -> LogLevel {

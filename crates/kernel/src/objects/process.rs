@@ -224,7 +224,7 @@ pub(super) fn handle(call: &Call<'_, '_>, process: &Arc<Process>) -> Answer {
                 ending.over
             };
             if let Some(code) = over {
-                super::results::process_ended(&operation, code);
+                super::results::ended(&operation, code);
             }
             Ok(Reply::Pending)
         }

@@ -101,7 +101,7 @@ pub(super) fn handle(call: &Call<'_, '_>, thread: &Arc<Thread>) -> Answer {
         0 => {
             let operation = call.begin(Some(thread.clone()))?;
             if let Some(code) = thread.on_exit(&operation) {
-                results::thread_ended(&operation, code);
+                results::ended(&operation, code);
             }
             Ok(Reply::Pending)
         }

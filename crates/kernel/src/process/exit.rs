@@ -182,7 +182,7 @@ fn bury(entity: Owned, code: i64) {
         code,
     });
     for joiner in thread.finish(code) {
-        results::thread_ended(&joiner, code);
+        results::ended(&joiner, code);
     }
     let last = {
         let mut threads = process.threads.lock();
@@ -264,7 +264,7 @@ fn finish(process: &Arc<Process>, last_code: i64) {
         core::mem::take(&mut ending.waiters)
     };
     for waiter in waiters {
-        results::process_ended(&waiter, code);
+        results::ended(&waiter, code);
     }
     if process.pid == 1 {
         crate::boot::init_ended(code, reason);

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use machine::Lock;
 use machine::memory::address_space::AddressSpace;
-use sched::{Account, Deadline, Entity, LatencyClass, QueueKey, Share, ThreadId, VirtualTime, Weight};
+use sched::{Account, Deadline, Entity, LatencyClass, QueueKey, ThreadId, VirtualTime, Weight};
 
 use super::Process;
 use crate::ring::Ring;
@@ -169,7 +169,7 @@ impl Thread {
 
     /// Shows what it has used.
     #[inline]
-    pub fn publish(&self, account: &Account, share: &Share) {
+    pub fn publish(&self, account: &Account) {
         let shown = &self.published;
         shown.runtime.store(account.runtime.0, Relaxed);
         shown.virtual_runtime.store(account.virtual_runtime, Relaxed);
@@ -181,7 +181,6 @@ impl Thread {
         shown
             .last_cpu
             .store(account.last_cpu.map_or(0, |cpu| cpu.0), Relaxed);
-        let _ = share;
     }
 
     /// What it had used when it left a CPU last.

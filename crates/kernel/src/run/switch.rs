@@ -129,7 +129,7 @@ fn end(sched: &mut Cpu<Body>, entity: &mut Owned, at: Instant, why: EndReason) {
 fn ended(entity: &mut Owned, charge: Charge) {
     let thread = &entity.payload.thread;
     thread.process().usage.add(charge);
-    thread.publish(entity.account(), entity.share());
+    thread.publish(entity.account());
     entity.payload.context.leave_cpu();
 }
 
