@@ -7,7 +7,7 @@
 
 mod event;
 use event::Arguments;
-pub use event::{Event, Thread};
+pub use event::{Event, Form, Kind, Thread};
 
 /// Name of the kernel's ELF symbol at which the directory lies.
 pub const DIRECTORY_SYMBOL: &str = "SUNDIAL_TRACE_DIRECTORY";

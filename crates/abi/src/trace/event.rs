@@ -39,10 +39,66 @@ pub(super) struct Arguments {
     pub(super) c: u64,
 }
 
+/// What the number in a field means, for readers that know no Rust type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// A count, an index, a time in nanoseconds or an address.
+    Unsigned,
+    /// A number that may be negative, as a 64-bit two's complement.
+    Signed,
+    /// A [`Thread`].
+    Thread,
+}
+
+/// A kind of event as readers see it that translate all kinds alike.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Kind {
+    /// Its number in records.
+    pub number: u16,
+    /// Its name.
+    pub name: &'static str,
+    /// Names and forms of its fields, in the order of [`Event::values`].
+    pub fields: &'static [(&'static str, Form)],
+}
+
 /// How a field of an event becomes one argument of a record and back.
-trait Argument<Raw> {
+trait Argument<Raw>: Field {
     fn pack(self) -> Raw;
     fn unpack(raw: Raw) -> Self;
+}
+
+/// A type that fields have.
+trait Field: Copy {
+    const FORM: Form;
+    fn number(self) -> u64;
+}
+
+impl Field for u32 {
+    const FORM: Form = Form::Unsigned;
+    fn number(self) -> u64 {
+        u64::from(self)
+    }
+}
+
+impl Field for u64 {
+    const FORM: Form = Form::Unsigned;
+    fn number(self) -> u64 {
+        self
+    }
+}
+
+impl Field for i64 {
+    const FORM: Form = Form::Signed;
+    fn number(self) -> u64 {
+        self as u64
+    }
+}
+
+impl Field for Thread {
+    const FORM: Form = Form::Thread;
+    fn number(self) -> u64 {
+        self.0
+    }
 }
 
 impl Argument<u32> for u32 {
@@ -122,9 +178,27 @@ macro_rules! events {
                 }
             }
 
-            /// Number of the last kind.
-            #[cfg(test)]
-            const KINDS: u16 = [$($number),+].len() as u16;
+            /// All kinds, by number from 1.
+            pub const KINDS: &'static [Kind] = &[$(Kind {
+                number: $number,
+                name: stringify!($name),
+                fields: &[$((stringify!($field), <$type as Field>::FORM)),*],
+            }),+];
+
+            /// The numbers in its fields, in the order of [`Kind::fields`]; unused places are zero.
+            #[must_use]
+            pub fn values(&self) -> [u64; 3] {
+                let mut values = [0; 3];
+                let mut _places = values.iter_mut();
+                match *self {
+                    $(Self::$name { $($field),* } => {
+                        $(if let Some(place) = _places.next() {
+                            *place = Field::number($field);
+                        })*
+                    })+
+                }
+                values
+            }
         }
     };
 }
@@ -320,6 +394,49 @@ events! {
         /// Another.
         c extra: u64,
     }
+    /// What a process is called.
+    26 ProcessName {
+        /// Its number.
+        a pid: u32,
+        /// The first eight bytes of the name, in the order of memory; see [`Event::process_name`].
+        b first: u64,
+        /// The next eight bytes; zeros follow a name that is shorter.
+        c second: u64,
+    }
+    /// A thread's weight or latency class is another from now on.
+    27 PolicySet {
+        /// Latency class, as numbered by the interface.
+        a class: u32,
+        /// The thread.
+        b thread: Thread,
+        /// Weight.
+        c weight: u64,
+    }
+}
+
+impl Event {
+    /// The event that says what a process is called. Names longer than 16 bytes are cut.
+    #[must_use]
+    pub fn process_name(pid: u32, name: &str) -> Self {
+        let end = (0..=name.len().min(16)).rev().find(|end| name.is_char_boundary(*end));
+        let mut text = [0; 16];
+        for (place, byte) in text.iter_mut().zip(name[..end.unwrap_or(0)].bytes()) {
+            *place = byte;
+        }
+        let word = |from| u64::from_le_bytes(core::array::from_fn(|at| text[from + at]));
+        Self::ProcessName {
+            pid,
+            first: word(0),
+            second: word(8),
+        }
+    }
+
+    /// The bytes of the name that two words of [`Event::ProcessName`] carry, zeros behind it.
+    #[must_use]
+    pub fn name_bytes(first: u64, second: u64) -> [u8; 16] {
+        let (first, second) = (first.to_le_bytes(), second.to_le_bytes());
+        core::array::from_fn(|at| if at < 8 { first[at] } else { second[at - 8] })
+    }
 }
 
 #[cfg(test)]
@@ -328,7 +445,7 @@ mod tests {
 
     #[test]
     fn every_kind_unpacks_to_what_packs_to_it() {
-        for kind in 1..=Event::KINDS {
+        for (kind, described) in (1..).zip(Event::KINDS) {
             let event = Event::unpack(
                 kind,
                 Arguments {
@@ -340,10 +457,34 @@ mod tests {
             .unwrap();
             let (number, arguments) = event.pack();
             assert_eq!(number, kind, "{}", event.name());
+            assert_eq!((described.number, described.name), (kind, event.name()));
             assert_eq!(Event::unpack(kind, arguments), Some(event));
         }
         assert_eq!(Event::unpack(0, Arguments::default()), None);
-        assert_eq!(Event::unpack(Event::KINDS + 1, Arguments::default()), None);
+        let after = Event::KINDS.len() as u16 + 1;
+        assert_eq!(Event::unpack(after, Arguments::default()), None);
+    }
+
+    #[test]
+    fn fields_come_in_the_order_of_their_description() {
+        let thread = Thread::new(7, 2);
+        let exit = Event::ThreadExit { thread, code: -9 };
+        assert_eq!(exit.values(), [thread.0, (-9_i64) as u64, 0]);
+        let kind = Event::KINDS[16];
+        assert_eq!((kind.number, kind.name), (17, "ThreadExit"));
+        assert_eq!(kind.fields, [("thread", Form::Thread), ("code", Form::Signed)]);
+    }
+
+    #[test]
+    fn a_name_is_cut_between_characters() {
+        let shown = |name: &str| {
+            let Event::ProcessName { pid: 3, first, second } = Event::process_name(3, name) else {
+                panic!("another event")
+            };
+            Event::name_bytes(first, second)
+        };
+        assert_eq!(&shown("shell"), b"shell\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(&shown("fifteen letters\u{e9}"), b"fifteen letters\0");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::trace::Event;
+use machine::trace;
 use sched::{Effect, Enqueued, LatencyClass, Verdict, Weight};
 use schema_gen::system::scheduling_policy_cap::{set_latency_class_params, set_weight_params};
 
@@ -78,6 +80,11 @@ fn change(call: &Call<'_, '_>, thread: &Arc<Thread>, change: Change) -> Answer {
         }
     }
     thread.note_policy(policy.weight, policy.class);
+    trace::record(Event::PolicySet {
+        class: policy.class as u32,
+        thread: thread.trace_id(),
+        weight: u64::from(policy.weight.get()),
+    });
     Ok(Reply::EmptyStruct)
 }
 

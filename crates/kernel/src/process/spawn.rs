@@ -189,6 +189,7 @@ fn build(
         parent: u64::from(parent),
         generation: 1,
     });
+    trace::record(Event::process_name(process.pid, &process.name));
     let start = Start {
         entry: mapped.entry,
         stack: layout::STACK_ENTRY,

@@ -172,7 +172,7 @@ pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
             drop(sched);
             ended(&mut entity, charge);
             let to = &next.payload.thread;
-            wake::woken(cpu, cpu.index, to);
+            wake::woken(cpu, cpu.index, to, at);
             trace::record_at(
                 at.0,
                 Event::Handoff {

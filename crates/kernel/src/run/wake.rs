@@ -45,12 +45,10 @@ pub fn wake(thread: Arc<Thread>) {
 
 /// Records that a CPU was chosen for a woken thread.
 #[inline]
-pub fn woken(cpu: &CpuState, target: u32, thread: &Thread) {
-    trace::record(Event::Wake {
-        target,
-        thread: thread.trace_id(),
-        by: Thread::current_trace_id(cpu),
-    });
+pub fn woken(cpu: &CpuState, target: u32, thread: &Thread, at: Instant) {
+    let by = Thread::current_trace_id(cpu);
+    let thread = thread.trace_id();
+    trace::record_at(at.0, Event::Wake { target, thread, by });
 }
 
 /// Puts a thread that has never run into a queue.
@@ -94,8 +92,8 @@ pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) 
     } else {
         count(&cpu.counters.remote_wakes);
     }
-    if why == EnqueueReason::Wake {
-        woken(cpu, target.index, &entity.payload.thread);
+    if why == EnqueueReason::Wake && trace::is_on() {
+        woken(cpu, target.index, &entity.payload.thread, now());
     }
     if why == EnqueueReason::New {
         trace::record(Event::ThreadStart {
