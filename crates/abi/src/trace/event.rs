@@ -418,7 +418,9 @@ impl Event {
     /// The event that says what a process is called. Names longer than 16 bytes are cut.
     #[must_use]
     pub fn process_name(pid: u32, name: &str) -> Self {
-        let end = (0..=name.len().min(16)).rev().find(|end| name.is_char_boundary(*end));
+        let end = (0..=name.len().min(16))
+            .rev()
+            .find(|end| name.is_char_boundary(*end));
         let mut text = [0; 16];
         for (place, byte) in text.iter_mut().zip(name[..end.unwrap_or(0)].bytes()) {
             *place = byte;
@@ -478,7 +480,12 @@ mod tests {
     #[test]
     fn a_name_is_cut_between_characters() {
         let shown = |name: &str| {
-            let Event::ProcessName { pid: 3, first, second } = Event::process_name(3, name) else {
+            let Event::ProcessName {
+                pid: 3,
+                first,
+                second,
+            } = Event::process_name(3, name)
+            else {
                 panic!("another event")
             };
             Event::name_bytes(first, second)

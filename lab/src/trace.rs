@@ -1,0 +1,187 @@
+//! The record of a run: events of all CPUs, how many were lost, and what threads and processes are called.
+//!
+//! Records are kept in one list, ordered by time; records of one time stay in the order in which they were pushed, so a
+//! simulator that pushes causes before effects keeps them so. A thread with number 0 stands for its process.
+
+mod file;
+
+pub use file::{EXTENSION, Unreadable};
+
+use abi::trace::{Event, Record, Thread};
+use sched::{Instant, Nanos};
+use std::collections::BTreeMap;
+
+/// What happened in one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    source: String,
+    records: Vec<Record>,
+    /// Records that were overwritten or dropped before anybody read them, for each CPU.
+    lost: Vec<u64>,
+    names: BTreeMap<Thread, String>,
+}
+
+impl Trace {
+    /// An empty trace. `source` says where it comes from, in words for a report: a scenario, a manifest.
+    #[must_use]
+    pub fn new(source: impl Into<String>, cpus: u32) -> Trace {
+        Trace {
+            source: source.into(),
+            lost: vec![0; cpus as usize],
+            ..Trace::default()
+        }
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// How many CPUs the machine has.
+    #[must_use]
+    pub fn cpus(&self) -> u32 {
+        u32::try_from(self.lost.len()).expect("a trace is made with a 32-bit number of CPUs")
+    }
+
+    /// Names a thread; number 0 names its process.
+    pub fn name_thread(&mut self, thread: Thread, name: impl Into<String>) {
+        self.names.insert(thread, name.into());
+    }
+
+    /// Names a process.
+    pub fn name_process(&mut self, pid: u32, name: impl Into<String>) {
+        self.name_thread(Thread::new(pid, 0), name);
+    }
+
+    /// Adds a record of any CPU. One that is older than those before it is put in its place. A record that tells a
+    /// process's name names it, unless it has a name already.
+    pub fn push(&mut self, record: Record) {
+        if record.cpu as usize >= self.lost.len() {
+            self.lost.resize(record.cpu as usize + 1, 0);
+        }
+        if let Some(Event::ProcessName { pid, first, second }) = record.event() {
+            let bytes = Event::name_bytes(first, second);
+            let name = String::from_utf8_lossy(&bytes);
+            self.names
+                .entry(Thread::new(pid, 0))
+                .or_insert_with(|| name.trim_end_matches('\0').to_owned());
+        }
+        // Almost always at the end: clocks of different CPUs are close.
+        let newer = self
+            .records
+            .iter()
+            .rev()
+            .take_while(|kept| kept.at_ns > record.at_ns);
+        let place = self.records.len() - newer.count();
+        self.records.insert(place, record);
+    }
+
+    /// Notes that `records` more records of a CPU are missing, all older than those that are here.
+    pub fn lose(&mut self, cpu: u32, records: u64) {
+        if cpu as usize >= self.lost.len() {
+            self.lost.resize(cpu as usize + 1, 0);
+        }
+        self.lost[cpu as usize] += records;
+    }
+
+    /// The records of all CPUs, in order of time.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// How many records of each CPU are missing.
+    #[must_use]
+    pub fn lost(&self) -> &[u64] {
+        &self.lost
+    }
+
+    /// The names that are known, by thread; number 0 is a process.
+    pub fn names(&self) -> impl Iterator<Item = (Thread, &str)> {
+        self.names.iter().map(|(thread, name)| (*thread, name.as_str()))
+    }
+
+    /// What to call a thread: by its name, else by its process's name and its number, else by both numbers.
+    #[must_use]
+    pub fn thread_name(&self, thread: Thread) -> String {
+        if thread == Thread::NONE {
+            return "idle".to_owned();
+        }
+        if let Some(name) = self.names.get(&thread) {
+            return name.clone();
+        }
+        match self.names.get(&Thread::new(thread.pid(), 0)) {
+            Some(process) => format!("{process}/{}", thread.tid()),
+            None => format!("{}/{}", thread.pid(), thread.tid()),
+        }
+    }
+
+    /// What to call a process.
+    #[must_use]
+    pub fn process_name(&self, pid: u32) -> String {
+        let name = self.names.get(&Thread::new(pid, 0));
+        name.cloned().unwrap_or_else(|| format!("process {pid}"))
+    }
+
+    /// The time of the first record; boot in an empty trace.
+    #[must_use]
+    pub fn begin(&self) -> Instant {
+        self.records
+            .first()
+            .map_or(Instant::BOOT, |first| Instant(first.at_ns))
+    }
+
+    /// The time of the last record; boot in an empty trace.
+    #[must_use]
+    pub fn end(&self) -> Instant {
+        self.records
+            .last()
+            .map_or(Instant::BOOT, |last| Instant(last.at_ns))
+    }
+
+    /// The time between first and last record.
+    #[must_use]
+    pub fn span(&self) -> Nanos {
+        self.end().since(self.begin())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(at_ns: u64, cpu: u16, tag: u32) -> Record {
+        let (value, extra) = (0, 0);
+        Record::of(at_ns, cpu, Event::Mark { tag, value, extra })
+    }
+
+    #[test]
+    fn l3_records_are_in_order_of_time_and_ties_in_order_of_arrival() {
+        let mut trace = Trace::new("test", 1);
+        for record in [mark(5, 0, 1), mark(3, 1, 2), mark(5, 1, 3), mark(3, 0, 4)] {
+            trace.push(record);
+        }
+        assert_eq!(
+            trace.records(),
+            [mark(3, 1, 2), mark(3, 0, 4), mark(5, 0, 1), mark(5, 1, 3)]
+        );
+        assert_eq!((trace.cpus(), trace.span()), (2, Nanos(2)));
+    }
+
+    #[test]
+    fn l3_names_come_from_whoever_knows_them() {
+        let mut trace = Trace::new("test", 1);
+        let (first, second) = (Thread::new(3, 1), Thread::new(3, 2));
+        assert_eq!(trace.thread_name(first), "3/1");
+        trace.push(Record::of(0, 0, Event::process_name(3, "shell")));
+        trace.name_thread(second, "worker");
+        assert_eq!(trace.thread_name(first), "shell/1");
+        assert_eq!(trace.thread_name(second), "worker");
+        assert_eq!(trace.thread_name(Thread::NONE), "idle");
+        assert_eq!(
+            (trace.process_name(3), trace.process_name(4)),
+            ("shell".into(), "process 4".into())
+        );
+    }
+}
