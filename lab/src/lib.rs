@@ -7,7 +7,10 @@
 //! docs/traces.md tells how each is made and what becomes of which event.
 #![forbid(unsafe_code)]
 
+pub mod cyclictest;
+pub mod histogram;
 pub mod steps;
 pub mod trace;
+pub mod wakeups;
 
 pub use trace::Trace;
