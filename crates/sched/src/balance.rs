@@ -23,7 +23,7 @@ use crate::ids::CpuId;
 use crate::placement::SCAN_LIMIT;
 use crate::time::Instant;
 use crate::topology::Topology;
-use crate::weight::Weight;
+use crate::weight::EffectiveWeight;
 
 /// How many of its own turns a thread must be worse off than on the other CPU before it is moved there. Less would move
 /// threads more often than a cache likes, more would let short programs end before they had their share.
@@ -92,7 +92,7 @@ fn worst_off<P>(cpu: &Cpu<P>, to: CpuId, there: u64, lead: u64) -> Option<QueueK
     let here = cpu.total_weight();
     let should_go = |waiting: &&Entity<P>| {
         let share = waiting.share();
-        let weight = share.weight().wide();
+        let weight = share.effective().wide();
         let evens_out = weight < here.saturating_sub(there);
         let is_worth_it = if evens_out {
             // The speeds come closer to each other for good, so it is done as soon as this CPU as a whole lags.
@@ -115,5 +115,5 @@ fn worst_off<P>(cpu: &Cpu<P>, to: CpuId, there: u64, lead: u64) -> Option<QueueK
 
 /// How far a CPU on which this weight is runnable comes in one normal turn.
 fn virtual_slice(weight: u64) -> u64 {
-    DEFAULT_REQUEST.0 * Weight::DEFAULT.wide() / weight
+    DEFAULT_REQUEST.0 * EffectiveWeight::REFERENCE / weight
 }

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::cpu::{Cpu, Running};
 use crate::ids::CpuId;
 use crate::time::{Instant, VirtualTime};
-use crate::weight::Weight;
+use crate::weight::EffectiveWeight;
 
 /// How busy one CPU is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Load {
     pub waiting: u32,
     /// Whether it runs a thread.
     pub running: bool,
-    /// The weight of all of them.
+    /// The effective weight of all of them.
     pub weight: u32,
 }
 
@@ -191,7 +191,7 @@ impl LoadBoard {
         let column = self.columns.get(cpu.index())?;
         let ran = now.since(Instant(column.as_of.load(Ordering::Relaxed)));
         let weight = u64::from(load.weight.max(1));
-        let since = ran.0.saturating_mul(Weight::DEFAULT.wide()) / weight;
+        let since = ran.0.saturating_mul(EffectiveWeight::REFERENCE) / weight;
         let level = VirtualTime(column.level.load(Ordering::Relaxed)).after(since);
         Some(Pace {
             level: self.comparable(cpu, level),

@@ -4,11 +4,14 @@
 //! They are meant for the moments between operations, after the caller has acted on what an operation returned. Each
 //! check has a test (check/tests.rs) that breaks the state on purpose and watches the check notice.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::cpu::Cpu;
 use crate::entity::Entity;
+use crate::fair::Share;
 use crate::ids::{CpuId, ThreadId};
+use crate::principal::{Membership, Principal};
 use crate::time::{Nanos, VirtualTime};
 use crate::treap::Node;
 
@@ -33,6 +36,15 @@ pub enum Broken {
     NoEndInSight(CpuId),
     /// Somebody waits on an idle CPU and no interrupt is on its way.
     AsleepWithWork(CpuId),
+    /// A principal's idea of its runnable weight differs from the sum over its threads.
+    PrincipalMiscounted {
+        /// Its place among those that were given.
+        index: usize,
+        /// What it counts.
+        counted: u32,
+        /// What there is.
+        runnable: u32,
+    },
     /// The virtual clock shows less than before.
     ClockRanBackwards(CpuId),
     /// The CPUs were busy for another length of time than the threads used.
@@ -85,7 +97,7 @@ pub fn the_queue_is_sorted_and_complete<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
 /// # Errors
 /// [`Broken::WeightIsWrong`].
 pub fn the_queue_knows_its_weight<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
-    let sum: u64 = cpu.queued().map(|entity| u64::from(entity.weight().get())).sum();
+    let sum: u64 = cpu.queued().map(|entity| entity.share().effective().wide()).sum();
     if sum == cpu.queue().weight() {
         Ok(())
     } else {
@@ -167,6 +179,41 @@ pub fn no_thread_is_lost<P>(cpus: &[Cpu<P>], parked: &[ThreadId], living: &[Thre
         Some(id) => Err(Broken::Nowhere(*id)),
         None => Ok(()),
     }
+}
+
+/// D7: every principal counts the threads that run or wait for a CPU, and no others. To be asked when no thread is on its
+/// way from one CPU to another.
+///
+/// # Errors
+/// [`Broken::PrincipalMiscounted`].
+pub fn principals_count_who_is_runnable<P>(
+    cpus: &[Cpu<P>],
+    principals: &[Arc<Principal>],
+) -> Result<(), Broken> {
+    for (index, principal) in principals.iter().enumerate() {
+        let of_this = |member: Option<&Membership>, share: &Share| match member {
+            Some(member) if Arc::ptr_eq(member.principal(), principal) => u32::from(share.weight().get()),
+            _ => 0,
+        };
+        let on_cpu = |cpu: &Cpu<P>| {
+            let waiting = cpu.queued().chain(cpu.handoff());
+            let waiting: u32 = waiting
+                .map(|thread| of_this(thread.membership.as_ref(), thread.share()))
+                .sum();
+            let running = cpu.running();
+            waiting + running.map_or(0, |running| of_this(cpu.membership(), running.share()))
+        };
+        let runnable = cpus.iter().map(on_cpu).sum();
+        let counted = principal.runnable_weight();
+        if counted != runnable {
+            return Err(Broken::PrincipalMiscounted {
+                index,
+                counted,
+                runnable,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// D1: no virtual clock runs backwards. `before` are the readings of the same CPUs at an earlier moment.

@@ -13,12 +13,15 @@
 //! CPU on directly, [`policy`] changes weights, [`leave`] takes waiting threads out.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::mem::swap;
 
 use crate::accounting::{Charge, CpuCounters};
 use crate::board::Load;
 use crate::entity::{Entity, Home, QueueKey};
 use crate::fair::{Policy, Share, VirtualClock};
 use crate::ids::{CpuId, ThreadId};
+use crate::principal::{Membership, Principal};
 use crate::run_tree::RunTree;
 use crate::time::{Instant, Nanos, VirtualTime};
 
@@ -106,6 +109,8 @@ pub struct Cpu<P> {
     lent_turn: Option<Instant>,
     clock: VirtualClock,
     state: State,
+    /// Whom the running thread belongs to, if anybody. Its entity gets this back when it ends.
+    membership: Option<Membership>,
     reschedule_pending: bool,
     counters: CpuCounters,
 }
@@ -122,6 +127,7 @@ impl<P> Cpu<P> {
             lent_turn: None,
             clock: VirtualClock::new(),
             state: State::Idle { since: now },
+            membership: None,
             reschedule_pending: false,
             counters: CpuCounters::new(),
         }
@@ -146,6 +152,17 @@ impl<P> Cpu<P> {
             State::Busy(running) => Some(running),
             State::Idle { .. } => None,
         }
+    }
+
+    /// Whose weight the running thread shares.
+    #[must_use]
+    pub fn running_for(&self) -> Option<&Arc<Principal>> {
+        self.membership.as_ref().map(Membership::principal)
+    }
+
+    /// The same, for the checks.
+    pub(crate) const fn membership(&self) -> Option<&Membership> {
+        self.membership.as_ref()
     }
 
     /// The waiting threads in the order of their virtual finish times, without the one in the handoff slot.
@@ -267,6 +284,37 @@ impl<P> Cpu<P> {
             }
         }
         self.clock.catch_up(slowest);
+        if self.membership.is_some() {
+            self.resize_running();
+        }
+    }
+
+    /// Brings the running thread's part of its principal's weight up to date. What it has used is charged.
+    #[inline(never)]
+    fn resize_running(&mut self) {
+        let clock = self.clock.now();
+        if let State::Busy(running) = &mut self.state
+            && let Some(membership) = &mut self.membership
+            && let Some(effective) = membership.changed(running.share.weight())
+        {
+            running.share.resize(effective, clock);
+        }
+    }
+
+    /// `entity` begins: the CPU keeps its membership, to bring its part up to date without it.
+    #[inline(always)]
+    fn lend_membership(&mut self, entity: &mut Entity<P>) {
+        if entity.membership.is_some() {
+            swap(&mut entity.membership, &mut self.membership);
+        }
+    }
+
+    /// `entity` ends; whether it stays runnable.
+    #[inline(always)]
+    fn return_membership(&mut self, entity: &mut Entity<P>, stays: bool) {
+        if self.membership.is_some() {
+            entity.take_back(&mut self.membership, stays);
+        }
     }
 
     /// Where an entity stands that is measured on this CPU's clock at this moment.
@@ -286,10 +334,15 @@ impl<P> Cpu<P> {
         }
     }
 
-    /// The weight of everybody who is runnable here.
+    /// The effective weight of everybody who is runnable here.
     pub(crate) fn total_weight(&self) -> u64 {
-        let running = self.running().map_or(0, |running| running.share.weight().wide());
-        let next = self.handoff.as_ref().map_or(0, |next| next.weight().wide());
+        let running = self
+            .running()
+            .map_or(0, |running| running.share.effective().wide());
+        let next = self
+            .handoff
+            .as_ref()
+            .map_or(0, |next| next.share.effective().wide());
         self.queue.weight() + running + next
     }
 

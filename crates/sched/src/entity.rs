@@ -5,14 +5,17 @@
 //! the thread: the kernel keeps the register context there, tests keep nothing.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::mem::swap;
 
 use crate::accounting::Account;
 use crate::fair::Share;
 use crate::ids::{CpuId, ThreadId, scatter};
 use crate::mask::CpuMask;
+use crate::principal::{Membership, Principal};
 use crate::time::{Instant, Nanos, VirtualTime};
 use crate::treap::{Links, Node};
-use crate::weight::{LatencyClass, Weight};
+use crate::weight::{EffectiveWeight, LatencyClass, Weight};
 
 /// Where a thread may run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub struct Entity<P> {
     /// The smallest virtual runtime in the subtree below and including this entity.
     slowest: VirtualTime,
     pub(crate) share: Share,
+    /// Whom it belongs to, except while it runs: then its CPU has this.
+    pub(crate) membership: Option<Membership>,
     pub(crate) home: Option<Home>,
     pub(crate) ready_since: Instant,
     pub(crate) account: Account,
@@ -83,12 +88,25 @@ impl<P> Entity<P> {
             links: Links::none(),
             slowest: VirtualTime::ZERO,
             share: Share::new(weight, class),
+            membership: None,
             home: None,
             ready_since: Instant::BOOT,
             account: Account::default(),
             affinity: Affinity::Any,
             payload,
         })
+    }
+
+    /// Makes the thread one of those that share the weight of `principal` (D7). To be called before it is first queued,
+    /// or while it is parked.
+    pub fn join(&mut self, principal: Arc<Principal>) {
+        self.membership = Some(Membership::of(principal));
+    }
+
+    /// Whose weight the thread shares. `None` also while it runs: then its CPU knows ([`crate::cpu::Cpu::running_for`]).
+    #[must_use]
+    pub fn principal(&self) -> Option<&Arc<Principal>> {
+        self.membership.as_ref().map(Membership::principal)
     }
 
     /// The thread's id.
@@ -148,7 +166,8 @@ impl<P> Entity<P> {
     /// [`crate::cpu::Cpu::reweigh_running`].
     pub fn reweigh_parked(&mut self, weight: Weight, class: LatencyClass) {
         let clock = self.home.map_or(self.share.vruntime(), |home| home.clock);
-        self.share.reweigh(weight, class, clock);
+        let effective = effective(self.membership.as_mut(), weight);
+        self.share.reweigh_as(weight, class, effective, clock);
     }
 
     /// Tells a sleeping thread how far its old CPU's clock has come, before it wakes on another CPU. Without this
@@ -159,9 +178,62 @@ impl<P> Entity<P> {
         }
     }
 
+    /// The thread, which belongs to somebody, arrives at a CPU whose clock shows `clock`: it is runnable now, and its part is
+    /// brought up to date.
+    #[inline(never)]
+    pub(crate) fn count(&mut self, cpu: CpuId, clock: VirtualTime) {
+        if let Some(membership) = &mut self.membership {
+            membership.count(self.share.weight());
+        }
+        // What the thread brings along is its distance to the clock that it is measured on.
+        let measured_on = match self.home {
+            Some(home) if home.cpu != cpu => home.clock,
+            Some(_) => clock,
+            None => self.share.vruntime(),
+        };
+        self.resize(measured_on);
+    }
+
+    /// The thread is not runnable any more.
+    pub(crate) fn discount(&mut self) {
+        if let Some(membership) = &mut self.membership {
+            membership.discount();
+        }
+    }
+
+    /// The thread ends and gets its membership back from the CPU that it ran on; whether it stays runnable.
+    #[inline(never)]
+    pub(crate) fn take_back(&mut self, membership: &mut Option<Membership>, stays: bool) {
+        swap(&mut self.membership, membership);
+        if !stays {
+            self.discount();
+        }
+    }
+
+    /// Brings the part of a thread that belongs to somebody up to date. Its share is measured on a clock that shows `clock`.
+    #[inline(never)]
+    pub(crate) fn resize(&mut self, clock: VirtualTime) {
+        if let Some(membership) = &mut self.membership
+            && let Some(effective) = membership.changed(self.share.weight())
+        {
+            self.share.resize(effective, clock);
+        }
+    }
+
     /// The smallest virtual runtime in this subtree.
     pub(crate) const fn slowest(&self) -> VirtualTime {
         self.slowest
+    }
+}
+
+/// What `weight` comes to for a thread that belongs to nobody or somebody.
+pub(crate) fn effective(membership: Option<&mut Membership>, weight: Weight) -> EffectiveWeight {
+    match membership {
+        Some(membership) => {
+            membership.reweigh(weight);
+            membership.part(weight)
+        }
+        None => EffectiveWeight::of(weight),
     }
 }
 

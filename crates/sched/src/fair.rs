@@ -10,13 +10,13 @@
 //! clock, cannot hold back a light thread for ever; the second is why rounding cannot make the clock fall behind.
 
 use crate::time::{Nanos, VirtualTime};
-use crate::weight::{LatencyClass, Weight};
+use crate::weight::{EffectiveWeight, LatencyClass, Weight};
 
 /// The turn a thread of the normal class gets while others wait.
 pub const DEFAULT_REQUEST: Nanos = Nanos::from_millis(4);
 
-/// The weight at which virtual time equals real time.
-const REFERENCE: u64 = Weight::DEFAULT.get() as u64;
+/// The effective weight at which virtual time equals real time.
+const REFERENCE: u64 = EffectiveWeight::REFERENCE;
 
 /// How the waiting threads of a CPU are ordered. Chosen once per boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,13 +35,13 @@ pub struct Share {
     vruntime: VirtualTime,
     vfinish: VirtualTime,
     virtual_slice: u64,
-    /// The length of a normal turn and of this class's turn, in nanoseconds. Small types: a share is copied on the
-    /// hot path.
+    /// The length of a normal turn in nanoseconds. Small types: a share is copied on the hot path.
     request: u32,
-    slice: u32,
+    /// What the weight comes to; less than the thread's own if it shares with others (D7).
+    effective: EffectiveWeight,
+    /// Virtual time already counted but not yet used, in 1/`effective` of a virtual nanosecond: always below it.
+    prepaid: u32,
     weight: Weight,
-    /// Virtual time already counted but not yet used, in 1/weight of a virtual nanosecond: always below `weight`.
-    prepaid: u16,
     class: LatencyClass,
 }
 
@@ -54,9 +54,9 @@ impl Share {
             vfinish: VirtualTime::ZERO,
             virtual_slice: 0,
             request: DEFAULT_REQUEST.0 as u32,
-            slice: 0,
-            weight,
+            effective: EffectiveWeight::of(weight),
             prepaid: 0,
+            weight,
             class,
         };
         share.measure_slice();
@@ -67,6 +67,12 @@ impl Share {
     #[must_use]
     pub const fn weight(&self) -> Weight {
         self.weight
+    }
+
+    /// What the weight comes to.
+    #[must_use]
+    pub const fn effective(&self) -> EffectiveWeight {
+        self.effective
     }
 
     /// The latency class.
@@ -90,10 +96,10 @@ impl Share {
     /// The length of one turn in real time.
     #[must_use]
     pub const fn slice(&self) -> Nanos {
-        Nanos(self.slice as u64)
+        Nanos((self.request as u64 * self.class.halves()) / 2)
     }
 
-    /// The length of one turn in virtual time: `slice × 64 / weight`, rounded up.
+    /// The length of one turn in virtual time: `slice × 64 / weight`, rounded up, with the effective weight.
     #[must_use]
     pub const fn virtual_slice(&self) -> u64 {
         self.virtual_slice
@@ -104,20 +110,21 @@ impl Share {
     /// Rounds up and keeps what was rounded for the next charge: over any number of charges the sum is never below
     /// the exact value and never a whole virtual nanosecond above it.
     pub const fn charge(&mut self, ran: Nanos) -> u64 {
-        let weight = self.weight.wide();
+        let weight = self.effective.wide();
         let advanced = if weight == REFERENCE {
             ran.0
         } else {
+            // It saturates when a thread runs alone for half a year and nobody asks how far it is.
             let owed = ran
                 .0
                 .saturating_mul(REFERENCE)
                 .saturating_sub(self.prepaid as u64);
             if owed == 0 {
-                self.prepaid -= (ran.0 * REFERENCE) as u16;
+                self.prepaid -= (ran.0 * REFERENCE) as u32;
                 return 0;
             }
             let advanced = owed.div_ceil(weight);
-            self.prepaid = (advanced * weight - owed) as u16;
+            self.prepaid = (advanced * weight - owed) as u32;
             advanced
         };
         self.vruntime = self.vruntime.after(advanced);
@@ -147,7 +154,7 @@ impl Share {
         if left >= self.virtual_slice {
             self.slice()
         } else {
-            Nanos(left.saturating_mul(self.weight.wide()) / REFERENCE)
+            Nanos(left.saturating_mul(self.effective.wide()) / REFERENCE)
         }
     }
 
@@ -181,16 +188,37 @@ impl Share {
     /// Changes weight and class. The service the thread is owed or has had in advance, in real time, stays the same,
     /// as if it had left with its lag and joined again; rounding goes against the thread (D3).
     pub fn reweigh(&mut self, weight: Weight, class: LatencyClass, clock: VirtualTime) {
-        let (old, new) = (i128::from(self.weight.wide()), i128::from(weight.wide()));
-        let scaled = i128::from(self.vruntime.offset_from(clock)) * old;
-        let offset = scaled.div_euclid(new) + i128::from(scaled.rem_euclid(new) != 0);
-        let bounded = offset.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
-        self.vruntime = clock.moved(bounded);
+        self.reweigh_as(weight, class, EffectiveWeight::of(weight), clock);
+    }
+
+    /// The same for a thread whose weight comes to `effective`.
+    pub(crate) fn reweigh_as(
+        &mut self,
+        weight: Weight,
+        class: LatencyClass,
+        effective: EffectiveWeight,
+        clock: VirtualTime,
+    ) {
         self.weight = weight;
         self.class = class;
+        // Whoever asks again and again pays for the rounding.
         self.prepaid = 0;
-        self.measure_slice();
+        self.resize(effective, clock);
         self.renew();
+    }
+
+    /// The weight comes to something else from now on. As in [`Share::reweigh`] the service owed stays the same, and so
+    /// does what is left of the turn. What rounding takes is kept for the next charge: a thread may be resized at every
+    /// wake-up of another one, and neither gains nor loses by it.
+    pub(crate) fn resize(&mut self, effective: EffectiveWeight, clock: VirtualTime) {
+        let (old, new) = (self.effective.wide(), effective.wide());
+        let left = self.vfinish.offset_from(self.vruntime);
+        let (ahead, rest) = rescale(self.vruntime.offset_from(clock), old, self.prepaid, new);
+        self.vruntime = clock.moved(ahead);
+        self.vfinish = self.vruntime.moved(rescale(left, old, 0, new).0);
+        self.prepaid = rest;
+        self.effective = effective;
+        self.measure_slice();
     }
 
     /// Sets the length of a normal turn for this thread alone: one microsecond at least, one second at most.
@@ -200,27 +228,37 @@ impl Share {
     }
 
     const fn measure_slice(&mut self) {
-        let slice = self.class.slice(Nanos(self.request as u64)).0;
-        self.slice = slice as u32;
-        self.virtual_slice = (slice * REFERENCE).div_ceil(self.weight.wide());
+        self.virtual_slice = (self.slice().0 * REFERENCE).div_ceil(self.effective.wide());
     }
 }
 
-impl Weight {
-    /// The number, ready for 64-bit arithmetic.
-    pub(crate) const fn wide(self) -> u64 {
-        self.get() as u64
+/// A distance in virtual time for the same service at another weight, rounded up, and what was rounded in 1/`new` of a
+/// virtual nanosecond. `prepaid` is in 1/`old` of one and not part of the distance's service.
+fn rescale(distance: i64, old: u64, prepaid: u32, new: u64) -> (i64, u32) {
+    let service = distance
+        .checked_mul(old as i64)
+        .and_then(|service| service.checked_sub(i64::from(prepaid)));
+    if let Some(service) = service {
+        let rest = service.rem_euclid(new as i64);
+        return match (service.div_euclid(new as i64), rest) {
+            (scaled, 0) => (scaled, 0),
+            (scaled, rest) => (scaled + 1, (new as i64 - rest) as u32),
+        };
     }
+    // Somebody slept for weeks.
+    let service = i128::from(distance) * i128::from(old) - i128::from(prepaid);
+    let scaled = service.div_euclid(i128::from(new)) + 1;
+    (scaled.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64, 0)
 }
 
 /// How far everybody on one CPU should have come. It never runs backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VirtualClock {
     now: VirtualTime,
-    /// Service × 64 that did not amount to a whole virtual nanosecond at `remainder_of` total weight.
+    /// Service × [`REFERENCE`] that did not amount to a whole virtual nanosecond at `remainder_of` total weight.
     remainder: u64,
     remainder_of: u64,
-    /// Service × 64 that is delivered before the clock goes on, to threads that came here behind it.
+    /// Service × [`REFERENCE`] that is delivered before the clock goes on, to threads that came here behind it.
     owed: u64,
 }
 
@@ -242,7 +280,7 @@ impl VirtualClock {
         self.now
     }
 
-    /// Counts `ran` of service delivered while `total_weight` was runnable.
+    /// Counts `ran` of service delivered while `total_weight` was runnable, in the units of [`EffectiveWeight`].
     pub const fn advance(&mut self, ran: Nanos, total_weight: u64) {
         let ran = if self.owed == 0 { ran } else { self.repay(ran) };
         if total_weight == REFERENCE {
@@ -273,7 +311,7 @@ impl VirtualClock {
     /// less than the clock shows, so it waits for them. As in EEVDF (Stoica and Abdel-Wahab 1995, section 3) the sum
     /// of all lags stays what it was, except that there the clock steps back, which ours never does.
     #[cold]
-    pub fn wait_for(&mut self, weight: Weight, behind: i64) {
+    pub fn wait_for(&mut self, weight: EffectiveWeight, behind: i64) {
         let owed = i128::from(self.owed) + i128::from(behind) * i128::from(weight.wide());
         self.owed = u64::try_from(owed.max(0)).unwrap_or(u64::MAX);
     }

@@ -5,7 +5,7 @@
 //! same code. The rules it keeps are numbered in docs/rules/scheduler.md.
 //!
 //! Reading order: [`time`] and [`ids`] name the quantities; [`weight`] and [`fair`] say what a fair share is;
-//! [`entity`] is a schedulable thread; [`run_tree`] orders the waiting ones; [`cpu`] is one CPU's state machine;
+//! [`entity`] is a schedulable thread and [`principal`] on whose behalf it runs; [`run_tree`] orders the waiting ones; [`cpu`] is one CPU's state machine;
 //! [`topology`], [`board`] and [`placement`] choose between CPUs, and
 //! [`balance`] keeps busy CPUs level; [`check`] states what must always
 //! be true.
@@ -29,6 +29,7 @@ pub mod ids;
 pub mod mask;
 pub mod parking;
 pub mod placement;
+pub mod principal;
 pub mod reason;
 pub mod run_tree;
 pub mod time;
@@ -47,7 +48,8 @@ pub use ids::{CpuId, ThreadId};
 pub use mask::{CpuMask, MaskError};
 pub use parking::Parking;
 pub use placement::{Placement, PlacementReason};
+pub use principal::Principal;
 pub use reason::Reason;
 pub use time::{Instant, Nanos, VirtualTime};
 pub use topology::{CpuPlace, Topology, TopologyError};
-pub use weight::{LatencyClass, Weight};
+pub use weight::{EffectiveWeight, LatencyClass, Weight};

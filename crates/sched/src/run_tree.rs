@@ -38,7 +38,7 @@ impl<P> RunTree<P> {
         self.tree.is_empty()
     }
 
-    /// The sum of their weights.
+    /// The sum of their effective weights.
     #[must_use]
     pub const fn weight(&self) -> u64 {
         self.weight
@@ -46,7 +46,7 @@ impl<P> RunTree<P> {
 
     /// Puts an entity in, at the key its share gives it.
     pub fn insert(&mut self, entity: Box<Entity<P>>) {
-        self.weight += u64::from(entity.weight().get());
+        self.weight += entity.share().effective().wide();
         self.tree.insert(entity);
     }
 
@@ -59,14 +59,14 @@ impl<P> RunTree<P> {
     /// Takes one entity out.
     pub fn remove(&mut self, key: QueueKey) -> Option<Box<Entity<P>>> {
         let entity = self.tree.remove(key)?;
-        self.weight -= u64::from(entity.weight().get());
+        self.weight -= entity.share().effective().wide();
         Some(entity)
     }
 
     /// Takes the entity out whose turn finishes first.
     pub fn remove_first(&mut self) -> Option<Box<Entity<P>>> {
         let entity = self.tree.remove_first()?;
-        self.weight -= u64::from(entity.weight().get());
+        self.weight -= entity.share().effective().wide();
         Some(entity)
     }
 
@@ -180,7 +180,9 @@ mod tests {
             );
             assert_eq!(
                 tree.weight(),
-                tree.iter().map(|entity| entity.weight().wide()).sum::<u64>()
+                tree.iter()
+                    .map(|entity| entity.share().effective().wide())
+                    .sum::<u64>()
             );
         }
         assert!(tree.is_empty());

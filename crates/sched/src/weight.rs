@@ -1,4 +1,5 @@
-//! What a policy capability can set on a thread: its weight and its latency class. Rules D1 and D2.
+//! What a policy capability can set on a thread: its weight and its latency class; and what a weight comes to in the
+//! arithmetic of virtual time, where a thread may own only a part of one. Rules D1, D2 and D7.
 
 use crate::time::Nanos;
 
@@ -37,6 +38,48 @@ impl Default for Weight {
     }
 }
 
+/// A weight as virtual time is computed from it, in sixteenths of a [`Weight`].
+///
+/// That of a thread on its own is its weight. That of a thread that belongs to a [`crate::principal::Principal`] is its
+/// part of the principal's, which need not be whole: hence the finer unit. It is never less than the lightest weight, so
+/// a virtual clock never goes faster than it does for threads on their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectiveWeight(u32);
+
+impl EffectiveWeight {
+    /// Units in a [`Weight`] of one.
+    pub const UNITS: u64 = 16;
+    /// The effective weight, as a number, at which virtual time advances like real time.
+    pub const REFERENCE: u64 = Self::of(Weight::DEFAULT).wide();
+
+    /// That of a thread on its own.
+    #[must_use]
+    pub const fn of(weight: Weight) -> EffectiveWeight {
+        EffectiveWeight(weight.get() as u32 * Self::UNITS as u32)
+    }
+
+    /// `own / sum` of `whole` units, rounded down: the parts never come to more than the whole, except for what lifts some
+    /// of them to the lightest weight.
+    pub(crate) const fn part(whole: u64, own: Weight, sum: u32) -> EffectiveWeight {
+        let sum = if sum == 0 { 1 } else { sum as u64 };
+        let part = whole * own.get() as u64 / sum;
+        let least = Self::of(Weight::MIN);
+        if part <= least.wide() {
+            least
+        } else if part > u32::MAX as u64 {
+            EffectiveWeight(u32::MAX)
+        } else {
+            EffectiveWeight(part as u32)
+        }
+    }
+
+    /// The number, ready for 64-bit arithmetic.
+    #[must_use]
+    pub const fn wide(self) -> u64 {
+        self.0 as u64
+    }
+}
+
 /// How soon a thread wants to run after it wakes, paid for with shorter turns. It does not change its share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LatencyClass {
@@ -60,6 +103,12 @@ impl LatencyClass {
             LatencyClass::Normal | LatencyClass::IpcServer => request,
             LatencyClass::Batch => Nanos(request.0.saturating_mul(4)),
         }
+    }
+
+    /// How many halves of the request size one turn is.
+    pub(crate) const fn halves(self) -> u64 {
+        // In the order of the variants: a look-up costs the hot path less than a choice.
+        [1, 2, 8, 2][self as usize]
     }
 
     /// The class with wire number `number` (abi: interactive 0, normal 1, batch 2, ipcServer 3).
@@ -99,12 +148,24 @@ mod tests {
     }
 
     #[test]
+    fn d7_parts_of_a_weight_round_down_and_never_vanish() {
+        let third = EffectiveWeight::part(1_000, Weight::MIN, 3);
+        assert_eq!(third.wide(), 333);
+        assert_eq!(EffectiveWeight::part(1_000, Weight::DEFAULT, 64).wide(), 1_000);
+        let lightest = EffectiveWeight::of(Weight::MIN);
+        assert_eq!(EffectiveWeight::part(1_000, Weight::MIN, 1_000_000), lightest);
+    }
+
+    #[test]
     fn d1_classes_change_the_length_of_a_turn() {
         let request = Nanos::from_millis(4);
         assert_eq!(LatencyClass::Interactive.slice(request), Nanos::from_millis(2));
         assert_eq!(LatencyClass::Normal.slice(request), Nanos::from_millis(4));
         assert_eq!(LatencyClass::Batch.slice(request), Nanos::from_millis(16));
         assert_eq!(LatencyClass::IpcServer.slice(request), Nanos::from_millis(4));
+        for class in (0..4).filter_map(LatencyClass::from_number) {
+            assert_eq!(class.slice(request).0, request.0 * class.halves() / 2);
+        }
     }
 
     #[test]

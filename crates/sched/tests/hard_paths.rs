@@ -1,11 +1,13 @@
 //! B3: after a thread and its deadline were made, nothing allocates or frees memory until they are dropped.
 
+use std::sync::Arc;
+
 use allocation_counter::measure;
 use sched::balance::give;
 use sched::placement::{helper, new_thread_target, steal_order, wake_target};
 use sched::{
     Affinity, Cpu, CpuId, Deadline, DeadlineQueue, EndReason, EnqueueReason, Entity, Instant, LatencyClass,
-    LoadBoard, Nanos, Policy, ThreadId, Topology, Weight,
+    LoadBoard, Nanos, Policy, Principal, ThreadId, Topology, Weight,
 };
 
 fn thread(id: u64) -> Box<Entity<()>> {
@@ -31,6 +33,11 @@ fn b3_the_measurement_notices_an_allocation() {
 fn b3_a_whole_scheduling_life_allocates_nothing() {
     for policy in [Policy::WeightedFair, Policy::Eevdf] {
         let mut threads: Vec<_> = (1..=500).map(thread).collect();
+        let principal = Arc::new(Principal::new(Weight::DEFAULT));
+        threads
+            .iter_mut()
+            .step_by(2)
+            .for_each(|thread| thread.join(principal.clone()));
         let mut left: Vec<Box<Entity<()>>> = Vec::with_capacity(threads.len());
         let mut cpus = [0, 1].map(|id| Cpu::new(CpuId(id), policy, Instant::BOOT));
         let mut now = Instant::BOOT;

@@ -181,3 +181,25 @@ fn c3_a_charge_that_is_dropped_is_noticed() {
     };
     assert_eq!(time_is_conserved(&cpus, Nanos::ZERO), Err(broken));
 }
+
+#[test]
+fn d7_a_principal_that_miscounts_is_noticed() {
+    let principals = [Arc::new(Principal::new(Weight::DEFAULT))];
+    let mut cpu = cpu_with(2);
+    for id in 3..=4 {
+        let mut thread = thread(id);
+        thread.join(principals[0].clone());
+        let _ = cpu.enqueue(thread, EnqueueReason::New, NOW);
+    }
+    let cpus = [cpu];
+    assert_eq!(principals_count_who_is_runnable(&cpus, &principals), Ok(()));
+    principals[0].falsify();
+    assert_eq!(
+        principals_count_who_is_runnable(&cpus, &principals),
+        Err(Broken::PrincipalMiscounted {
+            index: 0,
+            counted: 129,
+            runnable: 128
+        })
+    );
+}

@@ -53,6 +53,7 @@ impl<P> Cpu<P> {
     /// Puts a runnable thread into this CPU's queue.
     pub fn enqueue(&mut self, mut entity: Box<Entity<P>>, why: EnqueueReason, now: Instant) -> Enqueued {
         self.settle(now);
+        self.count_arrival(&mut entity);
         if why == EnqueueReason::Balanced {
             self.take_over(&mut entity);
         }
@@ -67,6 +68,14 @@ impl<P> Cpu<P> {
             }
         };
         Enqueued { key, effect }
+    }
+
+    /// A thread that belongs to somebody is runnable from now on, if it was not already.
+    #[inline]
+    pub(super) fn count_arrival(&self, entity: &mut Entity<P>) {
+        if entity.membership.is_some() {
+            entity.count(self.id, self.clock.now());
+        }
     }
 
     /// The share a thread has once it is here: measured on this CPU's clock, with its turn decided.
@@ -107,7 +116,7 @@ impl<P> Cpu<P> {
         entity.share.limit_credit_to(MOST_CREDIT, level);
         entity.home = Some(self.home());
         let behind = self.clock.now().offset_from(entity.share.vruntime());
-        self.clock.wait_for(entity.weight(), behind);
+        self.clock.wait_for(entity.share.effective(), behind);
     }
 
     /// Queues an entity whose share is already right for this CPU.

@@ -85,6 +85,9 @@ impl<P> Cpu<P> {
     #[must_use = "the slice timer may have to be armed"]
     pub fn begin(&mut self, entity: &mut Entity<P>, now: Instant) -> Option<Instant> {
         self.count_begin(entity);
+        if entity.membership.is_some() {
+            entity.resize(self.clock.now());
+        }
         let turn_ends = match self.lent_turn.take() {
             Some(lent) => {
                 self.counters.handoffs += 1;
@@ -115,6 +118,7 @@ impl<P> Cpu<P> {
             turn_ends,
             slice_armed,
         });
+        self.lend_membership(entity);
         self.slice_timer(slice_armed, turn_ends)
     }
 
@@ -160,6 +164,8 @@ impl<P> Cpu<P> {
     /// entity, enqueues it, or drops it, as `why` says.
     pub fn end(&mut self, entity: &mut Entity<P>, now: Instant, why: EndReason) -> Charge {
         let charge = self.charge(entity, now);
+        let stays = matches!(why, EndReason::Preempted | EndReason::Yielded);
+        self.return_membership(entity, stays);
         match why {
             EndReason::Blocked => self.count_block(entity),
             EndReason::HandedOff => {

@@ -65,8 +65,10 @@ impl<P> Cpu<P> {
         now: Instant,
     ) -> Result<(), HandoffRefused<P>> {
         self.settle(now);
+        self.count_arrival(&mut entity);
         let share = self.share_on_arrival(&entity, EnqueueReason::Wake);
         if let Some(reason) = self.handoff_refusal(&entity, &share, now) {
+            entity.discount();
             self.counters.handoff_fallbacks += 1;
             return Err(HandoffRefused { entity, reason });
         }
@@ -89,8 +91,10 @@ impl<P> Cpu<P> {
         now: Instant,
     ) -> Result<HandedOver<P>, HandoffRefused<P>> {
         self.settle(now);
+        self.count_arrival(&mut to);
         let share = self.share_on_arrival(&to, EnqueueReason::Wake);
         if let Some(reason) = self.handoff_refusal(&to, &share, now) {
+            to.discount();
             self.counters.handoff_fallbacks += 1;
             return Err(HandoffRefused { entity: to, reason });
         }
@@ -116,6 +120,8 @@ impl<P> Cpu<P> {
         running.share = share;
         running.slice_armed = armed;
         let turn_ends = running.turn_ends;
+        self.return_membership(from, false);
+        self.lend_membership(&mut to);
         let slice_end = self.slice_timer(armed, turn_ends);
         Ok(HandedOver {
             entity: to,

@@ -12,8 +12,16 @@ use crate::time::Instant;
 pub const STEAL_LOOK_AHEAD: usize = 8;
 
 impl<P> Cpu<P> {
-    /// Takes a waiting thread out, from the queue or the handoff slot. `None`: no such thread waits here.
+    /// Takes a waiting thread out, from the queue or the handoff slot; it is not runnable until it is queued again. `None`:
+    /// no such thread waits here.
     pub fn remove(&mut self, key: QueueKey, now: Instant) -> Option<Box<Entity<P>>> {
+        let mut entity = self.take(key, now)?;
+        entity.discount();
+        Some(entity)
+    }
+
+    /// Takes a waiting thread out that another CPU will queue.
+    fn take(&mut self, key: QueueKey, now: Instant) -> Option<Box<Entity<P>>> {
         self.settle(now);
         let mut entity = match self.handoff.take_if(|next| next.id() == key.id) {
             Some(entity) => entity,
@@ -40,7 +48,7 @@ impl<P> Cpu<P> {
             .take(STEAL_LOOK_AHEAD)
             .find(|entity| entity.affinity().allows(thief))?;
         let key = Self::key_of(&victim.share, victim.id());
-        let entity = self.remove(key, now)?;
+        let entity = self.take(key, now)?;
         self.counters.stolen_from += 1;
         Some(entity)
     }
@@ -49,9 +57,9 @@ impl<P> Cpu<P> {
     /// [`super::EnqueueReason::Balanced`], as far behind as it really is. The running thread is charged up to `now`.
     pub(crate) fn give(&mut self, key: QueueKey, lead: u64, now: Instant) -> Option<Box<Entity<P>>> {
         let level = self.level();
-        let mut entity = self.remove(key, now)?;
+        let mut entity = self.take(key, now)?;
         let ahead = entity.share.vruntime().offset_from(self.clock.now());
-        self.clock.wait_for(entity.weight(), ahead);
+        self.clock.wait_for(entity.share.effective(), ahead);
         if let Some(home) = &mut entity.home {
             home.clock = level.after(lead);
         }

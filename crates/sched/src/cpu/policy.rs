@@ -3,7 +3,7 @@
 use super::arrive::{Effect, Enqueued};
 use super::dispatch::Verdict;
 use super::{Cpu, State};
-use crate::entity::QueueKey;
+use crate::entity::{QueueKey, effective};
 use crate::time::Instant;
 use crate::weight::{LatencyClass, Weight};
 
@@ -21,7 +21,8 @@ impl<P> Cpu<P> {
         if let Some(next) = &mut self.handoff
             && next.id() == key.id
         {
-            next.share.reweigh(weight, class, clock);
+            let effective = effective(next.membership.as_mut(), weight);
+            next.share.reweigh_as(weight, class, effective, clock);
             let key = Self::key_of(&next.share, key.id);
             return Some(Enqueued {
                 key,
@@ -29,7 +30,8 @@ impl<P> Cpu<P> {
             });
         }
         let mut entity = self.queue.remove(key)?;
-        entity.share.reweigh(weight, class, clock);
+        let effective = effective(entity.membership.as_mut(), weight);
+        entity.share.reweigh_as(weight, class, effective, clock);
         let key = Self::key_of(&entity.share, entity.id());
         self.queue.insert(entity);
         let effect = match self.effect_of(key, now) {
@@ -46,7 +48,8 @@ impl<P> Cpu<P> {
         self.settle(now);
         let clock = self.clock.now();
         if let State::Busy(running) = &mut self.state {
-            running.share.reweigh(weight, class, clock);
+            let effective = effective(self.membership.as_mut(), weight);
+            running.share.reweigh_as(weight, class, effective, clock);
             running.turn_ends = now + running.share.slice();
         }
         self.reconsider(now)

@@ -1,5 +1,10 @@
 use super::*;
 
+/// The effective weight of threads that weigh so much together.
+const fn total(weight: u64) -> u64 {
+    weight * EffectiveWeight::UNITS
+}
+
 fn share(weight: u16) -> Share {
     Share::new(Weight::new(weight).unwrap(), LatencyClass::Normal)
 }
@@ -95,9 +100,9 @@ fn d4_sleeping_earns_at_most_one_virtual_slice() {
 #[test]
 fn the_clock_advances_by_service_over_total_weight() {
     let mut clock = VirtualClock::default();
-    clock.advance(Nanos(1_000), 64);
+    clock.advance(Nanos(1_000), total(64));
     assert_eq!(clock.now(), VirtualTime::START.after(1_000));
-    clock.advance(Nanos(1_000), 128);
+    clock.advance(Nanos(1_000), total(128));
     assert_eq!(clock.now(), VirtualTime::START.after(1_500));
     clock.catch_up(VirtualTime::START.after(1_400));
     assert_eq!(clock.now(), VirtualTime::START.after(1_500), "never back");
@@ -109,39 +114,39 @@ fn the_clock_advances_by_service_over_total_weight() {
 #[test]
 fn d1_a_change_of_total_weight_does_not_move_the_clock() {
     let mut clock = VirtualClock::new();
-    clock.advance(Nanos(1), 100_000);
-    clock.advance(Nanos(0), 1);
+    clock.advance(Nanos(1), total(100_000));
+    clock.advance(Nanos(0), total(1));
     assert_eq!(clock.now(), VirtualTime::START);
 }
 
 #[test]
 fn d1_the_clock_does_not_lose_what_short_intervals_leave_over() {
     let mut clock = VirtualClock::new();
-    (0..1_000).for_each(|_| clock.advance(Nanos(1), 640));
+    (0..1_000).for_each(|_| clock.advance(Nanos(1), total(640)));
     assert_eq!(clock.now(), VirtualTime::START.after(100));
 }
 
 #[test]
 fn d3_the_clock_waits_for_a_thread_that_comes_from_behind() {
     let mut clock = VirtualClock::new();
-    clock.wait_for(Weight::DEFAULT, 1_000);
+    clock.wait_for(EffectiveWeight::of(Weight::DEFAULT), 1_000);
     assert_eq!(
-        clock.level(128),
+        clock.level(total(128)),
         VirtualTime::START.before(500),
         "the average of the two"
     );
-    clock.advance(Nanos(400), 128);
+    clock.advance(Nanos(400), total(128));
     assert_eq!(clock.now(), VirtualTime::START);
-    clock.advance(Nanos(800), 128);
+    clock.advance(Nanos(800), total(128));
     assert_eq!(
         clock.now(),
         VirtualTime::START.after(100),
         "600 are owed, 200 move it on"
     );
-    clock.wait_for(Weight::DEFAULT, 1_000);
+    clock.wait_for(EffectiveWeight::of(Weight::DEFAULT), 1_000);
     clock.catch_up(VirtualTime::START.after(100));
     assert_eq!(
-        clock.level(128),
+        clock.level(total(128)),
         VirtualTime::START.after(100),
         "nobody is behind it"
     );

@@ -5,11 +5,12 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sched::check::{self, Broken};
 use sched::{
-    Cpu, CpuId, Entity, Event, Instant, LoadBoard, Policy, QueueKey, Record, ThreadId, Topology, Usage,
-    VirtualTime,
+    Cpu, CpuId, Entity, Event, Instant, LoadBoard, Policy, Principal, QueueKey, Record, ThreadId, Topology,
+    Usage, VirtualTime,
 };
 
 mod loops;
@@ -29,6 +30,8 @@ pub struct Machine {
     /// Where waiting threads wait, as the last operation on each of them said.
     pub keys: BTreeMap<ThreadId, (CpuId, QueueKey)>,
     pub living: Vec<ThreadId>,
+    /// Those on whose behalf threads run; [`Machine::spawn`] makes threads that run on their own.
+    pub principals: Vec<Arc<Principal>>,
     /// All charges, as a process that owns every thread would add them up.
     pub usage: Usage,
     /// Threads that one busy CPU gave to another.
@@ -53,6 +56,7 @@ impl Machine {
             parked: BTreeMap::new(),
             keys: BTreeMap::new(),
             living: Vec::new(),
+            principals: Vec::new(),
             usage: Usage::default(),
             balanced: 0,
             now: Instant::BOOT,
@@ -91,6 +95,7 @@ impl Machine {
         check::no_thread_is_lost(&self.cpus, &parked, &self.living)?;
         check::clocks_only_move_forward(&self.cpus, &self.clocks)?;
         check::time_is_conserved(&self.cpus, self.usage.runtime)?;
+        check::principals_count_who_is_runnable(&self.cpus, &self.principals)?;
         self.cpus.iter().try_for_each(check::cpu_is_sound)?;
         self.clocks = self.cpus.iter().map(Cpu::clock).collect();
         Ok(())

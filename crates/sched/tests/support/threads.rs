@@ -37,11 +37,26 @@ impl Machine {
     }
 
     pub fn spawn(&mut self, weight: u16, class: LatencyClass, affinity: Affinity, caller: CpuId) -> ThreadId {
+        self.spawn_for(None, weight, class, affinity, caller)
+    }
+
+    /// Starts a thread of the principal with this index.
+    pub fn spawn_for(
+        &mut self,
+        principal: Option<usize>,
+        weight: u16,
+        class: LatencyClass,
+        affinity: Affinity,
+        caller: CpuId,
+    ) -> ThreadId {
         let id = ThreadId(self.next_id);
         self.next_id += 1;
         self.living.push(id);
         let mut thread = Entity::new(id, Weight::new(weight).unwrap(), class, ());
         thread.set_affinity(affinity);
+        if let Some(principal) = principal {
+            thread.join(self.principals[principal].clone());
+        }
         let placed = new_thread_target(thread.affinity(), caller, &self.topology, &self.board).unwrap();
         self.put_where(placed, thread, EnqueueReason::New);
         id

@@ -1,0 +1,176 @@
+use super::*;
+use crate::cpu::{Cpu, EndReason, EnqueueReason};
+use crate::entity::Entity;
+use crate::fair::Policy;
+use crate::ids::{CpuId, ThreadId};
+use crate::time::Instant;
+use crate::weight::LatencyClass;
+use std::boxed::Box;
+
+const NOW: Instant = Instant(1_000);
+
+struct Bench {
+    cpu: Cpu<()>,
+    principal: Arc<Principal>,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        Bench {
+            cpu: Cpu::new(CpuId(0), Policy::WeightedFair, Instant::BOOT),
+            principal: Arc::new(Principal::new(Weight::DEFAULT)),
+        }
+    }
+
+    fn thread(&self, id: u64, weight: u16) -> Box<Entity<()>> {
+        let weight = Weight::new(weight).unwrap();
+        let mut thread = Entity::new(ThreadId(id), weight, LatencyClass::Normal, ());
+        thread.join(self.principal.clone());
+        thread
+    }
+
+    fn add(&mut self, id: u64, weight: u16) {
+        let thread = self.thread(id, weight);
+        let _ = self.cpu.enqueue(thread, EnqueueReason::New, NOW);
+    }
+
+    fn run(&mut self) -> Box<Entity<()>> {
+        let mut thread = self.cpu.pick(NOW).unwrap().entity;
+        let _ = self.cpu.begin(&mut thread, NOW);
+        thread
+    }
+
+    fn sum(&self) -> u32 {
+        self.principal.runnable_weight()
+    }
+}
+
+#[test]
+fn d7_who_runs_or_waits_counts_and_who_sleeps_does_not() {
+    let mut bench = Bench::new();
+    bench.add(1, 64);
+    bench.add(2, 100);
+    assert_eq!(bench.sum(), 164);
+    let mut first = bench.run();
+    assert_eq!(bench.sum(), 164, "running is runnable");
+    assert!(first.principal().is_none());
+    assert!(bench.cpu.running_for().is_some());
+    let _ = bench.cpu.end(&mut first, NOW, EndReason::Preempted);
+    let _ = bench.cpu.enqueue(first, EnqueueReason::Preempted, NOW);
+    assert_eq!(bench.sum(), 164, "an interruption changes nothing");
+    let mut first = bench.run();
+    let _ = bench.cpu.end(&mut first, NOW, EndReason::Blocked);
+    assert_eq!(bench.sum(), 64, "the heavy one was first");
+    let _ = bench.cpu.enqueue(first, EnqueueReason::Wake, NOW);
+    assert_eq!(bench.sum(), 164);
+    let mut next = bench.run();
+    let _ = bench.cpu.end(&mut next, NOW, EndReason::Exited);
+    let left = bench.sum();
+    drop(next);
+    assert_eq!(bench.sum(), left, "not twice");
+    assert!(left == 64 || left == 100);
+}
+
+#[test]
+fn d7_a_thread_that_moves_counts_once() {
+    let mut bench = Bench::new();
+    bench.add(1, 64);
+    bench.add(2, 64);
+    let _running = bench.run();
+    let stolen = bench.cpu.steal_for(CpuId(1), NOW).unwrap();
+    assert_eq!(bench.sum(), 128, "it is on its way and wants a CPU");
+    let mut other = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
+    let key = other.enqueue(stolen, EnqueueReason::Migrated, NOW).key;
+    assert_eq!(bench.sum(), 128);
+    let removed = other.remove(key, NOW).unwrap();
+    assert_eq!(bench.sum(), 64, "it was taken out for good");
+    drop(removed);
+    assert_eq!(bench.sum(), 64);
+}
+
+#[test]
+fn d7_a_thread_that_is_lost_on_its_way_counts_no_more() {
+    let mut bench = Bench::new();
+    bench.add(1, 64);
+    bench.add(2, 64);
+    let _running = bench.run();
+    drop(bench.cpu.steal_for(CpuId(1), NOW));
+    assert_eq!(bench.sum(), 64);
+}
+
+#[test]
+fn d7_a_handoff_exchanges_one_for_the_other_and_a_refused_one_neither() {
+    let mut bench = Bench::new();
+    bench.add(1, 64);
+    let mut caller = bench.run();
+    let server = bench.thread(2, 100);
+    let server = bench.cpu.hand_over(&mut caller, server, NOW).unwrap().entity;
+    assert_eq!(bench.sum(), 100);
+    assert!(caller.principal().is_some() && server.principal().is_none());
+    let third = bench.thread(3, 7);
+    bench.cpu.offer_handoff(third, NOW).unwrap();
+    assert_eq!(bench.sum(), 107);
+    let fourth = bench.thread(4, 5);
+    let refused = bench.cpu.offer_handoff(fourth, NOW).unwrap_err().entity;
+    assert_eq!(bench.sum(), 107);
+    let _ = bench.cpu.enqueue(refused, EnqueueReason::Wake, NOW);
+    assert_eq!(bench.sum(), 112);
+    // Whole, as the sum it was computed for: the refusal left nothing stale behind.
+    let waiting = bench.cpu.queued().next().unwrap();
+    assert_eq!(waiting.share().effective().wide(), 64 * 16 * 256 * 5 / 112);
+}
+
+#[test]
+fn d7_a_change_of_weight_changes_the_sum_where_the_thread_is_runnable() {
+    let mut bench = Bench::new();
+    let weight = |weight| Weight::new(weight).unwrap();
+    let mut parked = bench.thread(9, 64);
+    parked.reweigh_parked(weight(500), LatencyClass::Normal);
+    assert_eq!(bench.sum(), 0);
+    let key = {
+        let thread = bench.thread(1, 64);
+        bench.cpu.enqueue(thread, EnqueueReason::New, NOW).key
+    };
+    let changed = bench
+        .cpu
+        .reweigh_queued(key, weight(10), LatencyClass::Batch, NOW);
+    assert!(changed.is_some());
+    assert_eq!(bench.sum(), 10);
+    let mut running = bench.run();
+    let _ = bench.cpu.reweigh_running(weight(20), LatencyClass::Normal, NOW);
+    assert_eq!(bench.sum(), 20);
+    let _ = bench.cpu.end(&mut running, NOW, EndReason::Blocked);
+    assert_eq!(bench.sum(), 0);
+}
+
+#[test]
+fn d7_parts_add_up_to_the_whole_whatever_the_weights_are() {
+    let bench = Bench::new();
+    let whole = 64 * 16 * u64::from(SCALE);
+    for count in 1..=64_u16 {
+        let weights: std::vec::Vec<Weight> = (0..count)
+            .map(|index| Weight::new(1 + index * 16).unwrap())
+            .collect();
+        let mut members: std::vec::Vec<Membership> = weights
+            .iter()
+            .map(|_| Membership::of(bench.principal.clone()))
+            .collect();
+        members
+            .iter_mut()
+            .zip(&weights)
+            .for_each(|(member, weight)| member.count(*weight));
+        let parts = members.iter_mut().zip(&weights);
+        let sum: u64 = parts.map(|(member, weight)| member.part(*weight).wide()).sum();
+        assert!(
+            sum <= whole && sum + u64::from(count) >= whole,
+            "{count} threads: {sum} of {whole}"
+        );
+    }
+}
+
+#[test]
+fn d7_a_thread_on_its_own_weighs_what_it_weighs() {
+    let thread: Box<Entity<()>> = Entity::new(ThreadId(1), Weight::DEFAULT, LatencyClass::Normal, ());
+    assert_eq!(thread.share().effective(), EffectiveWeight::of(Weight::DEFAULT));
+    assert!(thread.principal().is_none());
+}
