@@ -4,7 +4,7 @@
 //! shrinks within it. Threads and objects are named in files and numbered here: an id is an index into the table of
 //! the same name in [`Scenario`].
 
-use sched::{CpuMask, LatencyClass, Nanos, Policy, Weight};
+use sched::{CpuId, CpuMask, CpuPlace, LatencyClass, Nanos, Policy, Topology, Weight};
 
 /// One thing to simulate, complete: running it twice gives the same trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,19 @@ impl Machine {
     #[must_use]
     pub const fn cpus(&self) -> u32 {
         self.packages * self.cores * self.siblings
+    }
+
+    /// Where its CPUs sit. They are numbered as firmware likes to: the first threads of all cores, then the second.
+    #[must_use]
+    pub fn topology(&self) -> Topology {
+        let cores = self.packages * self.cores;
+        let place = |cpu: u32| CpuPlace {
+            cpu: CpuId(cpu),
+            package: cpu % cores / self.cores,
+            core: cpu % self.cores,
+            thread: cpu / cores,
+        };
+        Topology::new((0..self.cpus()).map(place).collect()).unwrap_or_else(|_| Topology::flat(1))
     }
 }
 

@@ -1,0 +1,170 @@
+//! Campaigns: many random scenarios, each run twice, until a rule breaks or all have held.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant as WallClock};
+
+use sched::Instant;
+
+use crate::audit::{Broken, Rule};
+use crate::generate;
+use crate::machine::{Machine, Outcome};
+use crate::sabotage::Sabotage;
+use crate::scenario::Scenario;
+
+/// Which campaign.
+#[derive(Clone, Copy, Debug)]
+pub struct Campaign {
+    /// The first seed.
+    pub first: u64,
+    /// How many consecutive seeds.
+    pub seeds: u64,
+    /// Threads of the host that share the work.
+    pub workers: usize,
+    /// It ends earlier after so long.
+    pub limit: Duration,
+}
+
+/// A scenario that broke a rule.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed of [`generate::scenario`].
+    pub seed: u64,
+    /// What was broken.
+    pub broken: Broken,
+}
+
+/// How a campaign ended.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Events of all first runs.
+    pub events: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// The failures, by seed; a campaign goes on after one, so that one mistake does not hide another.
+    pub failures: Vec<Failure>,
+    /// Whether the canary was caught.
+    pub canary_caught: bool,
+}
+
+/// Runs a scenario twice, unless the first run breaks a rule; what broke, and how many events a run had.
+///
+/// Panics of the code under test are failures of [`Rule::NoPanic`].
+#[must_use]
+pub fn run_twice(scenario: &Scenario) -> (Option<Broken>, u64) {
+    let first = run(scenario);
+    if first.broken.is_some() {
+        return (first.broken, first.events);
+    }
+    let second = run(scenario);
+    let events = first.events;
+    if first.fingerprint == second.fingerprint && events == second.events {
+        return (None, events);
+    }
+    let broken = Broken {
+        rule: Rule::RunsAreRepeatable,
+        evidence: format!("{:016x} and {:016x}", first.fingerprint, second.fingerprint),
+        at: first.ended,
+        event: events,
+    };
+    (Some(broken), events)
+}
+
+/// Events after which a run of a campaign ends: a storm of forks must not keep the other seeds waiting.
+const MOST_EVENTS: u64 = 50_000;
+
+/// Runs a scenario once, as campaigns do.
+#[must_use]
+pub fn run(scenario: &Scenario) -> Outcome {
+    run_with(scenario, |machine| machine.stop_after(MOST_EVENTS))
+}
+
+/// Runs a scenario once, on a machine that was changed before.
+#[must_use]
+pub fn run_with(scenario: &Scenario, change: impl FnOnce(&mut Machine)) -> Outcome {
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        let mut machine = Machine::new(scenario);
+        change(&mut machine);
+        machine.run()
+    }));
+    caught.unwrap_or_else(|panic| Outcome {
+        broken: Some(Broken {
+            rule: Rule::NoPanic,
+            evidence: message(&*panic),
+            at: Instant::BOOT,
+            event: 0,
+        }),
+        fingerprint: 0,
+        events: 0,
+        ended: Instant::BOOT,
+        choices: Vec::new(),
+    })
+}
+
+fn message(panic: &dyn core::any::Any) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without a message").to_owned()
+}
+
+impl Campaign {
+    /// Runs it. `progress` is told from time to time how many seeds are done and how many failed.
+    pub fn run(&self, progress: impl Fn(u64, usize) + Sync) -> Report {
+        let started = WallClock::now();
+        let (next, done, events) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let stop = AtomicBool::new(false);
+        let failures = Mutex::new(Vec::new());
+        let lock = || failures.lock().unwrap_or_else(PoisonError::into_inner);
+        std::thread::scope(|scope| {
+            for _ in 0..self.workers.max(1) {
+                scope.spawn(|| {
+                    while !stop.load(Relaxed) {
+                        let number = next.fetch_add(1, Relaxed);
+                        if number >= self.seeds {
+                            break;
+                        }
+                        let seed = self.first + number;
+                        let (broken, count) = run_twice(&generate::scenario(seed));
+                        events.fetch_add(count, Relaxed);
+                        let done = done.fetch_add(1, Relaxed) + 1;
+                        if let Some(broken) = broken {
+                            lock().push(Failure { seed, broken });
+                        }
+                        progress(done, lock().len());
+                        if started.elapsed() > self.limit {
+                            stop.store(true, Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        let mut failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failures.sort_by_key(|failure| failure.seed);
+        Report {
+            seeds: done.into_inner(),
+            events: events.into_inner(),
+            took: started.elapsed(),
+            failures,
+            canary_caught: canary(self.first),
+        }
+    }
+}
+
+/// Runs scenarios on a machine that loses wake-ups, which must be noticed: the proof that this build of the campaign can
+/// fail at all.
+#[must_use]
+pub fn canary(first: u64) -> bool {
+    let mut seeds = first..first + 20;
+    seeds.any(|seed| {
+        let outcome = run_with(&generate::scenario(seed), |machine| {
+            machine.stop_after(MOST_EVENTS);
+            machine.sabotage(Sabotage::LoseAWake);
+        });
+        outcome
+            .broken
+            .is_some_and(|broken| broken.rule == Rule::NoWakeUpIsLost)
+    })
+}

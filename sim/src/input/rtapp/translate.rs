@@ -1,0 +1,160 @@
+//! Tasks into threads: names get their numbers, settings of phases become steps.
+//!
+//! A phase that changes policy or CPUs is preceded by a phase of its own that does just that, once. `suspend` and `resume`
+//! are what rt-app makes of them: `suspend` waits, without memory, for a condition that has its name, under a lock that has
+//! its name, and `resume` broadcasts it.
+
+use sched::CpuMask;
+use std::collections::{BTreeMap, BTreeSet};
+
+mod program;
+mod whole;
+
+use super::Options;
+use super::event::Event;
+use super::global::Global;
+use super::task::Task;
+use crate::input::error::{Complaints, Place};
+use crate::input::objects::Objects;
+use crate::scenario::{Arrival, Barrier, Explore, Faults, Machine, Program, Scenario, Thread};
+use program::Translator;
+use whole::{Whole, events, survey};
+
+/// CPUs of a machine that nobody describes, at least.
+const LEAST_CPUS: u32 = 4;
+
+/// The scenario of these tasks.
+pub(super) fn scenario(
+    name: String,
+    tasks: &[Task],
+    global: &Global,
+    complaints: &Complaints<'_>,
+    options: &Options,
+) -> Option<Scenario> {
+    let machine = machine(tasks, complaints, options);
+    let mut objects = Objects::new();
+    let whole = survey(tasks, global, complaints, options, CpuMask::first(machine.cpus()));
+    for task in tasks {
+        full(task.place, complaints, objects.threads.add(&task.name, ()));
+    }
+    barriers(&whole, &mut objects);
+    let threads = tasks.iter().enumerate();
+    let threads = threads.map(|(index, task)| thread(index, task, &whole, &mut objects));
+    let threads: Vec<Option<Thread>> = threads.collect();
+    let threads: Option<Vec<Thread>> = threads.into_iter().collect();
+    Some(Scenario {
+        name,
+        machine,
+        faults: Faults::default(),
+        explore: Explore::default(),
+        duration: global.duration,
+        locks: objects.locks.into_rows(),
+        conditions: objects.conditions.into_rows(),
+        barriers: objects.barriers.into_rows(),
+        pipes: objects.pipes.into_rows(),
+        endpoints: objects.endpoints.into_rows(),
+        timers: objects.timers.into_rows(),
+        masks: objects.masks.into_rows(),
+        threads: threads?,
+    })
+}
+
+fn machine(tasks: &[Task], complaints: &Complaints<'_>, options: &Options) -> Machine {
+    options.machine.clone().unwrap_or_else(|| {
+        let phases = tasks.iter().flat_map(|task| &task.phases);
+        let masks = tasks
+            .iter()
+            .map(|task| &task.cpus)
+            .chain(phases.map(|phase| &phase.cpus));
+        let last = masks.flatten().flat_map(CpuMask::iter).map(|cpu| cpu.0 + 1).max();
+        let cpus = last.unwrap_or(0).max(LEAST_CPUS);
+        let message = format!("rt-app's files describe no machine; this one has {cpus} CPUs");
+        complaints.note(Place::START, message);
+        Machine::flat(cpus)
+    })
+}
+
+/// Barriers are as large as the number of threads that name them, counted as rt-app does: each event for every instance.
+fn barriers(whole: &Whole<'_>, objects: &mut Objects) {
+    let mut sizes: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut order = Vec::new();
+    for task in whole.tasks {
+        let mut own = BTreeSet::new();
+        for placed in events(task) {
+            let Event::Barrier(name) = &placed.event else {
+                continue;
+            };
+            if whole.forked.contains(task.name.as_str()) {
+                let message =
+                    format!("`barrier` in a task that is forked: nobody knows how many come to `{name}`");
+                whole.complaints.error(placed.place, message);
+            }
+            if !own.insert(name.as_str()) {
+                let message = format!(
+                    "this task names the barrier `{name}` twice, so it waits for more than there are"
+                );
+                whole.complaints.note(placed.place, message);
+            }
+            let size = sizes.entry(name).or_insert_with(|| {
+                order.push((name, placed.place));
+                0
+            });
+            *size = size.saturating_add(task.instances);
+        }
+    }
+    for (name, place) in order {
+        let size = sizes.get(name.as_str()).map_or(1, |size| (*size).max(1));
+        let barrier = Barrier {
+            name: name.clone(),
+            size,
+        };
+        full(place, whole.complaints, objects.barriers.add(name, barrier));
+    }
+}
+
+fn full(place: Place, complaints: &Complaints<'_>, added: Result<u16, String>) {
+    if let Err(message) = added {
+        complaints.error(place, message);
+    }
+}
+
+fn thread(index: usize, task: &Task, whole: &Whole<'_>, objects: &mut Objects) -> Option<Thread> {
+    let Whole {
+        complaints,
+        options,
+        global,
+        ..
+    } = whole;
+    let (default, named) = global.policy;
+    let (kind, weight, class) = task
+        .policy
+        .resolve(default, named.or(Some(task.place)), complaints, options);
+    let forked = whole.forked.contains(task.name.as_str());
+    if let (Some((_, place)), true) = (task.delay, forked) {
+        complaints.error(
+            place,
+            "`delay` in a task that is forked is not supported: rt-app counts it from the start of everything",
+        );
+    }
+    let arrival = if task.instances == 0 {
+        Arrival::Forked
+    } else {
+        Arrival::At {
+            start: task.delay.map(|(delay, _)| delay).unwrap_or_default(),
+            count: task.instances,
+        }
+    };
+    let phases = Translator::new(index, task, whole, objects, kind).phases()?;
+    Some(Thread {
+        name: task.name.clone(),
+        process: 1,
+        weight,
+        class,
+        affinity: task.cpus.clone(),
+        arrival,
+        program: Program {
+            phases,
+            repeat: task.repeat,
+        },
+    })
+}

@@ -1,0 +1,367 @@
+//! The machine: virtual CPUs that run the kernel's steps and the threads' programs, driven from event to event.
+//!
+//! Reading order: [`code`] is the kernel, step by step; [`program`] performs what threads ask for on [`objects`]; [`time`]
+//! is timers and user time; [`life`] is threads and CPUs coming and going; [`agenda`] is what happens next.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use abi::trace::Event;
+use sched::{Charge, Cpu, CpuId, DeadlineQueue, Instant, LoadBoard, Nanos, Topology, Usage};
+
+use crate::audit::{Audit, Broken};
+use crate::choose::{Choice, Chooser};
+use crate::measure::Latencies;
+use crate::record::Recorder;
+use crate::sabotage::Sabotage;
+use crate::scenario::Scenario;
+use agenda::{Agenda, Happening};
+use clock::Clock;
+use code::Action;
+use objects::Objects;
+use threads::{Index, Owned, Record, Task};
+
+mod agenda;
+mod clock;
+mod code;
+mod inspect;
+mod life;
+mod objects;
+mod program;
+mod threads;
+mod time;
+
+pub use inspect::Summary;
+pub use threads::bytes_per_thread;
+
+/// What a CPU has beside its scheduler.
+#[derive(Debug)]
+struct Side {
+    /// The running thread, owned by this CPU's loop.
+    running: Option<Owned>,
+    /// Whom the running thread has woken in this call, in case it blocks now.
+    candidate: Option<Owned>,
+    /// What the kernel is about to do.
+    todo: VecDeque<Action>,
+    /// The kernel's next step is on the agenda.
+    stepping: bool,
+    in_call: bool,
+    /// Since when the running thread is in user mode.
+    user_since: Option<Instant>,
+    /// Counts the stretches of user time, so that the end of one that was interrupted is known as such.
+    stint: u32,
+    /// Sleeps and time-outs, on this CPU's clock.
+    deadlines: DeadlineQueue<Index>,
+    slice_end: Option<Instant>,
+    /// What the one-shot timer is set to, on this CPU's clock.
+    armed: Option<Instant>,
+    setting: u32,
+    timer_pending: bool,
+    interrupt_pending: bool,
+    reschedule: bool,
+    /// It has looked for work since the last interrupt and found none.
+    looked: bool,
+    moves_away: bool,
+    online: bool,
+    leaving: bool,
+    clock: Clock,
+    /// Since when it is in its idle state.
+    idle_since: Option<Instant>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The rule that was broken, if one was.
+    pub broken: Option<Broken>,
+    /// A fingerprint of everything that happened, in order.
+    pub fingerprint: u64,
+    /// Steps of kernels and events of the machine.
+    pub events: u64,
+    /// When it ended.
+    pub ended: Instant,
+    /// The choices made under [`crate::scenario::Strategy::Given`].
+    pub choices: Vec<Choice>,
+}
+
+/// A machine that runs a scenario.
+#[derive(Debug)]
+pub struct Machine {
+    scenario: Arc<Scenario>,
+    topology: Topology,
+    board: LoadBoard,
+    cpus: Vec<Cpu<Task>>,
+    sides: Vec<Side>,
+    threads: Vec<Record>,
+    /// The living threads of each kind.
+    instances: Vec<Vec<Index>>,
+    living: u32,
+    objects: Objects,
+    /// Clients whose servers have not yet seen that they were called.
+    clients: BTreeMap<Index, Index>,
+    shared_beats: Vec<Option<Instant>>,
+    arrived: Vec<u32>,
+    /// Threads that may run on no CPU that is online.
+    stranded: Vec<Owned>,
+    agenda: Agenda,
+    chooser: Chooser,
+    now: Instant,
+    events: u64,
+    usage: Usage,
+    placements: u64,
+    steals: u64,
+    faults_end: Instant,
+    audit: Audit,
+    sabotage: Option<Sabotage>,
+    /// It ends after so many events.
+    most_events: u64,
+    /// What happened.
+    pub recorder: Recorder,
+    /// How long woken threads waited, if that is measured.
+    pub latencies: Option<Latencies>,
+}
+
+/// True time starts here, so that clocks that are behind have room.
+const POWER_ON: Instant = Instant(1_000_000);
+
+impl Machine {
+    /// A machine at power-on.
+    #[must_use]
+    pub fn new(scenario: &Scenario) -> Machine {
+        let scenario = Arc::new(scenario.clone());
+        let topology = scenario.machine.topology();
+        let count = topology.cpu_count();
+        let mut chooser = Chooser::new(&scenario.explore, count);
+        let sides: Vec<Side> = (0..count)
+            .map(|_| Side::new(Clock::new(&scenario.faults, chooser.faults())))
+            .collect();
+        let cpus = (0..)
+            .zip(&sides)
+            .map(|(cpu, side)| Cpu::new(CpuId(cpu), scenario.machine.policy, side.clock.read(POWER_ON)))
+            .collect();
+        let end = POWER_ON + scenario.duration;
+        let mut machine = Machine {
+            board: LoadBoard::new(count),
+            cpus,
+            sides,
+            threads: Vec::new(),
+            instances: vec![Vec::new(); scenario.threads.len()],
+            living: 0,
+            objects: Objects::new(&scenario),
+            clients: BTreeMap::new(),
+            shared_beats: vec![None; scenario.timers.len()],
+            arrived: vec![0; scenario.threads.len()],
+            stranded: Vec::new(),
+            agenda: Agenda::default(),
+            chooser,
+            now: POWER_ON,
+            events: 0,
+            usage: Usage::default(),
+            placements: 0,
+            steals: 0,
+            // The last quarter is without faults, so that what must happen in the end can be seen to happen.
+            faults_end: Instant(end.0 - scenario.duration.0 / 4),
+            audit: Audit::new(&scenario),
+            sabotage: None,
+            most_events: u64::MAX,
+            recorder: Recorder::default(),
+            latencies: None,
+            topology,
+            scenario,
+        };
+        for cpu in &machine.cpus {
+            machine.board.publish(cpu);
+        }
+        machine.schedule_arrivals();
+        machine
+    }
+
+    /// Has the machine make a mistake that the audit must notice.
+    pub fn sabotage(&mut self, sabotage: Sabotage) {
+        self.sabotage = Some(sabotage);
+    }
+
+    /// Has the audit look at everything each so many events; zero for never.
+    pub fn audit_every(&mut self, events: u64) {
+        self.audit.every = events;
+    }
+
+    /// Ends the run after so many events, if it has not ended before.
+    pub const fn stop_after(&mut self, events: u64) {
+        self.most_events = events;
+    }
+
+    /// Runs until the scenario's time is over, nothing is left to happen, or a rule is broken.
+    pub fn run(&mut self) -> Outcome {
+        self.run_watched(|_| true)
+    }
+
+    /// Like [`Machine::run`]; `watch` is called from time to time and says whether to go on.
+    pub fn run_watched(&mut self, mut watch: impl FnMut(&Machine) -> bool) -> Outcome {
+        let end = POWER_ON + self.scenario.duration;
+        let window = self.scenario.explore.window;
+        let mut next_watch = self.events;
+        while let Some((at, what)) = self.agenda.next(window, &mut self.chooser) {
+            if at > end || self.events >= self.most_events {
+                self.now = end.min(at);
+                break;
+            }
+            self.now = self.now.max(at);
+            self.events += 1;
+            self.happen(what);
+            if self.audit.broken.is_some() {
+                break;
+            }
+            if self.events >= next_watch {
+                next_watch = self.events + (1 << 16);
+                if !watch(self) {
+                    break;
+                }
+            }
+        }
+        if self.audit.broken.is_none() {
+            self.audit_all();
+        }
+        Outcome {
+            broken: self.audit.broken.clone(),
+            fingerprint: self.recorder.fingerprint(),
+            events: self.events,
+            ended: self.now,
+            choices: self.chooser.made().to_vec(),
+        }
+    }
+
+    fn happen(&mut self, what: Happening) {
+        let cpu = CpuId(what.actor());
+        match what {
+            Happening::Arrival { kind } => self.arrival(kind),
+            Happening::Timer { setting, .. } => {
+                let side = &mut self.sides[cpu.index()];
+                if side.setting == setting && side.armed.is_some() {
+                    side.armed = None;
+                    side.timer_pending = true;
+                    self.interrupted(cpu);
+                }
+            }
+            Happening::Interrupt { .. } => {
+                self.sides[cpu.index()].interrupt_pending = true;
+                self.interrupted(cpu);
+            }
+            Happening::Done { stint, .. } => {
+                if self.sides[cpu.index()].stint == stint && self.sides[cpu.index()].user_since.is_some() {
+                    self.leave_user(cpu);
+                    self.sides[cpu.index()].todo.push_back(Action::Call);
+                    self.drive(cpu);
+                }
+            }
+            Happening::Step { .. } => {
+                self.sides[cpu.index()].stepping = false;
+                self.drive(cpu);
+            }
+            Happening::Online { .. } => self.come_online(cpu),
+        }
+    }
+
+    /// An interrupt is there: it is taken now, or when the kernel on that CPU is done.
+    fn interrupted(&mut self, cpu: CpuId) {
+        let side = &mut self.sides[cpu.index()];
+        if side.stepping || !side.online {
+            return;
+        }
+        if side.idle_since.take().is_some() && self.scenario.machine.idle_exit > Nanos::ZERO {
+            side.stepping = true;
+            let at = self.now + self.scenario.machine.idle_exit;
+            self.agenda.add(at, Happening::Step { cpu: cpu.0 });
+            return;
+        }
+        self.leave_user(cpu);
+        self.drive(cpu);
+    }
+
+    /// Performs the kernel's steps on a CPU until one takes time or the kernel is done.
+    fn drive(&mut self, cpu: CpuId) {
+        loop {
+            let side = &mut self.sides[cpu.index()];
+            let Some(action) = side.todo.pop_front().or_else(|| self.next_action(cpu)) else {
+                break self.leave_kernel(cpu);
+            };
+            self.events += 1;
+            self.perform(cpu, action);
+            self.strike(cpu);
+            self.look(cpu);
+            if self.audit.broken.is_some() {
+                break;
+            }
+            let takes = self.chooser.delay(self.scenario.machine.step);
+            if takes > Nanos::ZERO || self.chooser.explores() {
+                self.sides[cpu.index()].stepping = true;
+                self.agenda.add(self.now + takes, Happening::Step { cpu: cpu.0 });
+                break;
+            }
+        }
+    }
+
+    /// What this CPU's clock shows.
+    fn read(&self, cpu: CpuId) -> Instant {
+        self.sides[cpu.index()].clock.read(self.now)
+    }
+
+    fn note(&mut self, cpu: CpuId, event: Event) {
+        self.recorder.note(self.now, cpu, event);
+    }
+
+    fn collect(&mut self, charge: Charge) {
+        self.usage.add(charge);
+    }
+
+    /// A thread begins to run on a CPU.
+    fn dispatched(&mut self, cpu: CpuId, thread: &Owned) {
+        let record = &mut self.threads[Index::of(thread.id()).at()];
+        let since = core::mem::replace(&mut record.ready_at, Instant::NEVER);
+        if let Some(latencies) = &mut self.latencies
+            && record.woken
+            && since != Instant::NEVER
+        {
+            latencies.record(thread.payload.kind, self.now.since(since));
+        }
+        let to = abi::trace::Thread(thread.id().0);
+        self.recorder.switch(self.now, cpu, to);
+    }
+
+    /// Whether this occasion is the one for the sabotage.
+    fn sabotaged(&mut self, kind: Sabotage) -> bool {
+        self.sabotage == Some(kind) && self.events > 200 && self.chooser.faults().chance(100)
+    }
+
+    /// Whether faults may still strike.
+    fn faulty(&self) -> bool {
+        self.now < self.faults_end
+    }
+}
+
+impl Side {
+    fn new(clock: Clock) -> Side {
+        Side {
+            running: None,
+            candidate: None,
+            todo: VecDeque::new(),
+            stepping: false,
+            in_call: false,
+            user_since: None,
+            stint: 0,
+            deadlines: DeadlineQueue::new(),
+            slice_end: None,
+            armed: None,
+            setting: 0,
+            timer_pending: false,
+            interrupt_pending: false,
+            reschedule: false,
+            looked: true,
+            moves_away: false,
+            online: true,
+            leaving: false,
+            clock,
+            idle_since: Some(POWER_ON),
+        }
+    }
+}

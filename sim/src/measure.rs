@@ -1,0 +1,39 @@
+//! What is measured while a scenario runs.
+
+use hdrhistogram::Histogram;
+use sched::Nanos;
+
+use crate::scenario::ThreadKind;
+
+/// How long woken threads waited for a CPU, by kind of thread, in nanoseconds.
+#[derive(Debug)]
+pub struct Latencies(Vec<Histogram<u64>>);
+
+impl Latencies {
+    /// Room for so many kinds.
+    #[must_use]
+    pub fn new(kinds: usize) -> Latencies {
+        let empty = || Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed"));
+        Latencies((0..kinds).map(|_| empty()).collect())
+    }
+
+    pub(crate) fn record(&mut self, kind: ThreadKind, waited: Nanos) {
+        self.0[usize::from(kind.0)].saturating_record(waited.0);
+    }
+
+    /// Those of one kind.
+    #[must_use]
+    pub fn of(&self, kind: ThreadKind) -> &Histogram<u64> {
+        &self.0[usize::from(kind.0)]
+    }
+
+    /// Those of all kinds together.
+    #[must_use]
+    pub fn all(&self) -> Histogram<u64> {
+        let mut all = Latencies::new(1).0.remove(0);
+        for one in &self.0 {
+            all += one;
+        }
+        all
+    }
+}
