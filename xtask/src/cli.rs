@@ -63,7 +63,7 @@ pub struct MachineArguments {
     /// One instruction is one virtual nanosecond: slower, and exactly repeatable.
     #[arg(long)]
     pub icount: bool,
-    /// Record the kernel's trace events into FILE.
+    /// Record the kernel's trace events into FILE: for `sundial trace` if it ends in .sundial, else as text.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
     /// A word for the kernel's command line; may be given several times.
@@ -112,7 +112,7 @@ pub struct RunArguments {
 #[command(after_help = format!("\
 Examples:
   ./x boot system.manifest --smp 4 --timeout 60
-  ./x boot tests/manifests/hello.toml --icount --trace hello.trace
+  ./x boot tests/manifests/hello.toml --icount --trace hello.sundial
   ./x boot system.manifest --json 2>console.txt
 
 {}", exit::TABLE))]

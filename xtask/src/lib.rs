@@ -6,6 +6,7 @@
 //! process exit code, and [`verbs`] are the commands. [`packages`] installs what is missing.
 #![forbid(unsafe_code)]
 
+pub mod babeltrace;
 pub mod build;
 pub mod cli;
 pub mod exit;

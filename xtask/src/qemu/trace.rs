@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSymbol};
 use std::fs::File;
-use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -21,8 +20,24 @@ const LARGEST_RING: u64 = 1 << 24;
 pub struct Trace {
     /// Ordered by time, then CPU, then order of writing.
     pub records: Vec<Record>,
-    /// Records that were overwritten by newer ones before anybody read them.
-    pub lost: u64,
+    /// Records that were overwritten by newer ones before anybody read them, for each CPU.
+    pub lost: Vec<u64>,
+}
+
+impl Trace {
+    /// As a record that can be kept and drawn.
+    #[must_use]
+    pub fn to_lab(&self, source: &str) -> lab::Trace {
+        let cpus = u32::try_from(self.lost.len()).unwrap_or(u32::MAX);
+        let mut trace = lab::Trace::new(source, cpus);
+        for (cpu, lost) in (0..cpus).zip(&self.lost) {
+            trace.lose(cpu, *lost);
+        }
+        for record in &self.records {
+            trace.push(*record);
+        }
+        trace
+    }
 }
 
 /// Reads the trace of a guest that shares its memory.
@@ -43,11 +58,8 @@ pub fn read(kernel: &Path, memory: &Path, memory_mib: u32) -> Result<Trace> {
         if ring.capacity > LARGEST_RING {
             bail!("the trace ring of CPU {cpu} claims {} records", ring.capacity);
         }
-        if ring.capacity == 0 {
-            continue;
-        }
-        let kept = ring.kept();
-        found.lost += kept.start;
+        let kept = if ring.capacity == 0 { 0..0 } else { ring.kept() };
+        found.lost.push(kept.start);
         for number in kept {
             let at = ring.address + (number % ring.capacity) * trace::RECORD_BYTES as u64;
             found
@@ -60,25 +72,21 @@ pub fn read(kernel: &Path, memory: &Path, memory_mib: u32) -> Result<Trace> {
     Ok(found)
 }
 
-/// Writes a trace as text, one event a line: time in nanoseconds, CPU, event.
+/// Writes a trace: a name that ends in `.sundial` is a file for `sundial trace`, any other is text.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(trace: &Trace, to: &Path) -> Result<()> {
-    let mut text = Vec::new();
-    for record in &trace.records {
-        match record.event() {
-            Some(event) => writeln!(text, "{} cpu={} {event:?}", record.at_ns, record.cpu)?,
-            None => writeln!(text, "{} cpu={} {record:?}", record.at_ns, record.cpu)?,
-        }
-    }
-    writeln!(
-        text,
-        "# {} events, {} older ones were overwritten",
-        trace.records.len(),
-        trace.lost
-    )?;
-    std::fs::write(to, text).with_context(|| format!("cannot write {}", to.display()))
+pub fn write(trace: &Trace, source: &str, to: &Path) -> Result<()> {
+    let trace = trace.to_lab(source);
+    let written = if to
+        .extension()
+        .is_some_and(|ending| ending == lab::trace::EXTENSION)
+    {
+        trace.save(to)
+    } else {
+        std::fs::write(to, lab::text::text(&trace))
+    };
+    written.with_context(|| format!("cannot write {}", to.display()))
 }
 
 /// The physical address of the directory: where the program header that holds the symbol is loaded.

@@ -38,7 +38,7 @@ pub(super) fn boot(arguments: &BootArguments) -> Result<u8> {
     explain(ending, &guest, arguments.timeout);
     if let Some(file) = &arguments.machine.trace {
         // The boot's own result matters more than a trace that could not be had.
-        if let Err(error) = guest.trace(&machine).and_then(|trace| trace::write(&trace, file)) {
+        if let Err(error) = record(&guest, &machine, file) {
             progress::say(format!("no trace: {error:#}"));
         }
     }
@@ -115,6 +115,19 @@ fn told(accelerator: Accelerator, reason: &str) -> Choice {
         accelerator,
         reason: reason.to_owned(),
     }
+}
+
+/// Keeps the trace of a guest that has ended.
+pub(super) fn record(guest: &Guest, machine: &Machine, file: &Path) -> Result<()> {
+    let name = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let (manifest, kernel) = (name(&machine.manifest), name(&machine.kernel));
+    let source = format!("{manifest} on {kernel}, {} CPUs", machine.cpu_count());
+    trace::write(&guest.trace(machine)?, &source, file)
 }
 
 /// Says on standard error what the exit code alone would not.

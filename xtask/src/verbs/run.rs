@@ -4,7 +4,7 @@ use super::boot;
 use super::build::everything;
 use super::relay::Relay;
 use crate::cli::RunArguments;
-use crate::qemu::{Console, Ending, Guest, Terminal, trace};
+use crate::qemu::{Console, Ending, Guest, Terminal};
 use crate::{progress, workspace};
 use anyhow::Result;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<u8> {
 
     if let Some(file) = &arguments.machine.trace {
         // The boot's own result matters more than a trace that could not be had.
-        if let Err(error) = guest.trace(&machine).and_then(|trace| trace::write(&trace, file)) {
+        if let Err(error) = boot::record(&guest, &machine, file) {
             progress::say(format!("no trace: {error:#}"));
         }
     }

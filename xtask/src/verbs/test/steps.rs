@@ -4,7 +4,7 @@ use super::{lengths, links};
 use crate::build::{self, Profile};
 use crate::cli::Step;
 use crate::verbs::{rules, tools};
-use crate::{qemu, sdk, toolchain};
+use crate::{babeltrace, progress, qemu, sdk, toolchain};
 use anyhow::{Result, bail, ensure};
 use std::process::Command;
 
@@ -71,6 +71,10 @@ fn lint() -> Result<()> {
 }
 
 fn unit(filter: &[String]) -> Result<()> {
+    if let Err(error) = babeltrace::find_or_install() {
+        // The tests that need it fail without it; all others are worth running.
+        progress::say(format!("{error:#}"));
+    }
     let packages = ["--workspace", "--exclude", IMAGE, "--exclude", BOOT_TESTS];
     let mut command = if tools::has("nextest") {
         let mut command = tools::cargo(&["nextest", "run", "--no-fail-fast"]);
