@@ -16,7 +16,6 @@ use alloc::boxed::Box;
 
 use crate::board::{LoadBoard, Pace};
 use crate::cpu::Cpu;
-use crate::cpu::leave::STEAL_LOOK_AHEAD;
 use crate::entity::{Entity, QueueKey};
 use crate::fair::DEFAULT_REQUEST;
 use crate::ids::CpuId;
@@ -32,6 +31,9 @@ pub const WORTH_MOVING: u64 = 2;
 /// How many turns a thread that is moved may have to its credit: what it starves others there for at most.
 pub const MOST_CREDIT: u64 = 2 * WORTH_MOVING;
 
+/// How many waiting threads are considered at the end of a turn.
+pub const LOOK_AHEAD: usize = 8;
+
 /// A thread that changes CPUs.
 #[must_use = "the thread still has to be enqueued there, as `Balanced`"]
 #[derive(Debug)]
@@ -45,7 +47,7 @@ pub struct Given<P> {
 /// Takes a waiting thread out of the queue of `cpu` that another CPU should run, if there is one.
 ///
 /// To be asked when a turn has ended on `cpu` and the next one has begun, after its load was published; at most one
-/// thread moves each time. At most [`SCAN_LIMIT`] CPUs and [`STEAL_LOOK_AHEAD`] threads are looked at.
+/// thread moves each time. At most [`SCAN_LIMIT`] CPUs and [`LOOK_AHEAD`] threads are looked at.
 pub fn give<P>(cpu: &mut Cpu<P>, topology: &Topology, board: &LoadBoard, now: Instant) -> Option<Given<P>> {
     let runs = cpu.running()?.share().virtual_slice();
     if cpu.queue().is_empty() {
@@ -74,7 +76,7 @@ pub fn give<P>(cpu: &mut Cpu<P>, topology: &Topology, board: &LoadBoard, now: In
     let lead = pace.level.0.checked_sub(own.0)?;
     let wait = cpu
         .queued()
-        .take(STEAL_LOOK_AHEAD)
+        .take(LOOK_AHEAD)
         .map(|waiting| waiting.share().virtual_slice());
     let most = MOST_CREDIT * wait.fold(runs, u64::max);
     if lead > most {
@@ -94,7 +96,7 @@ fn worst_off<P>(cpu: &Cpu<P>, to: CpuId, there: u64, lead: u64) -> Option<QueueK
         let share = waiting.share();
         let weight = share.effective().wide();
         let evens_out = weight < here.saturating_sub(there);
-        let is_worth_it = if evens_out {
+        if evens_out {
             // The speeds come closer to each other for good, so it is done as soon as this CPU as a whole lags.
             lead >= WORTH_MOVING * virtual_slice(here)
         } else {
@@ -103,10 +105,9 @@ fn worst_off<P>(cpu: &Cpu<P>, to: CpuId, there: u64, lead: u64) -> Option<QueueK
             2 * weight <= here + there
                 && 2 * (here - weight) >= weight
                 && lead >= WORTH_MOVING * share.virtual_slice()
-        };
-        is_worth_it && waiting.affinity().allows(to)
+        }
     };
-    let going = cpu.queued().take(STEAL_LOOK_AHEAD).find(should_go)?;
+    let going = cpu.queued_for(to).take(LOOK_AHEAD).find(should_go)?;
     Some(QueueKey {
         vfinish: going.share().vfinish(),
         id: going.id(),

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::cpu::Cpu;
-use crate::entity::Entity;
+use crate::entity::{Affinity, Entity};
 use crate::fair::Share;
 use crate::ids::{CpuId, ThreadId};
 use crate::principal::{Membership, Principal};
@@ -30,6 +30,8 @@ pub enum Broken {
     WeightIsWrong(CpuId),
     /// The queue's idea of its slowest thread differs from the smallest virtual runtime in it.
     SlowestIsWrong(CpuId),
+    /// The second CPU does not find the first thread in the first CPU's queue that it may run.
+    CannotBeFound(CpuId, CpuId),
     /// The thread waits here but is measured on another CPU's clock.
     OnAnotherClock(CpuId, ThreadId),
     /// Somebody waits, somebody runs, and neither a slice timer nor an interrupt will end that.
@@ -64,6 +66,7 @@ pub fn cpu_is_sound<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
     the_queue_is_sorted_and_complete(cpu)?;
     the_queue_knows_its_weight(cpu)?;
     the_queue_knows_its_slowest(cpu)?;
+    the_queue_knows_who_may_leave(cpu)?;
     every_waiting_thread_is_measured_here(cpu)?;
     a_shared_cpu_will_be_interrupted(cpu)?;
     an_idle_cpu_with_work_is_being_woken(cpu)
@@ -116,6 +119,31 @@ pub fn the_queue_knows_its_slowest<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
     } else {
         Err(Broken::SlowestIsWrong(cpu.id()))
     }
+}
+
+/// B1: every other CPU that looks for work here finds the first thread that it may run.
+///
+/// # Errors
+/// [`Broken::CannotBeFound`].
+pub fn the_queue_knows_who_may_leave<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    let mut named: Vec<CpuId> = Vec::new();
+    for entity in cpu.queued() {
+        match entity.affinity() {
+            Affinity::Any => named.push(CpuId(cpu.id().0 + 1)),
+            Affinity::One(only) => named.push(*only),
+            Affinity::Mask(mask) => named.extend(mask.iter()),
+        }
+    }
+    named.sort_unstable();
+    named.dedup();
+    for other in named {
+        let first = cpu.queued().find(|entity| entity.affinity().allows(other));
+        let found = cpu.queued_for(other).next();
+        if first.map(Entity::id) != found.map(Entity::id) {
+            return Err(Broken::CannotBeFound(cpu.id(), other));
+        }
+    }
+    Ok(())
 }
 
 /// D3: whoever waits here has been translated to this CPU's clock.

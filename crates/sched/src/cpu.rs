@@ -170,6 +170,11 @@ impl<P> Cpu<P> {
         self.queue.iter()
     }
 
+    /// Those waiting threads that may run on `cpu`, in the same order.
+    pub fn queued_for(&self, cpu: CpuId) -> impl Iterator<Item = &Entity<P>> {
+        self.queue.allowed_on(cpu)
+    }
+
     /// The queue itself.
     pub(crate) const fn queue(&self) -> &RunTree<P> {
         &self.queue

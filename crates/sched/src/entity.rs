@@ -41,6 +41,39 @@ impl Affinity {
     }
 }
 
+/// A set of CPUs in one word: CPU n is bit n mod 64. On machines of up to 64 CPUs it is exact; on larger ones it may say
+/// yes where the answer is no, never the other way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach(u64);
+
+impl Reach {
+    pub(crate) const NOWHERE: Reach = Reach(0);
+    const EVERYWHERE: Reach = Reach(u64::MAX);
+
+    fn of(affinity: &Affinity) -> Reach {
+        match affinity {
+            Affinity::Any => Reach::EVERYWHERE,
+            Affinity::One(cpu) => Reach::only(*cpu),
+            Affinity::Mask(mask) => mask
+                .iter()
+                .fold(Reach::NOWHERE, |all, cpu| all.or(Reach::only(cpu))),
+        }
+    }
+
+    const fn only(cpu: CpuId) -> Reach {
+        Reach(1 << (cpu.0 % u64::BITS))
+    }
+
+    pub(crate) const fn or(self, other: Reach) -> Reach {
+        Reach(self.0 | other.0)
+    }
+
+    /// Whether `cpu` may be among them.
+    pub(crate) const fn may_include(self, cpu: CpuId) -> bool {
+        self.0 & Reach::only(cpu).0 != 0
+    }
+}
+
 /// The place of a queued entity in its CPU's run tree; valid until it leaves the queue or is reweighed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueKey {
@@ -65,6 +98,9 @@ pub struct Entity<P> {
     links: Links<Entity<P>>,
     /// The smallest virtual runtime in the subtree below and including this entity.
     slowest: VirtualTime,
+    /// Where this entity may run, and where those of the subtree below and including it may.
+    reach: Reach,
+    reach_below: Reach,
     pub(crate) share: Share,
     /// Whom it belongs to, except while it runs: then its CPU has this.
     pub(crate) membership: Option<Membership>,
@@ -87,6 +123,8 @@ impl<P> Entity<P> {
             priority: scatter(id.0),
             links: Links::none(),
             slowest: VirtualTime::ZERO,
+            reach: Reach::EVERYWHERE,
+            reach_below: Reach::EVERYWHERE,
             share: Share::new(weight, class),
             membership: None,
             home: None,
@@ -153,6 +191,7 @@ impl<P> Entity<P> {
 
     /// Changes where it may run, from its next placement on.
     pub fn set_affinity(&mut self, affinity: Affinity) {
+        self.reach = Reach::of(&affinity);
         self.affinity = affinity;
     }
 
@@ -224,6 +263,16 @@ impl<P> Entity<P> {
     pub(crate) const fn slowest(&self) -> VirtualTime {
         self.slowest
     }
+
+    /// Where this entity may run, roughly.
+    pub(crate) const fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Where the entities of this subtree may run, roughly.
+    pub(crate) const fn reach_below(&self) -> Reach {
+        self.reach_below
+    }
 }
 
 /// What `weight` comes to for a thread that belongs to nobody or somebody.
@@ -266,5 +315,10 @@ impl<P> Node for Entity<P> {
             .vruntime()
             .min(below(self.links.left()))
             .min(below(self.links.right()));
+        let reach = |child: Option<&Self>| child.map_or(Reach::NOWHERE, Entity::reach_below);
+        self.reach_below = self
+            .reach
+            .or(reach(self.links.left()))
+            .or(reach(self.links.right()));
     }
 }

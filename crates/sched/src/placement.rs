@@ -5,7 +5,6 @@
 
 use crate::board::{Load, LoadView};
 use crate::cpu::Cpu;
-use crate::cpu::leave::STEAL_LOOK_AHEAD;
 use crate::entity::Affinity;
 use crate::ids::CpuId;
 use crate::topology::Topology;
@@ -113,13 +112,13 @@ pub fn helper<P>(busy: &Cpu<P>, topology: &Topology, loads: &impl LoadView) -> O
     if busy.running().is_none() || !loads.somebody_is_idle() {
         return None;
     }
-    let helper_of = |affinity: &Affinity| {
-        let idle = |cpu: &CpuId| affinity.allows(*cpu) && loads.load(*cpu).is_some_and(|load| load.idle());
-        topology.others(busy.id()).take(SCAN_LIMIT).find(idle)
-    };
-    busy.queued()
-        .take(STEAL_LOOK_AHEAD)
-        .find_map(|waiting| helper_of(waiting.affinity()))
+    let idle = |cpu: &CpuId| loads.load(*cpu).is_some_and(|load| load.idle());
+    let wanted = |cpu: &CpuId| busy.queued_for(*cpu).next().is_some();
+    topology
+        .others(busy.id())
+        .take(SCAN_LIMIT)
+        .filter(idle)
+        .find(wanted)
 }
 
 /// The CPUs an idle CPU should try to steal from, near to far: those where somebody waits (B1).

@@ -1,11 +1,14 @@
 //! The waiting threads of one CPU, in the order of their virtual finish times. Rules B1, D1 and D5.
 //!
 //! A treap of entities in which every node knows the smallest virtual runtime below it. The root's value moves the
-//! virtual clock; the others let EEVDF find the earliest deadline among the eligible without looking at the rest.
+//! virtual clock; the others let EEVDF find the earliest deadline among the eligible without looking at the rest. Every
+//! node also knows where the entities below it may run, so that a CPU that looks for work finds the one waiting
+//! thread that it may run behind any number of those that it may not.
 
 use alloc::boxed::Box;
 
 use crate::entity::{Entity, QueueKey};
+use crate::ids::CpuId;
 use crate::time::VirtualTime;
 use crate::treap::{Node, Treap};
 
@@ -90,6 +93,46 @@ impl<P> RunTree<P> {
         None
     }
 
+    /// The entities that may run on `cpu`, in queue order. Each step takes the height of the tree, however many
+    /// entities of other CPUs lie between; beyond 64 CPUs, a few of those are looked at.
+    pub fn allowed_on(&self, cpu: CpuId) -> impl Iterator<Item = &Entity<P>> {
+        core::iter::successors(leftmost_within(self.tree.root(), cpu), move |entity| {
+            self.next_within(entity.key(), cpu)
+        })
+        .filter(move |entity| entity.affinity().allows(cpu))
+    }
+
+    /// The first entity behind `key` that may be allowed on `cpu`.
+    fn next_within(&self, key: QueueKey, cpu: CpuId) -> Option<&Entity<P>> {
+        // The lowest ancestor that lies behind the key and has what we look for, itself or to its right.
+        let mut above: Option<&Entity<P>> = None;
+        let mut at = self.tree.root();
+        while let Some(node) = at {
+            at = if key < node.key() {
+                let right = node
+                    .links()
+                    .right()
+                    .is_some_and(|right| right.reach_below().may_include(cpu));
+                if right || node.reach().may_include(cpu) {
+                    above = Some(node);
+                }
+                node.links().left()
+            } else if node.key() == key {
+                if let Some(found) = leftmost_within(node.links().right(), cpu) {
+                    return Some(found);
+                }
+                break;
+            } else {
+                node.links().right()
+            };
+        }
+        let above = above?;
+        if above.reach().may_include(cpu) {
+            return Some(above);
+        }
+        leftmost_within(above.links().right(), cpu)
+    }
+
     /// The smallest virtual runtime of all that wait.
     #[must_use]
     pub fn slowest(&self) -> Option<VirtualTime> {
@@ -113,10 +156,33 @@ impl<P> RunTree<P> {
         self.weight += 1;
     }
 
+    /// Has the root look at itself and its children again.
+    #[cfg(test)]
+    pub(crate) fn falsify_reach(&mut self) {
+        use crate::treap::Node;
+        self.tree.root_mut().into_iter().for_each(Entity::refresh);
+    }
+
     /// Makes the queue believe that it is longer than it is, for the tests of the checks.
     #[cfg(test)]
     pub(crate) const fn falsify_len(&mut self) {
         self.tree.falsify_len();
+    }
+}
+
+/// The first entity of a subtree that may be allowed on `cpu`.
+fn leftmost_within<P>(subtree: Option<&Entity<P>>, cpu: CpuId) -> Option<&Entity<P>> {
+    let mut at = subtree.filter(|root| root.reach_below().may_include(cpu))?;
+    loop {
+        let left = at
+            .links()
+            .left()
+            .filter(|left| left.reach_below().may_include(cpu));
+        at = match left {
+            Some(left) => left,
+            None if at.reach().may_include(cpu) => return Some(at),
+            None => at.links().right()?,
+        };
     }
 }
 
@@ -129,10 +195,15 @@ impl<P> Default for RunTree<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ThreadId, scatter};
+    use crate::entity::Affinity;
+    use crate::ids::{CpuId, ThreadId, scatter};
     use crate::time::Nanos;
     use crate::weight::{LatencyClass, Weight};
     use std::vec::Vec;
+
+    fn drain(mut tree: RunTree<()>) -> Vec<Box<Entity<()>>> {
+        core::iter::from_fn(|| tree.remove_first()).collect()
+    }
 
     /// Threads with scattered virtual runtimes and finishes, the same for the same seed.
     fn crowd(seed: u64, count: u64) -> RunTree<()> {
@@ -162,6 +233,32 @@ mod tests {
                     tree.first_eligible(clock).map(Entity::id),
                     searched,
                     "seed {seed} at {clock:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn b1_whoever_may_run_elsewhere_is_found_as_a_search_through_all_would() {
+        for (seed, cpus) in (0..300).zip([2, 3, 8, 64, 100, 1_000].into_iter().cycle()) {
+            let mut tree = RunTree::<()>::new();
+            for mut entity in drain(crowd(seed, seed % 50)) {
+                let dice = scatter(seed << 20 | entity.id().0);
+                let one = CpuId((dice % cpus) as u32);
+                let other = CpuId((dice >> 32) as u32 % cpus as u32);
+                entity.set_affinity(match dice >> 60 {
+                    0 => Affinity::Any,
+                    1..=4 => Affinity::Mask([one, other].into_iter().collect()),
+                    _ => Affinity::One(one),
+                });
+                tree.insert(entity);
+            }
+            for cpu in (0..cpus as u32).map(CpuId).take(70) {
+                let searched = tree.iter().filter(|entity| entity.affinity().allows(cpu));
+                let found = tree.allowed_on(cpu);
+                assert!(
+                    searched.map(Entity::id).eq(found.map(Entity::id)),
+                    "seed {seed}, {cpu} of {cpus}"
                 );
             }
         }

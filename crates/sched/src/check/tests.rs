@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cpu::{EndReason, EnqueueReason, HandoffRefused};
+use crate::entity::Affinity;
 use crate::fair::Policy;
 use crate::time::Instant;
 use crate::weight::{LatencyClass, Weight};
@@ -80,6 +81,26 @@ fn a_stale_summary_is_noticed() {
     assert_eq!(
         the_queue_knows_its_slowest(&cpu),
         Err(Broken::SlowestIsWrong(CpuId(0)))
+    );
+}
+
+#[test]
+fn b1_a_thread_that_hides_is_noticed() {
+    let mut cpu = cpu_with(1);
+    assert_eq!(the_queue_knows_who_may_leave(&cpu), Ok(()));
+    // Behind the tree's back: the root still says that it may run here alone.
+    cpu.queue_mut()
+        .root_mut()
+        .unwrap()
+        .set_affinity(Affinity::One(CpuId(0)));
+    cpu.queue_mut().falsify_reach();
+    cpu.queue_mut()
+        .root_mut()
+        .unwrap()
+        .set_affinity(Affinity::One(CpuId(3)));
+    assert_eq!(
+        the_queue_knows_who_may_leave(&cpu),
+        Err(Broken::CannotBeFound(CpuId(0), CpuId(3)))
     );
 }
 

@@ -105,15 +105,18 @@ impl<P> Cpu<P> {
         turn_ends: Instant,
         now: Instant,
     ) -> Option<Instant> {
+        // Another CPU's clock may be ahead of this one's and have charged up to there already.
+        let mut charged_to = now;
         if let State::Idle { since } = self.state {
             self.counters.idle += now.since(since);
+            charged_to = charged_to.max(since);
         }
         let turn_ends = turn_ends.max(now + SHORTEST_TURN);
         let slice_armed = self.somebody_waits();
         self.state = State::Busy(Running {
             id: entity.id(),
             share: entity.share,
-            charged_to: now,
+            charged_to,
             uncollected: Charge::default(),
             turn_ends,
             slice_armed,
@@ -179,7 +182,8 @@ impl<P> Cpu<P> {
             EndReason::Yielded | EndReason::Exited => {}
         }
         entity.home = Some(self.home());
-        self.state = State::Idle { since: now };
+        let charged_to = self.running().map_or(now, |running| running.charged_to.max(now));
+        self.state = State::Idle { since: charged_to };
         charge
     }
 

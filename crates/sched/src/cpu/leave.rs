@@ -8,9 +8,6 @@ use crate::entity::{Entity, QueueKey};
 use crate::ids::CpuId;
 use crate::time::Instant;
 
-/// How many waiting threads a thief looks at before it gives up on a queue.
-pub const STEAL_LOOK_AHEAD: usize = 8;
-
 impl<P> Cpu<P> {
     /// Takes a waiting thread out, from the queue or the handoff slot; it is not runnable until it is queued again. `None`:
     /// no such thread waits here.
@@ -42,11 +39,7 @@ impl<P> Cpu<P> {
         if self.running().is_none() && self.queue.len() <= 1 {
             return None;
         }
-        let victim = self
-            .queue
-            .iter()
-            .take(STEAL_LOOK_AHEAD)
-            .find(|entity| entity.affinity().allows(thief))?;
+        let victim = self.queue.allowed_on(thief).next()?;
         let key = Self::key_of(&victim.share, victim.id());
         let entity = self.take(key, now)?;
         self.counters.stolen_from += 1;

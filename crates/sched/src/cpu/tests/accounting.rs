@@ -148,3 +148,23 @@ fn a1_idle_time_includes_the_stretch_that_is_not_over() {
     let _ = bench.end(EndReason::Blocked);
     assert_eq!(bench.cpu.idle_time(Instant(5_700)), Nanos(1_700));
 }
+
+#[test]
+fn c1_a_clock_that_is_ahead_elsewhere_adds_to_no_charge_twice() {
+    let mut bench = Bench::running_one();
+    let mut used = 0;
+    // Another CPU's clock is 50 us ahead. It looks in during each of a hundred turns of 10 us.
+    for turn in 0..100 {
+        let ahead = bench.now + Nanos::from_micros(50);
+        let _ = bench.cpu.uncollected(ahead);
+        bench.run_for(10_000);
+        let mut entity = bench.running.take().unwrap();
+        used += bench.cpu.end(&mut entity, bench.now, EndReason::Blocked).ran.0;
+        let _ = bench.wake(entity);
+        bench.dispatch();
+        let most = (turn + 1) * 10_000 + 50_000;
+        assert!(used <= most, "{used} ns were charged where there were {most}");
+    }
+    let counters = bench.cpu.counters();
+    assert!(counters.busy.0 + counters.idle.0 <= bench.now.0 + 50_000);
+}

@@ -1,7 +1,6 @@
 //! Moving between CPUs: B1, C2, D3.
 
 use super::*;
-use crate::cpu::leave::STEAL_LOOK_AHEAD;
 
 /// A CPU whose clock has come far, running thread 1 with `waiting` more threads in its queue.
 fn loaded(waiting: u64) -> Bench {
@@ -41,19 +40,17 @@ fn b1_a_thief_gets_only_what_may_run_there() {
 }
 
 #[test]
-fn b1_the_search_for_loot_is_bounded() {
+fn b1_the_one_thread_that_may_leave_is_found_behind_any_number_that_may_not() {
     let mut bench = Bench::running_one();
-    let pinned = STEAL_LOOK_AHEAD as u64;
-    for id in 2..2 + pinned {
+    for id in 2..100 {
         let mut entity = thread(id);
         entity.set_affinity(Affinity::One(CpuId(0)));
         let _ = bench.add(entity);
     }
-    let _ = bench.add(thread(2 + pinned));
-    assert!(
-        bench.cpu.steal_for(CpuId(1), bench.now).is_none(),
-        "the free one lies beyond the look-ahead"
-    );
+    let _ = bench.add(thread(100));
+    let stolen = bench.cpu.steal_for(CpuId(1), bench.now).unwrap();
+    assert_eq!(stolen.id(), ThreadId(100));
+    assert!(bench.cpu.steal_for(CpuId(1), bench.now).is_none());
 }
 
 #[test]
