@@ -115,7 +115,7 @@ fn machine(random: &mut Random, seed: u64) -> Machine {
         packages,
         cores,
         siblings,
-        policy: if seed / 5 % 2 == 0 {
+        policy: if (seed / 5).is_multiple_of(2) {
             Policy::WeightedFair
         } else {
             Policy::Eevdf

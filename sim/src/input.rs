@@ -1,7 +1,7 @@
 //! Reading and writing workloads: files into a [`Scenario`], and a [`Scenario`] back into a file.
 //!
 //! There are two languages. [`toml`] is ours: everything a scenario can say, comfortable to write by hand, and what
-//! [`toml::write`] prints is read back as the same scenario. [`rtapp`] is what Linux users have: the JSON of rt-app 1.0,
+//! [`toml::write()`] prints is read back as the same scenario. [`rtapp`] is what Linux users have: the JSON of rt-app 1.0,
 //! with the liberties that files in the wild take. Both are in docs/scenarios.md.
 //!
 //! Nothing in a file is ever ignored in silence: it means something, or there is a [`Note`] that says why it means
@@ -24,6 +24,9 @@ pub mod toml;
 mod words;
 
 pub use error::{Error, Errors, Note, Place};
+
+/// A program has so many phases at most, and a phase so many steps: threads count them in 16 bits.
+const LONGEST: usize = u16::MAX as usize;
 
 /// A scenario and what is to be said about its file.
 #[derive(Clone, Debug, PartialEq, Eq)]

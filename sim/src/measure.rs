@@ -18,7 +18,11 @@ impl Latencies {
     }
 
     pub(crate) fn record(&mut self, kind: ThreadKind, waited: Nanos) {
-        self.0[usize::from(kind.0)].saturating_record(waited.0);
+        let histogram = &mut self.0[usize::from(kind.0)];
+        // It grows up to 2^63 ns, which is longer than any wait.
+        if histogram.record(waited.0).is_err() {
+            histogram.saturating_record(waited.0);
+        }
     }
 
     /// Those of one kind.
@@ -35,5 +39,19 @@ impl Latencies {
             all += one;
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_waits_are_recorded_as_long_as_they_were() {
+        let mut latencies = Latencies::new(1);
+        latencies.record(ThreadKind(0), Nanos(7));
+        latencies.record(ThreadKind(0), Nanos::from_secs(3));
+        let longest = latencies.of(ThreadKind(0)).max();
+        assert!((2_990_000_000..=3_010_000_000).contains(&longest), "{longest}");
     }
 }

@@ -376,6 +376,20 @@ program = ["lock m"]
 }
 
 #[test]
+fn l2_programs_that_are_too_long_to_be_counted_are_refused() {
+    let steps = |count: usize| vec!["'exit'"; count].join(",");
+    let text = |count| format!("duration='1s'\n[[thread]]\nname='t'\nprogram=[{}]", steps(count));
+    assert_eq!(
+        good(&text(65_535)).threads[0].program.phases[0].steps.len(),
+        65_535
+    );
+    assert_eq!(
+        one_error(&text(65_536)),
+        "4:9: a program has 65535 steps at most, not 65536"
+    );
+}
+
+#[test]
 fn l2_a_syntax_error_has_its_place() {
     let errors = bad("duration = \"1s\"\n[[thread]\n");
     let place = errors.0[0].place.expect("it has a place");

@@ -1,7 +1,7 @@
 //! Steps of programs as text: one word for what is done, then what it is done with.
 //!
 //! [`FORMS`] is the whole grammar. Names are words, or anything in double quotes (`\"` and `\\` inside them), or `#3`
-//! for the row of that index in its table. Spans are written as in [`spans`](super::spans).
+//! for the row of that index in its table. Spans are written as in [`spans`].
 
 use sched::{CpuMask, Weight};
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
-//! Scenarios in TOML: [`read`] and [`write`]. The language is explained by example in docs/scenarios.md.
+//! Scenarios in TOML: [`read`] and [`write()`]. The language is explained by example in docs/scenarios.md.
 //!
-//! What [`write`] prints, [`read`] reads as the same scenario; the property test in tests/input_toml.rs tries it with
+//! What [`write()`] prints, [`read`] reads as the same scenario; the property test in tests/input_toml.rs tries it with
 //! generated ones. Unknown keys are refused, and one run finds everything that is wrong.
 
 use ::toml::de::DeTable;

@@ -37,6 +37,9 @@ impl Machine {
     pub(super) fn start_program(&mut self, thread: &mut Owned) {
         let scenario = self.scenario.clone();
         let program = &scenario.threads[usize::from(thread.payload.kind.0)].program;
+        if program.repeat == Some(0) {
+            thread.payload.phase = u16::try_from(program.phases.len()).unwrap_or(u16::MAX);
+        }
         settle(program, thread);
         self.prepare(thread);
     }
@@ -251,13 +254,14 @@ fn settle(program: &Program, thread: &mut Owned) {
     // Phases without steps must not keep a thread here for ever.
     let mut empty = 0;
     while let Some(phase) = program.phases.get(usize::from(task.phase)) {
-        if usize::from(task.step) < phase.steps.len() {
+        let nothing = phase.steps.is_empty() || phase.repeat == Some(0);
+        if !nothing && usize::from(task.step) < phase.steps.len() {
             return;
         }
         task.step = 0;
         task.phase_round += 1;
-        empty = if phase.steps.is_empty() { empty + 1 } else { 0 };
-        let again = phase.repeat.is_none_or(|times| task.phase_round < times) && !phase.steps.is_empty();
+        empty = if nothing { empty + 1 } else { 0 };
+        let again = phase.repeat.is_none_or(|times| task.phase_round < times) && !nothing;
         if !again {
             task.phase_round = 0;
             task.phase += 1;

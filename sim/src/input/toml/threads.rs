@@ -4,6 +4,7 @@ use sched::{CpuMask, LatencyClass, Weight};
 
 use super::objects::{mask, usable};
 use super::section::{Item, Section};
+use crate::input::LONGEST;
 use crate::input::objects::Objects;
 use crate::input::{step, words};
 use crate::scenario::{Arrival, Phase, Program, Step, Thread};
@@ -128,6 +129,12 @@ fn program(section: &Section<'_>, objects: &mut Objects, cpus: Option<u32>) -> O
             return None;
         }
     };
+    if phases.len() > LONGEST {
+        section.error_at(
+            "phase",
+            format!("a thread has {LONGEST} phases at most, not {}", phases.len()),
+        );
+    }
     Some(Program { phases, repeat })
 }
 
@@ -158,7 +165,14 @@ fn repeat(section: &Section<'_>) -> Option<u32> {
 }
 
 fn steps(section: &Section<'_>, objects: &mut Objects, cpus: Option<u32>) -> Vec<Step> {
-    let read = section.list("program").iter().filter_map(|item| {
+    let list = section.list("program");
+    if list.len() > LONGEST {
+        section.error_at(
+            "program",
+            format!("a program has {LONGEST} steps at most, not {}", list.len()),
+        );
+    }
+    let read = list.iter().filter_map(|item| {
         let file = section.file;
         let Some(text) = item.get_ref().as_str() else {
             file.error(item.span().start, "a step is text in quotes, like \"run 4ms\"");

@@ -7,6 +7,7 @@ use super::super::event::{Event, Placed};
 use super::super::policy::Kind;
 use super::super::task::{Phase, Task};
 use super::whole::{Whole, owner};
+use crate::input::LONGEST;
 use crate::input::error::Place;
 use crate::input::objects::{Name, Objects};
 use crate::scenario::{Phase as Steps, Span, Step};
@@ -74,11 +75,19 @@ impl<'t, 'o> Translator<'t, 'o> {
             for placed in &phase.events {
                 self.event(placed, &mut steps)?;
             }
+            if steps.len() > LONGEST {
+                let message = format!("a phase comes to {LONGEST} steps at most, not {}", steps.len());
+                self.whole.complaints.error(task.place, message);
+            }
             phases.push(Steps {
                 name: phase.name.clone(),
                 repeat: phase.repeat,
                 steps,
             });
+        }
+        if phases.len() > LONGEST {
+            let message = format!("a task comes to {LONGEST} phases at most, not {}", phases.len());
+            self.whole.complaints.error(task.place, message);
         }
         Some(phases)
     }
