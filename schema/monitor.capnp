@@ -21,6 +21,8 @@ struct SystemStatus {
   clocksource @9 :Text;
   interruptController @10 :Text;
   tscHz @11 :UInt64;
+  scheduler @12 :System.SchedulerPolicy;
+  fairness @13 :System.FairnessScope;
 }
 
 # One CPU: where it is, and what it did since boot.

@@ -910,6 +910,25 @@ struct SystemConfig {
   cpuIsolationGrantMinterAllowlist @16 :List(CpuIsolationPoolGrantBinding);
   keySourceBootstrap @17 :KeySourceBootstrapConfig;
   blockDeviceTarget @18 :BlockDeviceTargetSelector;
+  # The rest is this system's own.
+  scheduler @19 :SchedulerPolicy;
+  fairness @20 :FairnessScope;
+}
+
+# The order in which the waiting threads of a CPU are served.
+enum SchedulerPolicy {
+  # Earliest virtual finish first.
+  weightedFair @0;
+  # Earliest eligible virtual deadline first.
+  eevdf @1;
+}
+
+# What shares CPU time by weight first.
+enum FairnessScope {
+  # Every thread for itself.
+  threads @0;
+  # Processes, and the threads of each share what it has.
+  processes @1;
 }
 
 # A serial port by its customary name.

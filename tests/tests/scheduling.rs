@@ -25,6 +25,26 @@ fn d1_shares_follow_weight_and_no_class_changes_them() {
 }
 
 #[test]
+fn d5_under_eevdf_shares_follow_weight_too() {
+    holds("shares-eevdf", counted).wait_for_line("eevdf between threads");
+}
+
+#[test]
+fn d7_by_default_a_process_with_four_threads_has_four_times_as_much() {
+    holds("crowds", counted).wait_for_line("wfq between threads");
+}
+
+#[test]
+fn d7_where_processes_share_four_threads_have_no_more_than_one() {
+    holds("crowds-shared", counted).wait_for_line("wfq between processes");
+}
+
+#[test]
+fn d7_where_processes_share_under_eevdf_four_threads_have_no_more_than_one() {
+    holds("crowds-eevdf", counted).wait_for_line("eevdf between processes");
+}
+
+#[test]
 fn d4_a_sleeper_has_no_credit_and_a_newcomer_neither_jumps_nor_starves() {
     holds("newcomers", counted);
 }

@@ -13,7 +13,8 @@ use machine::memory::heap::NoAllocation;
 use machine::platform::{self, Platform};
 use machine::{BootCell, Lock, clock, cpu, power, smp, topology, trace, vector};
 use manifest::Manifest;
-use sched::{CpuId, CpuMask, CpuPlace, Topology};
+use sched::{CpuId, CpuMask, CpuPlace, Policy, Topology};
+use schema_gen::system::{FairnessScope, SchedulerPolicy};
 
 use crate::console::{self, say};
 use crate::log::{self, Level};
@@ -73,7 +74,7 @@ pub fn boot(handover: Handover) -> ! {
     start_cpus();
     terminal::init(&manifest().kernel.terminal_uart);
     commitment::init();
-    cpus::init(collect_topology(), wake::now());
+    cpus::init(collect_topology(), scheduler(), wake::now());
     introduce();
     // A report of a kernel bug is only worth something if it is known to arrive: tests ask for one.
     assert!(
@@ -168,6 +169,14 @@ fn check_pools(manifest: &Manifest<'_>) {
     }
 }
 
+/// The order in which threads are served, as the manifest chooses it (rule D5).
+fn scheduler() -> Policy {
+    match manifest().kernel.scheduler {
+        SchedulerPolicy::WeightedFair => Policy::WeightedFair,
+        SchedulerPolicy::Eevdf => Policy::Eevdf,
+    }
+}
+
 fn start_cpus() {
     let cpus = &platform().cpus;
     *PLACES.lock() = vec![None; cpus.len()];
@@ -213,12 +222,20 @@ fn introduce() {
     let platform = platform();
     let mib = machine::memory::frames::total_frames() / 256;
     say(format_args!(
-        "Sundial {}: {} CPUs, {mib} MiB, {:?}, clock from {} at {} MHz\n",
+        "Sundial {}: {} CPUs, {mib} MiB, {:?}, clock from {} at {} MHz, {} between {}\n",
         env!("CARGO_PKG_VERSION"),
         platform.cpus.len(),
         platform.apic_mode,
         platform.clock.source.name(),
         platform.clock.tsc_hz / 1_000_000,
+        match scheduler() {
+            Policy::WeightedFair => "wfq",
+            Policy::Eevdf => "eevdf",
+        },
+        match manifest().kernel.fairness {
+            FairnessScope::Threads => "threads",
+            FairnessScope::Processes => "processes",
+        },
     ));
     for place in cpus::topology().places() {
         log::kernel(

@@ -17,7 +17,8 @@ use alloc::vec::Vec;
 use isolation::{Pool, PoolBinding};
 use keys::{AuthorizedSshKey, KeySource, SshDevelopmentHostKey};
 use schema_gen::system::{
-    DmaBackendPolicy, LogLevel, session_lifetime_config, system_config, system_manifest,
+    DmaBackendPolicy, FairnessScope, LogLevel, SchedulerPolicy, session_lifetime_config, system_config,
+    system_manifest,
 };
 use uart::Uart;
 
@@ -62,6 +63,10 @@ pub struct KernelParams<'a> {
     pub key_source: Option<KeySource<'a>>,
     /// The block device that may be written.
     pub block_device_target: Option<PciDevice>,
+    /// The order in which waiting threads are served.
+    pub scheduler: SchedulerPolicy,
+    /// What shares CPU time by weight first.
+    pub fairness: FairnessScope,
 }
 
 /// How long sessions last, in milliseconds.
@@ -110,6 +115,8 @@ impl Default for KernelParams<'_> {
             minter_allow_list: Vec::new(),
             key_source: None,
             block_device_target: None,
+            scheduler: SchedulerPolicy::WeightedFair,
+            fairness: FairnessScope::Threads,
         }
     }
 }
@@ -172,6 +179,12 @@ impl<'a> KernelParams<'a> {
             )?,
             key_source: keys::key_source(input, &at("keySourceBootstrap"), config)?,
             block_device_target: block_device_target(&at("blockDeviceTarget"), config)?,
+            scheduler: config
+                .get_scheduler()
+                .map_err(|value| at("scheduler").unknown(value))?,
+            fairness: config
+                .get_fairness()
+                .map_err(|value| at("fairness").unknown(value))?,
         })
     }
 }

@@ -2,7 +2,8 @@
 
 use manifest::source::Source;
 use schema_gen::system::{
-    DmaBackendPolicy, KeyPurpose, KeySourceDeploymentProfile, LogLevel, PrincipalKind, UartParity, UartPort,
+    DmaBackendPolicy, FairnessScope, KeyPurpose, KeySourceDeploymentProfile, LogLevel, PrincipalKind,
+    SchedulerPolicy, UartParity, UartPort,
 };
 
 pub(crate) const LOG_LEVELS: &[(&str, LogLevel)] = &[
@@ -22,6 +23,14 @@ pub(crate) const DMA_POLICIES: &[(&str, DmaBackendPolicy)] = &[
     ("enable_if_verified", DmaBackendPolicy::EnableIfVerified),
     ("enable_unsafe", DmaBackendPolicy::EnableUnsafe),
     ("bounce_buffer", DmaBackendPolicy::BounceBuffer),
+];
+pub(crate) const SCHEDULERS: &[(&str, SchedulerPolicy)] = &[
+    ("wfq", SchedulerPolicy::WeightedFair),
+    ("eevdf", SchedulerPolicy::Eevdf),
+];
+pub(crate) const FAIRNESS: &[(&str, FairnessScope)] = &[
+    ("threads", FairnessScope::Threads),
+    ("processes", FairnessScope::Processes),
 ];
 pub(crate) const PRINCIPALS: &[(&str, PrincipalKind)] = &[
     ("human", PrincipalKind::Human),

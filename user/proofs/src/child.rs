@@ -11,7 +11,7 @@ use rt::time::Timer;
 use rt::{Client, Env, Error};
 
 use crate::tools::{compute, compute_for};
-use crate::{indices, pages, pending};
+use crate::{crowds, indices, pages, pending};
 
 /// The manifest's name for this program.
 const BINARY: &str = "proofs";
@@ -48,6 +48,10 @@ pub fn act(env: &Env, part: &str, details: &[String]) -> i64 {
         "restless" => live_restlessly(env).map(|()| 0),
         "reader" => pages::read_for_ever(env),
         "waiter" => pending::leave(env, details),
+        "crowd" => {
+            let count = details.first().and_then(|count| count.parse().ok());
+            crowds::compute_for_ever(env, count.unwrap_or(1))
+        }
         "turner" => Ok(indices::turn()),
         _ => Ok(UNKNOWN),
     };

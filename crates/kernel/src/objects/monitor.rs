@@ -72,6 +72,8 @@ fn system() -> Vec<u8> {
         Mode::XApic => "xapic",
     });
     info.set_tsc_hz(platform.clock.tsc_hz);
+    info.set_scheduler(boot::manifest().kernel.scheduler);
+    info.set_fairness(boot::manifest().kernel.fairness);
     wire::finish(answer)
 }
 

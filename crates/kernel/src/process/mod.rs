@@ -16,7 +16,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use caps::Table;
 use machine::Lock;
-use sched::Charge;
+use sched::{Charge, Principal};
 
 use crate::capability::Capability;
 use crate::memory::space::Space;
@@ -132,6 +132,8 @@ pub struct Process {
     pub frame_pages: AtomicU64,
     /// CPU time used.
     pub usage: UsageCell,
+    /// What its threads share CPU time through, if processes are what shares it (rule D7).
+    pub principal: Option<Arc<Principal>>,
 }
 
 impl Process {

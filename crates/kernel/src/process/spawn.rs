@@ -17,13 +17,15 @@ use machine::user::{Context, Start};
 use machine::{Lock, trace};
 use manifest::source::Source;
 use manifest::{EMBEDDED_INIT, Manifest, init};
-use sched::{Entity, LatencyClass, Weight};
+use sched::{Entity, LatencyClass, Principal, Weight};
+use schema_gen::system::FairnessScope;
 
 use super::exit::{self, Ending};
 use super::image::{self, Image};
 use super::park::Parking;
 use super::thread::Thread;
 use super::{Process, Quota, Threads, UsageCell, table};
+use crate::boot;
 use crate::capability::Capability;
 use crate::memory::commitment;
 use crate::memory::pages::Pages;
@@ -176,6 +178,7 @@ fn build(
         children: AtomicU32::new(0),
         frame_pages: AtomicU64::new(0),
         usage: UsageCell::default(),
+        principal: principal(),
     });
     let ring = Ring::new(process.clone()).ok_or(SpawnError::NoMemory)?;
     let ring_page = Pages::parse(layout::RING, layout::PAGE_SIZE)?;
@@ -255,9 +258,21 @@ pub fn add_thread(
         wait: None,
         exit_code: None,
     };
-    let entity: Box<Entity<Body>> = Entity::new(thread.id(), Weight::DEFAULT, LatencyClass::Normal, body);
+    let mut entity: Box<Entity<Body>> = Entity::new(thread.id(), Weight::DEFAULT, LatencyClass::Normal, body);
+    if let Some(principal) = &process.principal {
+        entity.join(principal.clone());
+    }
     wake::start(entity);
     Ok(thread)
+}
+
+/// What the threads of a new process share CPU time through. Sessions and accounts will be above it; until there are any,
+/// the process is what cannot be multiplied for free.
+fn principal() -> Option<Arc<Principal>> {
+    match boot::manifest().kernel.fairness {
+        FairnessScope::Threads => None,
+        FairnessScope::Processes => Some(Arc::new(Principal::new(Weight::DEFAULT))),
+    }
 }
 
 /// Makes a ring for one thread alone and maps it; its address.

@@ -100,13 +100,13 @@ static CPUS: BootCell<Vec<CpuState>> = BootCell::new("run::CPUS");
 static TOPOLOGY: BootCell<Topology> = BootCell::new("run::TOPOLOGY");
 static BOARD: BootCell<LoadBoard> = BootCell::new("run::BOARD");
 
-/// Makes the state of `count` CPUs. Called once, on the boot CPU.
-pub fn init(topology: Topology, now: Instant) {
+/// Makes the state of all CPUs, which serve threads in the order of `policy`. Called once, on the boot CPU.
+pub fn init(topology: Topology, policy: Policy, now: Instant) {
     let count = topology.cpu_count();
     let states = (0..count)
         .map(|index| CpuState {
             index,
-            sched: Lock::new(Cpu::new(CpuId(index), Policy::default(), now)),
+            sched: Lock::new(Cpu::new(CpuId(index), policy, now)),
             deadlines: Lock::new(DeadlineQueue::new()),
             candidate: Lock::new(None),
             in_call: AtomicBool::new(false),

@@ -224,6 +224,51 @@ fn p13_a_pci_address_is_in_range() {
 }
 
 #[test]
+fn d5_d7_the_scheduler_is_chosen_and_the_default_is_weighted_fair_between_threads() {
+    use schema_gen::system::{FairnessScope, SchedulerPolicy};
+    let chosen = |choose: fn(system_config::Builder<'_>)| {
+        let bytes = bytes(&with_kernel(choose));
+        let kernel = Manifest::decode(bytes.bytes()).unwrap().kernel;
+        (kernel.scheduler, kernel.fairness)
+    };
+    assert_eq!(
+        chosen(|_| ()),
+        (SchedulerPolicy::WeightedFair, FairnessScope::Threads)
+    );
+    let both = chosen(|mut kernel| {
+        kernel.set_scheduler(SchedulerPolicy::Eevdf);
+        kernel.set_fairness(FairnessScope::Processes);
+    });
+    assert_eq!(both, (SchedulerPolicy::Eevdf, FairnessScope::Processes));
+}
+
+#[test]
+fn d5_d7_a_scheduler_that_does_not_exist_is_refused_by_name() {
+    use schema_gen::system::{FairnessScope, SchedulerPolicy};
+    // Both are 1 in the second and last halves of the words that hold the numbers of the parameters.
+    let plain = capnp::serialize::write_message_to_words(&with_kernel(|mut kernel| {
+        kernel.set_scheduler(SchedulerPolicy::Eevdf);
+        kernel.set_fairness(FairnessScope::Processes);
+    }));
+    let first = plain
+        .chunks_exact(8)
+        .rposition(|word| word == [0, 0, 0, 0, 0, 0, 1, 0])
+        .unwrap();
+    let spoiled = |at: usize, value: u8| {
+        let mut bytes = plain.clone();
+        assert_eq!(bytes[8 * first + at], 1);
+        bytes[8 * first + at] = value;
+        let bytes = Aligned::copy(&bytes);
+        Manifest::decode(bytes.bytes()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        spoiled(6, 2),
+        "kernelParams.scheduler: value 2 means nothing here"
+    );
+    assert_eq!(spoiled(8, 7), "kernelParams.fairness: value 7 means nothing here");
+}
+
+#[test]
 fn p13_enums_with_unknown_numbers_are_refused() {
     // The log level is the first 16 bits of the parameters, whose only other content is the host name.
     let plain = capnp::serialize::write_message_to_words(&with_kernel(|mut kernel| {

@@ -46602,11 +46602,19 @@ pub mod system_config {
         pub fn has_block_device_target(&self) -> bool {
             !self.reader.get_pointer_field(15).is_null()
         }
+        #[inline]
+        pub fn get_scheduler(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulerPolicy,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(3))
+        }
+        #[inline]
+        pub fn get_fairness(self) -> ::core::result::Result<crate::generated::sundial_capnp::FairnessScope,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(4))
+        }
     }
 
     pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
     impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
-        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 1, pointers: 16 };
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 2, pointers: 16 };
     }
     impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
         const TYPE_ID: u64 = _private::TYPE_ID;
@@ -46936,6 +46944,22 @@ pub mod system_config {
         pub fn has_block_device_target(&self) -> bool {
             !self.builder.is_pointer_field_null(15)
         }
+        #[inline]
+        pub fn get_scheduler(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulerPolicy,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(3))
+        }
+        #[inline]
+        pub fn set_scheduler(&mut self, value: crate::generated::sundial_capnp::SchedulerPolicy)  {
+            self.builder.set_data_field::<u16>(3, value as u16);
+        }
+        #[inline]
+        pub fn get_fairness(self) -> ::core::result::Result<crate::generated::sundial_capnp::FairnessScope,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(4))
+        }
+        #[inline]
+        pub fn set_fairness(&mut self, value: crate::generated::sundial_capnp::FairnessScope)  {
+            self.builder.set_data_field::<u16>(4, value as u16);
+        }
     }
 
     pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
@@ -46965,98 +46989,106 @@ pub mod system_config {
         }
     }
     mod _private {
-        pub(crate) static ENCODED_NODE: [::capnp::Word; 366] = [
-::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(39,57,75,211,237,162,90,187),::capnp::word(14,0,0,0,1,0,1,0),::capnp::word(72,175,204,79,31,41,118,154),
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 398] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(39,57,75,211,237,162,90,187),::capnp::word(14,0,0,0,1,0,2,0),::capnp::word(72,175,204,79,31,41,118,154),
 ::capnp::word(16,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,218,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,47,4,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,159,4,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,121),::capnp::word(115,116,101,109,67,111,110,102),::capnp::word(105,103,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(76,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(5,2,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(4,2,0,0,3,0,1,0),
-::capnp::word(16,2,0,0,2,0,1,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(13,2,0,0,218,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(20,2,0,0,3,0,1,0),::capnp::word(32,2,0,0,2,0,1,0),
-::capnp::word(2,0,0,0,16,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,2,0,0,218,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(36,2,0,0,3,0,1,0),::capnp::word(48,2,0,0,2,0,1,0),::capnp::word(3,0,0,0,1,0,0,0),
-::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(45,2,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(44,2,0,0,3,0,1,0),::capnp::word(56,2,0,0,2,0,1,0),::capnp::word(4,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(53,2,0,0,106,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(52,2,0,0,3,0,1,0),
-::capnp::word(64,2,0,0,2,0,1,0),::capnp::word(5,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(61,2,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(56,2,0,0,3,0,1,0),::capnp::word(68,2,0,0,2,0,1,0),
-::capnp::word(6,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(65,2,0,0,106,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(64,2,0,0,3,0,1,0),::capnp::word(92,2,0,0,2,0,1,0),::capnp::word(7,0,0,0,5,0,0,0),
-::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(89,2,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(92,2,0,0,3,0,1,0),::capnp::word(120,2,0,0,2,0,1,0),::capnp::word(8,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,2,0,0,162,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(120,2,0,0,3,0,1,0),
-::capnp::word(148,2,0,0,2,0,1,0),::capnp::word(9,0,0,0,7,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(145,2,0,0,178,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(148,2,0,0,3,0,1,0),::capnp::word(160,2,0,0,2,0,1,0),
-::capnp::word(10,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(157,2,0,0,146,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(160,2,0,0,3,0,1,0),::capnp::word(188,2,0,0,2,0,1,0),::capnp::word(11,0,0,0,9,0,0,0),
-::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(185,2,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(188,2,0,0,3,0,1,0),::capnp::word(200,2,0,0,2,0,1,0),::capnp::word(12,0,0,0,10,0,0,0),::capnp::word(0,0,1,0,12,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(197,2,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(196,2,0,0,3,0,1,0),
-::capnp::word(208,2,0,0,2,0,1,0),::capnp::word(13,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,13,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(205,2,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(208,2,0,0,3,0,1,0),::capnp::word(220,2,0,0,2,0,1,0),
-::capnp::word(14,0,0,0,11,0,0,0),::capnp::word(0,0,1,0,14,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(217,2,0,0,146,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(220,2,0,0,3,0,1,0),::capnp::word(248,2,0,0,2,0,1,0),::capnp::word(15,0,0,0,12,0,0,0),
-::capnp::word(0,0,1,0,15,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(245,2,0,0,186,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(248,2,0,0,3,0,1,0),::capnp::word(20,3,0,0,2,0,1,0),::capnp::word(16,0,0,0,13,0,0,0),::capnp::word(0,0,1,0,16,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(17,3,0,0,10,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(28,3,0,0,3,0,1,0),
-::capnp::word(56,3,0,0,2,0,1,0),::capnp::word(17,0,0,0,14,0,0,0),::capnp::word(0,0,1,0,17,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(53,3,0,0,154,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(56,3,0,0,3,0,1,0),::capnp::word(68,3,0,0,2,0,1,0),
-::capnp::word(18,0,0,0,15,0,0,0),::capnp::word(0,0,1,0,18,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(65,3,0,0,146,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(68,3,0,0,3,0,1,0),::capnp::word(80,3,0,0,2,0,1,0),::capnp::word(108,111,103,76,101,118,101,108),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(240,95,48,136,217,78,201,146),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,111,110,115,111,108,101,80),::capnp::word(97,115,115,119,111,114,100,86),::capnp::word(101,114,105,102,105,101,114,80),::capnp::word(104,99,0,0,0,0,0,0),
-::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(97,108,108,111,119,76,111,99),
-::capnp::word(97,108,68,101,118,101,108,111),::capnp::word(112,109,101,110,116,83,104,101),::capnp::word(108,108,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,111,110,115,111,108,101,85),::capnp::word(97,114,116,0,0,0,0,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(36,161,165,141,34,39,141,213),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,101,114,109,105,110,97,108),
-::capnp::word(85,97,114,116,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(36,161,165,141,34,39,141,213),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(109,111,116,100,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(115,101,101,100,65,99,99,111),::capnp::word(117,110,116,115,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(65,118,117,95,17,160,93,220),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(114,101,115,111,117,114,99,101),::capnp::word(80,114,111,102,105,108,101,115),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(84,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(61,2,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(60,2,0,0,3,0,1,0),
+::capnp::word(72,2,0,0,2,0,1,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(69,2,0,0,218,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(76,2,0,0,3,0,1,0),::capnp::word(88,2,0,0,2,0,1,0),
+::capnp::word(2,0,0,0,16,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(85,2,0,0,218,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(92,2,0,0,3,0,1,0),::capnp::word(104,2,0,0,2,0,1,0),::capnp::word(3,0,0,0,1,0,0,0),
+::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(101,2,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(100,2,0,0,3,0,1,0),::capnp::word(112,2,0,0,2,0,1,0),::capnp::word(4,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,2,0,0,106,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(108,2,0,0,3,0,1,0),
+::capnp::word(120,2,0,0,2,0,1,0),::capnp::word(5,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(117,2,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,2,0,0,3,0,1,0),::capnp::word(124,2,0,0,2,0,1,0),
+::capnp::word(6,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(121,2,0,0,106,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(120,2,0,0,3,0,1,0),::capnp::word(148,2,0,0,2,0,1,0),::capnp::word(7,0,0,0,5,0,0,0),
+::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(145,2,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(148,2,0,0,3,0,1,0),::capnp::word(176,2,0,0,2,0,1,0),::capnp::word(8,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(173,2,0,0,162,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(176,2,0,0,3,0,1,0),
+::capnp::word(204,2,0,0,2,0,1,0),::capnp::word(9,0,0,0,7,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(201,2,0,0,178,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(204,2,0,0,3,0,1,0),::capnp::word(216,2,0,0,2,0,1,0),
+::capnp::word(10,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(213,2,0,0,146,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(216,2,0,0,3,0,1,0),::capnp::word(244,2,0,0,2,0,1,0),::capnp::word(11,0,0,0,9,0,0,0),
+::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(241,2,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(244,2,0,0,3,0,1,0),::capnp::word(0,3,0,0,2,0,1,0),::capnp::word(12,0,0,0,10,0,0,0),::capnp::word(0,0,1,0,12,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(253,2,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(252,2,0,0,3,0,1,0),
+::capnp::word(8,3,0,0,2,0,1,0),::capnp::word(13,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,13,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(5,3,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,3,0,0,3,0,1,0),::capnp::word(20,3,0,0,2,0,1,0),
+::capnp::word(14,0,0,0,11,0,0,0),::capnp::word(0,0,1,0,14,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(17,3,0,0,146,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(20,3,0,0,3,0,1,0),::capnp::word(48,3,0,0,2,0,1,0),::capnp::word(15,0,0,0,12,0,0,0),
+::capnp::word(0,0,1,0,15,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(45,3,0,0,186,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(48,3,0,0,3,0,1,0),::capnp::word(76,3,0,0,2,0,1,0),::capnp::word(16,0,0,0,13,0,0,0),::capnp::word(0,0,1,0,16,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(73,3,0,0,10,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(84,3,0,0,3,0,1,0),
+::capnp::word(112,3,0,0,2,0,1,0),::capnp::word(17,0,0,0,14,0,0,0),::capnp::word(0,0,1,0,17,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,3,0,0,154,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,3,0,0,3,0,1,0),::capnp::word(124,3,0,0,2,0,1,0),
+::capnp::word(18,0,0,0,15,0,0,0),::capnp::word(0,0,1,0,18,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(121,3,0,0,146,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(124,3,0,0,3,0,1,0),::capnp::word(136,3,0,0,2,0,1,0),::capnp::word(19,0,0,0,3,0,0,0),
+::capnp::word(0,0,1,0,19,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(133,3,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(132,3,0,0,3,0,1,0),::capnp::word(144,3,0,0,2,0,1,0),::capnp::word(20,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,20,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(141,3,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(140,3,0,0,3,0,1,0),
+::capnp::word(152,3,0,0,2,0,1,0),::capnp::word(108,111,103,76,101,118,101,108),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(240,95,48,136,217,78,201,146),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,111,110,115,111,108,101,80),::capnp::word(97,115,115,119,111,114,100,86),
+::capnp::word(101,114,105,102,105,101,114,80),::capnp::word(104,99,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(97,108,108,111,119,76,111,99),::capnp::word(97,108,68,101,118,101,108,111),::capnp::word(112,109,101,110,116,83,104,101),
+::capnp::word(108,108,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(99,111,110,115,111,108,101,85),::capnp::word(97,114,116,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(36,161,165,141,34,39,141,213),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,101,114,109,105,110,97,108),::capnp::word(85,97,114,116,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(36,161,165,141,34,39,141,213),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,111,116,100,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,101,101,100,65,99,99,111),::capnp::word(117,110,116,115,0,0,0,0),
 ::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(23,63,253,227,225,6,60,131),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(105,110,105,116,105,97,108,82),
-::capnp::word(111,108,101,66,105,110,100,105),::capnp::word(110,103,115,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(169,137,184,109,107,80,84,244),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(65,118,117,95,17,160,93,220),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(114,101,115,111,117,114,99,101),
+::capnp::word(80,114,111,102,105,108,101,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(23,63,253,227,225,6,60,131),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,115,104,68,101,118,101,108),::capnp::word(111,112,109,101,110,116,72,111),::capnp::word(115,116,75,101,121,0,0,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(51,150,215,231,142,4,195,238),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(97,117,116,104,111,114,105,122),
-::capnp::word(101,100,83,115,104,75,101,121),::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(86,139,18,129,82,80,152,187),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,101,115,115,105,111,110,76),::capnp::word(105,102,101,116,105,109,101,115),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(173,77,71,209,201,150,221,254),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(104,111,115,116,110,97,109,101),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(100,109,97,66,97,99,107,101),::capnp::word(110,100,80,111,108,105,99,121),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
-::capnp::word(80,190,228,239,81,110,117,238),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(105,110,105,116,105,97,108,82),::capnp::word(111,108,101,66,105,110,100,105),::capnp::word(110,103,115,0,0,0,0,0),
+::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(169,137,184,109,107,80,84,244),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,115,104,68,101,118,101,108),
+::capnp::word(111,112,109,101,110,116,72,111),::capnp::word(115,116,75,101,121,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(51,150,215,231,142,4,195,238),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(97,117,116,104,111,114,105,122),::capnp::word(101,100,83,115,104,75,101,121),::capnp::word(115,0,0,0,0,0,0,0),
+::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(86,139,18,129,82,80,152,187),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,101,115,115,105,111,110,76),
+::capnp::word(105,102,101,116,105,109,101,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(173,77,71,209,201,150,221,254),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(104,111,115,116,110,97,109,101),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(100,109,97,66,97,99,107,101),::capnp::word(110,100,80,111,108,105,99,121),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(80,190,228,239,81,110,117,238),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(99,112,117,73,115,111,108,97),::capnp::word(116,105,111,110,80,111,111,108),::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(192,86,197,109,127,61,116,202),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,73,115,111,108,97),::capnp::word(116,105,111,110,80,111,111,108),
-::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(192,86,197,109,127,61,116,202),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(71,114,97,110,116,115,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(160,180,42,135,122,211,220,162),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,112,117,73,115,111,108,97),::capnp::word(116,105,111,110,80,111,111,108),::capnp::word(71,114,97,110,116,115,0,0),::capnp::word(14,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),
-::capnp::word(160,180,42,135,122,211,220,162),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,73,115,111,108,97),::capnp::word(116,105,111,110,71,114,97,110),
-::capnp::word(116,77,105,110,116,101,114,65),::capnp::word(108,108,111,119,108,105,115,116),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),
-::capnp::word(160,180,42,135,122,211,220,162),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(107,101,121,83,111,117,114,99),::capnp::word(101,66,111,111,116,115,116,114),
-::capnp::word(97,112,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(169,123,160,151,63,246,50,246),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(99,112,117,73,115,111,108,97),::capnp::word(116,105,111,110,71,114,97,110),::capnp::word(116,77,105,110,116,101,114,65),::capnp::word(108,108,111,119,108,105,115,116),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(160,180,42,135,122,211,220,162),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(107,101,121,83,111,117,114,99),::capnp::word(101,66,111,111,116,115,116,114),::capnp::word(97,112,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(169,123,160,151,63,246,50,246),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(98,108,111,99,107,68,101,118),::capnp::word(105,99,101,84,97,114,103,101),
+::capnp::word(116,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(152,41,28,153,197,71,115,241),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(98,108,111,99,107,68,101,118),::capnp::word(105,99,101,84,97,114,103,101),::capnp::word(116,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
-::capnp::word(152,41,28,153,197,71,115,241),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(115,99,104,101,100,117,108,101),::capnp::word(114,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(114,180,80,15,37,208,120,137),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(102,97,105,114,110,101,115,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(244,84,189,5,185,116,181,227),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
         ];
         pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
@@ -47080,6 +47112,8 @@ pub mod system_config {
                 16 => <::capnp::struct_list::Owned<crate::generated::sundial_capnp::cpu_isolation_pool_grant_binding::Owned> as ::capnp::introspect::Introspect>::introspect(),
                 17 => <crate::generated::sundial_capnp::key_source_bootstrap_config::Owned as ::capnp::introspect::Introspect>::introspect(),
                 18 => <crate::generated::sundial_capnp::block_device_target_selector::Owned as ::capnp::introspect::Introspect>::introspect(),
+                19 => <crate::generated::sundial_capnp::SchedulerPolicy as ::capnp::introspect::Introspect>::introspect(),
+                20 => <crate::generated::sundial_capnp::FairnessScope as ::capnp::introspect::Introspect>::introspect(),
                 _ => ::capnp::introspect::panic_invalid_field_index(index),
             }
         }
@@ -47093,11 +47127,103 @@ pub mod system_config {
             MEMBERS_BY_DISCRIMINANT,
             MEMBERS_BY_NAME
         );
-        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18];
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20];
         pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
-        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[2,10,18,1,3,16,15,14,13,12,8,17,0,5,7,6,11,9,4];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[2,10,18,1,3,16,15,14,13,20,12,8,17,0,5,7,19,6,11,9,4];
         pub(crate) const TYPE_ID: u64 = 0xbb5a_a2ed_d34b_3927;
     }
+}
+
+#[repr(u16)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchedulerPolicy {
+    WeightedFair = 0,
+    Eevdf = 1,
+}
+
+impl ::capnp::introspect::Introspect for SchedulerPolicy {
+    fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Enum(::capnp::introspect::RawEnumSchema::new(&scheduler_policy::ARENA, scheduler_policy::get_annotation_types)).into() }
+}
+impl ::core::convert::From<SchedulerPolicy> for ::capnp::dynamic_value::Reader<'_> {
+    fn from(e: SchedulerPolicy) -> Self { ::capnp::dynamic_value::Enum::new(e.into(), ::capnp::introspect::RawEnumSchema::new(&scheduler_policy::ARENA, scheduler_policy::get_annotation_types).into()).into() }
+}
+impl ::core::convert::TryFrom<u16> for SchedulerPolicy {
+    type Error = ::capnp::NotInSchema;
+    fn try_from(value: u16) -> ::core::result::Result<Self, <SchedulerPolicy as ::core::convert::TryFrom<u16>>::Error> {
+        match value {
+            0 => ::core::result::Result::Ok(Self::WeightedFair),
+            1 => ::core::result::Result::Ok(Self::Eevdf),
+            n => ::core::result::Result::Err(::capnp::NotInSchema(n)),
+        }
+    }
+}
+impl From<SchedulerPolicy> for u16 {
+    #[inline]
+    fn from(x: SchedulerPolicy) -> u16 { x as u16 }
+}
+impl ::capnp::traits::HasTypeId for SchedulerPolicy {
+    const TYPE_ID: u64 = 0x8978_d025_0f50_b472u64;
+}
+mod scheduler_policy {
+pub(crate) static ENCODED_NODE: [::capnp::Word; 27] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(114,180,80,15,37,208,120,137),::capnp::word(14,0,0,0,2,0,0,0),::capnp::word(72,175,204,79,31,41,118,154),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,242,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,55,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,101,114,80),::capnp::word(111,108,105,99,121,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(8,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(17,0,0,0,106,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(13,0,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(119,101,105,103,104,116,101,100),::capnp::word(70,97,105,114,0,0,0,0),::capnp::word(101,101,118,100,102,0,0,0),
+];
+pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+    ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+}
+pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+}
+
+#[repr(u16)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FairnessScope {
+    Threads = 0,
+    Processes = 1,
+}
+
+impl ::capnp::introspect::Introspect for FairnessScope {
+    fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Enum(::capnp::introspect::RawEnumSchema::new(&fairness_scope::ARENA, fairness_scope::get_annotation_types)).into() }
+}
+impl ::core::convert::From<FairnessScope> for ::capnp::dynamic_value::Reader<'_> {
+    fn from(e: FairnessScope) -> Self { ::capnp::dynamic_value::Enum::new(e.into(), ::capnp::introspect::RawEnumSchema::new(&fairness_scope::ARENA, fairness_scope::get_annotation_types).into()).into() }
+}
+impl ::core::convert::TryFrom<u16> for FairnessScope {
+    type Error = ::capnp::NotInSchema;
+    fn try_from(value: u16) -> ::core::result::Result<Self, <FairnessScope as ::core::convert::TryFrom<u16>>::Error> {
+        match value {
+            0 => ::core::result::Result::Ok(Self::Threads),
+            1 => ::core::result::Result::Ok(Self::Processes),
+            n => ::core::result::Result::Err(::capnp::NotInSchema(n)),
+        }
+    }
+}
+impl From<FairnessScope> for u16 {
+    #[inline]
+    fn from(x: FairnessScope) -> u16 { x as u16 }
+}
+impl ::capnp::traits::HasTypeId for FairnessScope {
+    const TYPE_ID: u64 = 0xe3b5_74b9_05bd_54f4u64;
+}
+mod fairness_scope {
+pub(crate) static ENCODED_NODE: [::capnp::Word; 27] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(244,84,189,5,185,116,181,227),::capnp::word(14,0,0,0,2,0,0,0),::capnp::word(72,175,204,79,31,41,118,154),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,226,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,55,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,70,97),::capnp::word(105,114,110,101,115,115,83,99),::capnp::word(111,112,101,0,0,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(8,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(17,0,0,0,66,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(116,104,114,101,97,100,115,0),::capnp::word(112,114,111,99,101,115,115,101),::capnp::word(115,0,0,0,0,0,0,0),
+];
+pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+    ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+}
+pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
 }
 
 #[repr(u16)]

@@ -305,6 +305,8 @@ pub(crate) fn all() -> Vec<Entry> {
             system::UartPort;
             monitor::ProcessState;
             monitor::ThreadState;
+            system::SchedulerPolicy;
+            system::FairnessScope;
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::manifest::data::to_hex;
 use crate::manifest::words::{
-    DEPLOYMENTS, DMA_POLICIES, LOG_LEVELS, PARITIES, PORTS, PRINCIPALS, PURPOSES, word_of,
+    DEPLOYMENTS, DMA_POLICIES, FAIRNESS, LOG_LEVELS, PARITIES, PORTS, PRINCIPALS, PURPOSES, SCHEDULERS,
+    word_of,
 };
 use manifest::ExtensionPoints;
 use manifest::kernel::accounts::{ResourceProfile, SeedAccount};
@@ -83,6 +84,12 @@ pub(super) fn params(kernel: &KernelParams<'_>) -> Table {
             "dma_backend_policy",
             word_of(DMA_POLICIES, kernel.dma_backend_policy),
         );
+    }
+    if kernel.scheduler != default.scheduler {
+        table.text("scheduler", word_of(SCHEDULERS, kernel.scheduler));
+    }
+    if kernel.fairness != default.fairness {
+        table.text("fairness", word_of(FAIRNESS, kernel.fairness));
     }
     table.table("console_uart", uart(kernel.console_uart, Uart::CONSOLE));
     table.table("terminal_uart", uart(kernel.terminal_uart, Uart::TERMINAL));

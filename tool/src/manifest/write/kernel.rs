@@ -4,7 +4,8 @@ use crate::manifest::Severity;
 use crate::manifest::data::from_hex;
 use crate::manifest::section::{Section, unsigned};
 use crate::manifest::words::{
-    DEPLOYMENTS, DMA_POLICIES, LOG_LEVELS, PARITIES, PORTS, PRINCIPALS, PURPOSES, sources,
+    DEPLOYMENTS, DMA_POLICIES, FAIRNESS, LOG_LEVELS, PARITIES, PORTS, PRINCIPALS, PURPOSES, SCHEDULERS,
+    sources,
 };
 use schema_gen::system::{UartPort, cpu_isolation_pool_grant_binding, system_config, uart_config};
 
@@ -27,6 +28,8 @@ pub(super) fn params(kernel: Section<'_>, mut into: system_config::Builder<'_>) 
     let shell = kernel.boolean("allow_local_development_shell", "allowLocalDevelopmentShell");
     set!(into.set_allow_local_development_shell(shell));
     set!(into.set_dma_backend_policy(kernel.word("dma_backend_policy", "dmaBackendPolicy", DMA_POLICIES)));
+    set!(into.set_scheduler(kernel.word("scheduler", "scheduler", SCHEDULERS)));
+    set!(into.set_fairness(kernel.word("fairness", "fairness", FAIRNESS)));
     if let Some(section) = kernel.section("console_uart", "consoleUart") {
         uart(section, UartPort::Com1, into.reborrow().init_console_uart());
     }
