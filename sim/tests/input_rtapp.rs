@@ -450,6 +450,42 @@ fn l2_everything_that_is_not_supported_is_refused_in_one_go() {
 }
 
 #[test]
+fn l2_what_means_nothing_here_is_noted_key_by_key() {
+    let text = r#"{ "tasks" : { "t" : { "run" : 1, "util_min" : 5, "taskgroup" : "" } },
+        "global" : { "duration" : 1, "calibration" : "CPU0", "default_policy" : "SCHED_OTHER", "pi_enabled" : false,
+        "lock_pages" : true, "logdir" : "./", "log_basename" : "x", "log_size" : "file", "ftrace" : "main",
+        "gnuplot" : true, "frag" : 1, "io_device" : "/dev/null", "mem_buffer_size" : 1, "cumulative_slack" : false } }"#;
+    let notes = good(text).1;
+    let named = [
+        "util_min",
+        "taskgroup",
+        "calibration",
+        "lock_pages",
+        "logdir",
+        "log_basename",
+        "log_size",
+        "ftrace",
+        "gnuplot",
+        "frag",
+        "io_device",
+        "mem_buffer_size",
+        "cumulative_slack",
+    ];
+    // Besides the note that the file describes no machine.
+    assert_eq!(notes.len(), 1 + named.len());
+    for key in named {
+        assert!(
+            notes
+                .iter()
+                .any(|note| note.message.contains(&format!("`{key}`"))),
+            "{key}"
+        );
+    }
+    let inherits = text.replace("\"pi_enabled\" : false", "\"pi_enabled\" : true");
+    assert_eq!(good(&inherits).1.len(), 2 + named.len());
+}
+
+#[test]
 fn l2_files_without_tasks_are_refused() {
     assert_eq!(
         complaints("[]"),
@@ -520,4 +556,32 @@ fn l2_no_text_makes_the_reader_panic() {
             let _ = with(&changed, &Options::default());
         }
     }
+}
+
+#[test]
+fn l2_tasks_start_one_after_the_other_unless_they_are_delayed() {
+    let threads = threads(
+        r#""a" : { "run" : 1 }, "b" : { "run" : 1 }, "c" : { "run" : 1, "delay" : 7 }, "d" : { "run" : 1 }"#,
+    );
+    let starts: Vec<u64> = threads
+        .iter()
+        .map(|thread| match thread.arrival {
+            Arrival::At { start, .. } => start.0,
+            _ => u64::MAX,
+        })
+        .collect();
+    assert_eq!(starts, [0, 10_000, 7_000, 30_000]);
+}
+
+#[test]
+fn l2_two_threads_that_resume_each_other_go_on() {
+    // On equal terms both would resume the other before it suspends, and then sleep for ever.
+    let (scenario, _) = good(
+        r#"{ "tasks" : {
+            "ping" : { "run" : 1000, "resume" : "pong", "suspend" },
+            "pong" : { "run" : 1000, "resume" : "ping", "suspend" } }, "global" : { "duration" : 1 } }"#,
+    );
+    let mut machine = sim::Machine::new(&scenario);
+    assert!(machine.run().broken.is_none());
+    assert!(machine.summary().busy > Nanos::from_millis(900));
 }

@@ -15,39 +15,25 @@ pub(super) struct Global {
     pub(super) policy: (Kind, Option<Place>),
 }
 
-/// Keys that rt-app gives a meaning which nothing here has, and why.
-const WITHOUT_MEANING: &[(&str, &str)] = &[
+/// Keys that mean nothing here, and why.
+const WITHOUT_MEANING: &[(&[&str], &str)] = &[
     (
-        "calibration",
-        "`run` is taken for so many microseconds at full speed; nothing needs calibration",
+        &["calibration"],
+        "`run` is taken for so many microseconds at full speed",
     ),
+    (&["lock_pages"], "threads have no pages that could be swapped out"),
+    (&["gnuplot"], "the report has plots of its own"),
+    (&["ftrace"], "the trace of a run has every event"),
     (
-        "lock_pages",
-        "simulated threads have no pages that could be swapped out",
-    ),
-    (
-        "logdir",
+        &["logdir", "log_basename", "log_size", "cumulative_slack"],
         "rt-app's logs are not written; the report has their numbers",
     ),
+    (&["io_device"], "`iorun` is not supported"),
+    (&["mem_buffer_size"], "`mem` is not supported"),
+    // Of older versions or misspelt, and often found.
     (
-        "log_basename",
-        "rt-app's logs are not written; the report has their numbers",
-    ),
-    (
-        "log_size",
-        "rt-app's logs are not written; the report has their numbers",
-    ),
-    ("gnuplot", "the report has plots of its own"),
-    ("ftrace", "the trace of a run has every event"),
-    ("frag", "rt-app 1.0 has no use for it either"),
-    (
-        "io_device",
-        "`iorun` is not supported, so nothing is written to a device",
-    ),
-    ("mem_buffer_size", "`mem` is not supported, so there is no buffer"),
-    (
-        "cumulative_slack",
-        "rt-app's slack is not computed; the report has latencies",
+        &["frag", "spacing", "logsize"],
+        "rt-app 1.0 does not know it either",
     ),
 ];
 
@@ -84,7 +70,7 @@ pub(super) fn read(members: &[Member], complaints: &Complaints<'_>, options: &Op
                     );
                 }
             }
-            key => match WITHOUT_MEANING.iter().find(|(known, _)| *known == key) {
+            key => match WITHOUT_MEANING.iter().find(|(known, _)| known.contains(&key)) {
                 Some((_, why)) => {
                     if matches!(member.value.value, Value::Object(_) | Value::List(_)) {
                         keys::wrong_kind(member, "one value", complaints);
@@ -92,7 +78,9 @@ pub(super) fn read(members: &[Member], complaints: &Complaints<'_>, options: &Op
                     complaints.note(member.place, format!("`{key}` means nothing here: {why}"));
                 }
                 None => {
-                    let known = WITHOUT_MEANING.iter().map(|(known, _)| *known);
+                    let known = WITHOUT_MEANING
+                        .iter()
+                        .flat_map(|(known, _)| known.iter().copied());
                     let known: Vec<&str> = known
                         .chain(["duration", "default_policy", "pi_enabled"])
                         .collect();

@@ -4,7 +4,7 @@
 //! are what rt-app makes of them: `suspend` waits, without memory, for a condition that has its name, under a lock that has
 //! its name, and `resume` broadcasts it.
 
-use sched::CpuMask;
+use sched::{CpuMask, Nanos};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod program;
@@ -19,6 +19,10 @@ use crate::input::objects::Objects;
 use crate::scenario::{Arrival, Barrier, Explore, Faults, Machine, Program, Scenario, Thread};
 use program::Translator;
 use whole::{Whole, events, survey};
+
+/// rt-app's threads start together, but not in the same instant: the last one to be made wakes the others one after the
+/// other. Without that, two threads that resume each other and then suspend would do so at once and both sleep for ever.
+const STARTS_APART: Nanos = Nanos::from_micros(10);
 
 /// CPUs of a machine that nobody describes, at least.
 const LEAST_CPUS: u32 = 4;
@@ -118,6 +122,11 @@ fn full(place: Place, complaints: &Complaints<'_>, added: Result<u16, String>) {
     }
 }
 
+/// When the task with this index starts if it is not delayed.
+fn nth_start(index: usize) -> Nanos {
+    Nanos(STARTS_APART.0.saturating_mul(index as u64))
+}
+
 fn thread(index: usize, task: &Task, whole: &Whole<'_>, objects: &mut Objects) -> Option<Thread> {
     let Whole {
         complaints,
@@ -140,7 +149,7 @@ fn thread(index: usize, task: &Task, whole: &Whole<'_>, objects: &mut Objects) -
         Arrival::Forked
     } else {
         Arrival::At {
-            start: task.delay.map(|(delay, _)| delay).unwrap_or_default(),
+            start: task.delay.map_or(nth_start(index), |(delay, _)| delay),
             count: task.instances,
         }
     };
