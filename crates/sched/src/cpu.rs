@@ -339,6 +339,13 @@ impl<P> Cpu<P> {
         }
     }
 
+    /// A thread with this share competes here no longer.
+    #[inline]
+    fn leaves(&mut self, share: &Share) {
+        let ahead = share.vruntime().offset_from(self.clock.now());
+        self.clock.leaves(share.effective(), ahead);
+    }
+
     /// The effective weight of everybody who is runnable here.
     pub(crate) fn total_weight(&self) -> u64 {
         let running = self

@@ -316,6 +316,15 @@ impl VirtualClock {
         self.owed = u64::try_from(owed.max(0)).unwrap_or(u64::MAX);
     }
 
+    /// A thread goes that is `ahead` of the clock. If it is behind, what it was owed is owed here no more: it takes that
+    /// along, or is gone.
+    #[inline]
+    pub fn leaves(&mut self, weight: EffectiveWeight, ahead: i64) {
+        if self.owed != 0 && ahead < 0 {
+            self.wait_for(weight, ahead);
+        }
+    }
+
     /// How far the threads here have come on average when they weigh `total_weight`: the reading, less what is owed.
     #[must_use]
     pub const fn level(&self, total_weight: u64) -> VirtualTime {

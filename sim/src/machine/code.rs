@@ -165,6 +165,13 @@ impl Machine {
         }
     }
 
+    /// Shows a CPU's load to everybody, unless it is offline: nobody may think that it came back.
+    pub(super) fn publish(&self, cpu: CpuId) {
+        if self.sides[cpu.index()].online {
+            self.board.publish(&self.cpus[cpu.index()]);
+        }
+    }
+
     /// The thread that runs on a CPU; it is only asked for one that runs one.
     pub(super) fn running_index(&self, cpu: CpuId) -> Index {
         let running = self.sides[cpu.index()].running.as_ref();
@@ -552,7 +559,7 @@ impl Machine {
         let (on, key) = (CpuId(record.queued_on), record.key());
         let at = self.read(cpu);
         let queued = self.cpus[on.index()].remove(key, at);
-        self.board.publish(&self.cpus[on.index()]);
+        self.publish(on);
         if let Some(queued) = queued {
             return self.bury(cpu, queued);
         }

@@ -8,8 +8,12 @@ use super::threads::{Index, Task, Wish};
 use super::{Action, Machine, POWER_ON};
 use crate::audit::Rule;
 
-/// How often a thread's own turn it may be behind the clock.
+/// How many of its own turns, and of the longest turn beside it, a thread may be behind the clock.
 const TURNS_BEHIND: u64 = 8;
+
+/// The same where weights change at random and threads die ahead of their share: what they had in advance is missing
+/// from the others.
+const TURNS_BEHIND_UNDER_CHANGE: u64 = 32;
 
 impl Machine {
     /// After every step of a CPU's kernel: what costs little to look at.
@@ -159,7 +163,13 @@ impl Machine {
             .unwrap_or(0);
         let others = cpu.running().map_or(0, |running| running.share().virtual_slice());
         let late = self.audit.patience.0 * u64::from(Weight::DEFAULT.get());
-        let bound = |own: u64| TURNS_BEHIND * (own + longest.max(others)) + late;
+        let changes = self.scenario.faults.change | self.scenario.faults.death != 0;
+        let turns = if changes {
+            TURNS_BEHIND_UNDER_CHANGE
+        } else {
+            TURNS_BEHIND
+        };
+        let bound = |own: u64| turns * (own + longest.max(others)) + late;
         let behind = cpu.queued().find(|thread| {
             clock.offset_from(thread.share().vruntime()) > bound(thread.share().virtual_slice()) as i64
         });

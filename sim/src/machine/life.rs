@@ -261,7 +261,7 @@ impl Machine {
             } else {
                 continue;
             };
-            self.board.publish(&self.cpus[target]);
+            self.publish(CpuId(target as u32));
             if look_again && target == cpu.index() {
                 self.sides[target].reschedule = true;
             } else if look_again && self.cpus[target].request_reschedule() {

@@ -203,7 +203,7 @@ impl Machine {
         let mut next_watch = self.events;
         while let Some((at, what)) = self.agenda.next(window, &mut self.chooser) {
             if at > end || self.events >= self.most_events {
-                self.now = end.min(at);
+                self.now = self.now.max(end.min(at));
                 break;
             }
             self.now = self.now.max(at);

@@ -168,6 +168,9 @@ impl<P> Cpu<P> {
     pub fn end(&mut self, entity: &mut Entity<P>, now: Instant, why: EndReason) -> Charge {
         let charge = self.charge(entity, now);
         let stays = matches!(why, EndReason::Preempted | EndReason::Yielded);
+        if !stays {
+            self.leaves(&entity.share);
+        }
         self.return_membership(entity, stays);
         match why {
             EndReason::Blocked => self.count_block(entity),

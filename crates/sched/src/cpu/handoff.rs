@@ -99,6 +99,7 @@ impl<P> Cpu<P> {
             return Err(HandoffRefused { entity: to, reason });
         }
         let charge = self.collect(from);
+        self.leaves(&from.share);
         self.count_block(from);
         from.home = Some(self.home());
         to.share = share;

@@ -13,6 +13,7 @@ impl<P> Cpu<P> {
     /// no such thread waits here.
     pub fn remove(&mut self, key: QueueKey, now: Instant) -> Option<Box<Entity<P>>> {
         let mut entity = self.take(key, now)?;
+        self.leaves(&entity.share);
         entity.discount();
         Some(entity)
     }
@@ -42,6 +43,7 @@ impl<P> Cpu<P> {
         let victim = self.queue.allowed_on(thief).next()?;
         let key = Self::key_of(&victim.share, victim.id());
         let entity = self.take(key, now)?;
+        self.leaves(&entity.share);
         self.counters.stolen_from += 1;
         Some(entity)
     }

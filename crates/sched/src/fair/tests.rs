@@ -151,3 +151,18 @@ fn d3_the_clock_waits_for_a_thread_that_comes_from_behind() {
         "nobody is behind it"
     );
 }
+
+#[test]
+fn d3_a_thread_that_leaves_behind_the_clock_is_owed_nothing_more() {
+    let weight = EffectiveWeight::of(Weight::DEFAULT);
+    let mut clock = VirtualClock::new();
+    clock.wait_for(weight, 1_000);
+    clock.leaves(weight, 300);
+    assert_eq!(
+        clock.level(total(128)),
+        VirtualTime::START.before(500),
+        "it was ahead, so nothing of this was its own"
+    );
+    clock.leaves(weight, -1_000);
+    assert_eq!(clock.level(total(64)), VirtualTime::START);
+}
