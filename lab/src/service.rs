@@ -26,7 +26,7 @@ impl Run {
     }
 }
 
-/// All runs, in order of their ends. Runs that had begun before the trace are counted from its beginning on.
+/// All runs between two moments, in order of their ends. What had begun before is counted from the first moment on.
 #[must_use]
 pub fn runs(steps: &[Step], begin: Instant, end: Instant) -> Vec<Run> {
     let mut open: BTreeMap<u32, (Thread, Instant)> = BTreeMap::new();
@@ -44,11 +44,11 @@ pub fn runs(steps: &[Step], begin: Instant, end: Instant) -> Vec<Run> {
     for step in steps {
         if let What::Switch { from, to, .. } = step.what {
             let (_, since) = open.insert(step.cpu, (to, step.at)).unwrap_or((from, begin));
-            close(step.cpu, from, since, step.at);
+            close(step.cpu, from, since.max(begin), step.at);
         }
     }
     for (cpu, (thread, since)) in open {
-        close(cpu, thread, since, end);
+        close(cpu, thread, since.max(begin), end);
     }
     found
 }
@@ -99,6 +99,18 @@ impl States {
         self.runnable.get(&cpu).copied().unwrap_or(0)
     }
 
+    /// What a thread does; `None` if it was not seen yet or has ended.
+    #[must_use]
+    pub fn of(&self, thread: Thread) -> Option<State> {
+        self.threads.get(&thread).copied()
+    }
+
+    /// Whether a thread runs.
+    #[must_use]
+    pub fn is_running(&self, thread: Thread) -> bool {
+        matches!(self.threads.get(&thread), Some(State::Runs(_)))
+    }
+
     /// Applies a step; what it changes, at most two threads.
     pub fn apply(&mut self, step: &Step) -> Vec<Change> {
         let cpu = step.cpu;
@@ -137,10 +149,6 @@ impl States {
             },
         }
         changes
-    }
-
-    fn is_running(&self, thread: Thread) -> bool {
-        matches!(self.threads.get(&thread), Some(State::Runs(_)))
     }
 
     fn set(&mut self, thread: Thread, after: Option<State>, changes: &mut Vec<Change>) {

@@ -140,6 +140,15 @@ impl Trace {
             .map_or(Instant::BOOT, |last| Instant(last.at_ns))
     }
 
+    /// From when on the records of all CPUs are here: a CPU that lost some tells nothing before the first it has kept.
+    #[must_use]
+    pub fn complete_since(&self) -> Instant {
+        let first_of = |cpu: usize| self.records.iter().find(|record| usize::from(record.cpu) == cpu);
+        let lossy = (0..self.lost.len()).filter(|cpu| self.lost[*cpu] > 0);
+        let known = lossy.map(|cpu| first_of(cpu).map_or(self.end(), |first| Instant(first.at_ns)));
+        known.max().unwrap_or(self.begin())
+    }
+
     /// The time between first and last record.
     #[must_use]
     pub fn span(&self) -> Nanos {
@@ -167,6 +176,17 @@ mod tests {
             [mark(3, 1, 2), mark(3, 0, 4), mark(5, 0, 1), mark(5, 1, 3)]
         );
         assert_eq!((trace.cpus(), trace.span()), (2, Nanos(2)));
+    }
+
+    #[test]
+    fn l3_a_trace_is_complete_when_every_cpu_has_something_left() {
+        let mut trace = Trace::new("test", 3);
+        for record in [mark(3, 0, 1), mark(5, 1, 2), mark(8, 2, 3), mark(9, 0, 4)] {
+            trace.push(record);
+        }
+        assert_eq!(trace.complete_since(), Instant(3));
+        trace.lose(1, 100);
+        assert_eq!(trace.complete_since(), Instant(5));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Wake-up latency: from the moment a thread is made ready until a CPU begins to run it.
 //!
 //! A thread that is put back and chosen again meanwhile has begun already, and the first run of a new thread is no
-//! wake-up. Where a trace begins in the middle, wake-ups whose beginning was lost are not counted.
+//! wake-up.
 
 use crate::histogram::Latency;
 use crate::steps::{Step, What};
@@ -18,14 +18,15 @@ pub struct Wakeups {
     pub last_cpu: u32,
 }
 
-/// The wake-ups of every thread that had one.
+/// The wake-ups from `begin` on of every thread that had one. Where records were lost, `begin` should be
+/// [`Trace::complete_since`](crate::Trace::complete_since): a wake-up whose end is missing would seem to last.
 #[must_use]
-pub fn wakeups(steps: &[Step]) -> BTreeMap<Thread, Wakeups> {
+pub fn wakeups(steps: &[Step], begin: Instant) -> BTreeMap<Thread, Wakeups> {
     let mut woken: HashMap<Thread, Instant> = HashMap::new();
     let mut found: BTreeMap<Thread, Wakeups> = BTreeMap::new();
     for step in steps {
         match step.what {
-            What::Event(Event::Wake { thread, .. }) => {
+            What::Event(Event::Wake { thread, .. }) if step.at >= begin => {
                 woken.insert(thread, step.at);
             }
             What::Event(Event::ThreadExit { thread, .. }) => {
@@ -100,7 +101,7 @@ mod tests {
         ] {
             trace.push(Record::of(at, cpu, event));
         }
-        let found = wakeups(&steps(&trace));
+        let found = wakeups(&steps(&trace), trace.begin());
         assert_eq!(found.len(), 1);
         assert_eq!(
             (found[&a].latency.count(), found[&a].latency.max()),

@@ -1,0 +1,55 @@
+//! Plots as SVG, made on the host: what is in a report can be read without a network, a script, or colour vision.
+//!
+//! [`Lines`], [`Bars`], [`Histogram`] and [`Timeline`] each make one picture of a fixed width that scales with the page. Colours
+//! are classes (`c0` to `c7`) that the page's style sheet defines for light, dark and print; lines differ in dashes too, and
+//! bars stand in the order of the legend or carry their names. Numbers come in the unit that the axis's label names.
+
+mod axis;
+mod bars;
+mod histogram;
+mod lines;
+mod svg;
+
+pub(crate) use svg::escape;
+
+mod timeline;
+
+pub use axis::{Axis, TimeUnit};
+pub use bars::Bars;
+pub use histogram::Histogram;
+pub use lines::{Lines, Series};
+pub use timeline::{Bar, Row, Timeline};
+
+/// How many series differ in colour; what comes after them is grey.
+pub const COLOURS: usize = 8;
+
+/// The class of a series' colour.
+fn colour(series: usize) -> String {
+    if series < COLOURS {
+        format!("c{series}")
+    } else {
+        "rest".to_owned()
+    }
+}
+
+/// Names of series with their colours, in lines across the top; the height they take.
+fn legend(svg: &mut svg::Svg, names: &[&str], dashed: bool) -> f64 {
+    const LETTER: f64 = 7.0;
+    const LINE: f64 = 18.0;
+    let (mut x, mut y) = (svg::LEFT, 14.0);
+    for (series, name) in names.iter().enumerate() {
+        let width = 34.0 + LETTER * name.chars().count() as f64;
+        if x + width > svg::WIDTH && x > svg::LEFT {
+            (x, y) = (svg::LEFT, y + LINE);
+        }
+        let class = colour(series);
+        if dashed {
+            svg.path(&format!("M{x:.1} {:.1}h20", y - 4.0), &format!("line {class}"));
+        } else {
+            svg.rect(x, y - 10.0, 12.0, 12.0, &format!("fill {class}"), None);
+        }
+        svg.text(x + if dashed { 25.0 } else { 17.0 }, y, "start", "", name);
+        x += width;
+    }
+    if names.is_empty() { 8.0 } else { y + 10.0 }
+}
