@@ -133,12 +133,13 @@ fn l2_forks_start_tasks_that_do_not_start_by_themselves() {
         complaints(
             r#"{ "tasks" : {
             "child" : { "instance" : 0, "delay" : 5, "barrier" : "b" },
-            "parent" : { "fork" : "child", "fork2" : "chlid" } } }"#
+            "parent" : { "fork" : "child", "fork2" : "chlid", "fork3" : "Child" } } }"#
         ),
         [
             "2:41: `delay` in a task that is forked is not supported: rt-app counts it from the start of everything",
             "2:54: `barrier` in a task that is forked: nobody knows how many come to `b`",
             "3:44: `fork` names no task: there is no `chlid`",
+            "3:63: `fork` names no task: there is no `Child`",
         ]
     );
 }
@@ -155,6 +156,10 @@ fn l2_nice_levels_and_policies_become_weights_and_classes() {
     let batch = r#""policy" : "SCHED_BATCH", "priority" : 5,"#;
     assert_eq!(policy(batch), (21, LatencyClass::Batch));
     assert_eq!(policy(r#""policy" : "SCHED_IDLE","#), (1, LatencyClass::Batch));
+    let idle = r#"{ "tasks" : { "t" : { "policy" : "SCHED_IDLE", "priority" : 3, "run" : 1 } } }"#;
+    assert!(
+        notes_of(idle).contains(&"1:61: SCHED_IDLE is the lightest weight at every nice level".to_owned())
+    );
     let notes = notes_of(r#"{ "tasks" : { "t" : { "priority" : -19, "run" : 1 } } }"#);
     assert!(notes.contains(&"1:36: nice -19 would be weight 4441; it gets 1024, the heaviest".to_owned()));
 }

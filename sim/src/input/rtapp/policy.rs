@@ -130,7 +130,12 @@ impl Keys {
         }
         let nice = self.nice(complaints);
         match kind {
-            Kind::Idle => (kind, Weight::MIN, LatencyClass::Batch),
+            Kind::Idle => {
+                if let Some((_, place)) = self.priority {
+                    complaints.note(place, "SCHED_IDLE is the lightest weight at every nice level");
+                }
+                (kind, Weight::MIN, LatencyClass::Batch)
+            }
             Kind::Batch => (kind, nice, LatencyClass::Batch),
             _ => (kind, nice, LatencyClass::Normal),
         }

@@ -52,6 +52,8 @@ impl<'t, 'o> Translator<'t, 'o> {
         let last = task.phases.last().map_or(usual, cpus_of);
         let mut before = if task.repeat == Some(1) { usual } else { last };
         let mut phases = Vec::new();
+        // An event that is wrong does not keep the others from being looked at.
+        let mut right = true;
         for (index, phase) in task.phases.iter().enumerate() {
             let mut settings = Vec::new();
             if phase.policy.say_something() {
@@ -73,7 +75,7 @@ impl<'t, 'o> Translator<'t, 'o> {
             }
             let mut steps = Vec::new();
             for placed in &phase.events {
-                self.event(placed, &mut steps)?;
+                right &= self.event(placed, &mut steps).is_some();
             }
             if steps.len() > LONGEST {
                 let message = format!("a phase comes to {LONGEST} steps at most, not {}", steps.len());
@@ -89,7 +91,7 @@ impl<'t, 'o> Translator<'t, 'o> {
             let message = format!("a task comes to {LONGEST} phases at most, not {}", phases.len());
             self.whole.complaints.error(task.place, message);
         }
-        Some(phases)
+        right.then_some(phases)
     }
 
     /// The step that sets a phase's policy.
@@ -195,8 +197,8 @@ impl<'t, 'o> Translator<'t, 'o> {
         Some(())
     }
 
-    /// A wait, or a signal and a wait. Who has not taken the lock gets it around them: the tutorial shows `sync` with that
-    /// lock and its example files without, and no other wait makes sense.
+    /// A wait, or a signal and a wait. Who has not taken the lock gets it around them: the tutorial says that `sync` takes
+    /// it, rt-app's example files take it before, and no wait makes sense without.
     fn wait(
         &mut self,
         place: Place,
