@@ -141,10 +141,10 @@ impl Share {
         self.vfinish = self.vfinish.max(other.after(1));
     }
 
-    /// Whether the present turn has virtual time left.
+    /// Whether the present turn has `least` left, and more than what rounding leaves of a turn that is used up.
     #[must_use]
-    pub fn turn_is_open(&self) -> bool {
-        self.vruntime < self.vfinish
+    pub fn turn_is_open(&self, least: Nanos) -> bool {
+        self.vfinish > self.vruntime.after(1) && self.turn_left() >= least
     }
 
     /// How long the present turn still lasts in real time: a whole slice, or what an interruption left of it.

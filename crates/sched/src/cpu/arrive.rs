@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::{Cpu, State};
+use super::{Cpu, SHORTEST_TURN, State};
 use crate::balance::MOST_CREDIT;
 use crate::entity::{Entity, QueueKey};
 use crate::fair::{Policy, Share};
@@ -93,7 +93,7 @@ impl<P> Cpu<P> {
                 share.renew();
             }
             EnqueueReason::Preempted | EnqueueReason::Migrated | EnqueueReason::Balanced => {
-                if self.policy == Policy::WeightedFair || !share.turn_is_open() {
+                if self.policy == Policy::WeightedFair || !share.turn_is_open(SHORTEST_TURN) {
                     share.renew();
                 }
             }

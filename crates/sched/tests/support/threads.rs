@@ -3,8 +3,8 @@
 use super::{Machine, Thread};
 use sched::placement::{new_thread_target, wake_target};
 use sched::{
-    Affinity, CpuId, Effect, EndReason, EnqueueReason, Enqueued, Entity, Event, LatencyClass, Placement,
-    Reason, ThreadId, Weight,
+    Affinity, CpuId, Effect, EndReason, EnqueueReason, Enqueued, Entity, Event, LatencyClass, Nanos,
+    Placement, Reason, ThreadId, Weight,
 };
 
 impl Machine {
@@ -38,6 +38,17 @@ impl Machine {
 
     pub fn spawn(&mut self, weight: u16, class: LatencyClass, affinity: Affinity, caller: CpuId) -> ThreadId {
         self.spawn_for(None, weight, class, affinity, caller)
+    }
+
+    /// Starts a thread with a request size of its own, on the first CPU.
+    pub fn spawn_with_request(&mut self, weight: u16, request: Nanos) -> ThreadId {
+        let id = ThreadId(self.next_id);
+        self.next_id += 1;
+        self.living.push(id);
+        let mut thread = Entity::new(id, Weight::new(weight).unwrap(), LatencyClass::Normal, ());
+        thread.set_request(request);
+        self.put(CpuId(0), thread, EnqueueReason::New);
+        id
     }
 
     /// Starts a thread of the principal with this index.
