@@ -165,8 +165,8 @@ impl Cpu {
         found: &mut Vec<(usize, Step)>,
     ) {
         match self.leaving {
-            Some(leaving) if leaving.thread == to => self.leaving = None,
-            Some(leaving) if leaving.place.at == place.at => {
+            Some(leaving) if leaving.thread == to && leaving.left == Left::Waits => self.leaving = None,
+            Some(leaving) if leaving.thread != to && leaving.place.at == place.at => {
                 self.leaving = None;
                 found.push(place.step(What::Switch {
                     from: leaving.thread,
@@ -267,6 +267,21 @@ mod tests {
             (6, 0, Event::Switch { from: A, to: A }),
         ]);
         assert_eq!(found, [switch(1, 0, NONE, Left::Waits, A)]);
+    }
+
+    #[test]
+    fn l3_who_blocked_has_left_even_if_nobody_came_before_it_was_back() {
+        let found = told(&[
+            (1, 0, Event::Switch { from: NONE, to: A }),
+            (5, 0, block(A)),
+            (9, 0, Event::Switch { from: A, to: A }),
+        ]);
+        let expected = [
+            switch(1, 0, NONE, Left::Waits, A),
+            switch(5, 0, A, Left::Blocked, NONE),
+            switch(9, 0, NONE, Left::Waits, A),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Arguments of the `sundial` command, and what each verb prints.
 
+use crate::trace;
 use clap::{Args, Parser, Subcommand};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ enum Verb {
     /// Make, check and print boot manifests.
     #[command(subcommand)]
     Manifest(ManifestVerb),
+    /// Look at a recorded trace, or write it as Perfetto, CTF, histograms or an HTML page.
+    Trace(trace::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -75,6 +78,7 @@ impl Cli {
             Verb::Manifest(ManifestVerb::Build(build)) => build.run(),
             Verb::Manifest(ManifestVerb::Show(show)) => show.run(),
             Verb::Manifest(ManifestVerb::Check(check)) => check.run(),
+            Verb::Trace(trace) => trace.run(),
         }
     }
 }

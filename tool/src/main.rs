@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod trace;
 
 use clap::Parser as _;
 use std::process::ExitCode;
