@@ -201,8 +201,8 @@ mod tests {
     use crate::weight::{LatencyClass, Weight};
     use std::vec::Vec;
 
-    fn drain(mut tree: RunTree<()>) -> Vec<Box<Entity<()>>> {
-        core::iter::from_fn(|| tree.remove_first()).collect()
+    fn drain(mut tree: RunTree<()>) -> impl Iterator<Item = Box<Entity<()>>> {
+        core::iter::from_fn(move || tree.remove_first())
     }
 
     /// Threads with scattered virtual runtimes and finishes, the same for the same seed.
