@@ -5,8 +5,7 @@ mod support;
 
 use proptest::prelude::*;
 use sched::{
-    Affinity, Cpu, CpuId, EndReason, EnqueueReason, Entity, Instant, LatencyClass, Nanos, Policy, ThreadId,
-    Weight,
+    Cpu, CpuId, EndReason, EnqueueReason, Entity, Instant, LatencyClass, Nanos, Policy, ThreadId, Weight,
 };
 use support::Machine;
 
