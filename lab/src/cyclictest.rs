@@ -6,7 +6,7 @@
 
 use crate::histogram::Latency;
 use sched::{Instant, Nanos};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What is reported.
@@ -47,34 +47,75 @@ pub struct Thread<'a> {
 }
 
 /// The report as JSON.
+///
+/// # Panics
+/// Never: everything in it can be written as JSON.
 #[must_use]
 pub fn json(report: &Report<'_>) -> String {
-    let threads: Map<String, Value> = report
-        .threads
-        .iter()
-        .enumerate()
-        .map(|(number, thread)| (number.to_string(), report.unit.thread(thread)))
-        .collect();
-    let whole = json!({
-        "file_version": 1,
-        "cmdline:": report.command,
-        "rt_test_version:": concat!("sundial ", env!("CARGO_PKG_VERSION")),
-        "start_time": day(report.begin),
-        "end_time": day(report.end),
-        "return_code": 0,
-        "sysinfo": {
-            "sysname": "Sundial",
-            "nodename": report.machine,
-            "release": env!("CARGO_PKG_VERSION"),
-            "version": "",
-            "machine": "x86_64",
-            "realtime": 0,
+    let whole = File {
+        file_version: 1,
+        cmdline: report.command,
+        rt_test_version: concat!("sundial ", env!("CARGO_PKG_VERSION")),
+        start_time: day(report.begin),
+        end_time: day(report.end),
+        return_code: 0,
+        sysinfo: Sysinfo {
+            sysname: "Sundial",
+            nodename: report.machine,
+            release: env!("CARGO_PKG_VERSION"),
+            version: "",
+            machine: "x86_64",
+            realtime: 0,
         },
-        "num_threads": report.threads.len(),
-        "resolution_in_ns": u8::from(report.unit == Unit::Nanoseconds),
-        "thread": threads,
-    });
-    format!("{whole:#}\n")
+        num_threads: report.threads.len(),
+        resolution_in_ns: u8::from(report.unit == Unit::Nanoseconds),
+        thread: report
+            .threads
+            .iter()
+            .map(|thread| report.unit.row(thread))
+            .enumerate()
+            .collect(),
+    };
+    serde_json::to_string_pretty(&whole).expect("numbers and text are JSON") + "\n"
+}
+
+/// The file, with its keys in cyclictest's order.
+#[derive(Serialize)]
+struct File<'a> {
+    file_version: u8,
+    #[serde(rename = "cmdline:")]
+    cmdline: &'a str,
+    #[serde(rename = "rt_test_version:")]
+    rt_test_version: &'a str,
+    start_time: String,
+    end_time: String,
+    return_code: u8,
+    sysinfo: Sysinfo<'a>,
+    num_threads: usize,
+    resolution_in_ns: u8,
+    thread: BTreeMap<usize, Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Sysinfo<'a> {
+    sysname: &'a str,
+    nodename: &'a str,
+    release: &'a str,
+    version: &'a str,
+    machine: &'a str,
+    realtime: u8,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    histogram: BTreeMap<u64, u64>,
+    cycles: u64,
+    min: u64,
+    max: u64,
+    avg: f64,
+    cpu: u32,
+    node: u32,
 }
 
 impl Unit {
@@ -85,26 +126,22 @@ impl Unit {
         }
     }
 
-    fn thread(self, thread: &Thread<'_>) -> Value {
-        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+    fn row<'a>(self, thread: &'a Thread<'_>) -> Row<'a> {
+        let mut histogram: BTreeMap<u64, u64> = BTreeMap::new();
         for (latency, count) in thread.latency.buckets() {
-            *counts.entry(self.of(latency)).or_default() += count;
+            *histogram.entry(self.of(latency)).or_default() += count;
         }
-        let histogram: Map<String, Value> = counts
-            .into_iter()
-            .map(|(latency, count)| (latency.to_string(), count.into()))
-            .collect();
         let mean = thread.latency.mean() / if self == Unit::Microseconds { 1000.0 } else { 1.0 };
-        json!({
-            "name": thread.name,
-            "histogram": histogram,
-            "cycles": thread.latency.count(),
-            "min": self.of(thread.latency.min()),
-            "max": self.of(thread.latency.max()),
-            "avg": (mean * 100.0).round() / 100.0,
-            "cpu": thread.cpu,
-            "node": 0,
-        })
+        Row {
+            name: &thread.name,
+            histogram,
+            cycles: thread.latency.count(),
+            min: self.of(thread.latency.min()),
+            max: self.of(thread.latency.max()),
+            avg: (mean * 100.0).round() / 100.0,
+            cpu: thread.cpu,
+            node: 0,
+        }
     }
 }
 
