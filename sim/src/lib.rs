@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod campaign;
 pub mod choose;
+pub mod compare;
 pub mod generate;
 pub mod input;
 pub mod machine;

@@ -31,12 +31,12 @@ impl Latencies {
         &self.0[usize::from(kind.0)]
     }
 
-    /// Those of all kinds together.
+    /// Those of several kinds together.
     #[must_use]
-    pub fn all(&self) -> Histogram<u64> {
+    pub fn of_all(&self, kinds: impl IntoIterator<Item = ThreadKind>) -> Histogram<u64> {
         let mut all = Latencies::new(1).0.remove(0);
-        for one in &self.0 {
-            all += one;
+        for kind in kinds {
+            all += self.of(kind);
         }
         all
     }

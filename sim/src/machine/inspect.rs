@@ -272,6 +272,21 @@ impl Machine {
         }
     }
 
+    /// What was recorded, with the threads' names.
+    #[must_use]
+    pub fn trace(&self) -> lab::Trace {
+        let mut trace = lab::Trace::new(self.scenario.name.clone(), self.cpus.len() as u32);
+        for (record, kind) in self.threads.iter().zip(&self.kinds) {
+            let name = &self.scenario.threads[usize::from(kind.0)].name;
+            let number = record.id.0 as u32;
+            trace.name_thread(abi::trace::Thread(record.id.0), format!("{name} {number}"));
+        }
+        for record in self.recorder.records() {
+            trace.push(*record);
+        }
+        trace
+    }
+
     /// What the machine has done so far.
     #[must_use]
     pub fn summary(&self) -> Summary {

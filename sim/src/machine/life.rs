@@ -59,6 +59,7 @@ impl Machine {
         let own = Index(self.threads.len() as u32);
         let id = own.id(spec.process);
         self.threads.push(Record::new(id));
+        self.kinds.push(kind);
         self.instances[usize::from(kind.0)].push(own);
         self.living += 1;
         let mut thread = Entity::new(id, spec.weight, spec.class, Task::new(kind));

@@ -14,7 +14,7 @@ use crate::choose::{Choice, Chooser};
 use crate::measure::Latencies;
 use crate::record::Recorder;
 use crate::sabotage::Sabotage;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, ThreadKind};
 use agenda::{Agenda, Happening};
 use clock::Clock;
 use code::Action;
@@ -93,6 +93,8 @@ pub struct Machine {
     cpus: Vec<Cpu<Task>>,
     sides: Vec<Side>,
     threads: Vec<Record>,
+    /// What kind each is of.
+    kinds: Vec<ThreadKind>,
     /// The living threads of each kind.
     instances: Vec<Vec<Index>>,
     living: u32,
@@ -145,6 +147,7 @@ impl Machine {
             cpus,
             sides,
             threads: Vec::new(),
+            kinds: Vec::new(),
             instances: vec![Vec::new(); scenario.threads.len()],
             living: 0,
             objects: Objects::new(&scenario),
