@@ -63,6 +63,16 @@ pub fn totals(runs: &[Run]) -> BTreeMap<Thread, Nanos> {
     totals
 }
 
+/// How often each thread ran.
+#[must_use]
+pub fn counts(runs: &[Run]) -> BTreeMap<Thread, usize> {
+    let mut counts = BTreeMap::new();
+    for run in runs {
+        *counts.entry(run.thread).or_default() += 1;
+    }
+    counts
+}
+
 /// What a thread is doing, as far as steps tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

@@ -2,7 +2,7 @@
 
 use crate::Trace;
 use crate::histogram::Latency;
-use crate::service::{runs, totals};
+use crate::service::{counts, runs, totals};
 use crate::steps::steps;
 use crate::wakeups::wakeups;
 use abi::trace::Thread;
@@ -42,13 +42,14 @@ impl Summary {
         let steps = steps(trace);
         let runs = runs(&steps, since, end);
         let mut wakeups = wakeups(&steps, since);
+        let counts = counts(&runs);
         let mut threads: Vec<Row> = totals(&runs)
             .into_iter()
             .map(|(thread, runtime)| Row {
                 thread,
                 name: trace.thread_name(thread),
                 runtime,
-                runs: runs.iter().filter(|run| run.thread == thread).count(),
+                runs: counts[&thread],
                 latency: wakeups.remove(&thread).unwrap_or_default().latency,
             })
             .collect();

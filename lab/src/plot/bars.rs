@@ -21,6 +21,8 @@ pub struct Bars {
 
 /// Height of the plotted area.
 const HEIGHT: f64 = 230.0;
+/// With more bars their values would cover each other.
+const MOST_LABELLED: usize = 16;
 
 impl Bars {
     /// The picture.
@@ -42,7 +44,10 @@ impl Bars {
         let (low, high) = values.fold(start, |(low, high), value| (value.min(low), value.max(high)));
         // A logarithmic bar needs something below it to stand on.
         let low = if self.y.logarithmic { 0.5 * low } else { low };
-        let y = Scale::new(&self.y, (low, high), (bottom, top));
+        // With few bars there is room for their values on top of them.
+        let labelled = self.groups.len() * self.series.len() <= MOST_LABELLED;
+        let room = if labelled { 14.0 } else { 0.0 };
+        let y = Scale::new(&self.y, (low, high), (bottom, top + room));
         y.draw_vertical(&mut svg, &self.y.label);
         let ground = if self.y.logarithmic { bottom } else { y.at(0.0) };
         let group_width = (RIGHT - LEFT) / self.groups.len().max(1) as f64;
@@ -65,6 +70,10 @@ impl Bars {
                     &class,
                     Some(&hint),
                 );
+                if labelled {
+                    let above = if value < 0.0 { end + 13.0 } else { end - 4.0 };
+                    svg.text(x + 0.5 * width, above, "middle", "", &short(value));
+                }
             }
             svg.text(begin + 0.4 * group_width, bottom + 18.0, "middle", "", group);
         }
@@ -77,5 +86,15 @@ impl Bars {
             &self.groups_label,
         );
         svg.finish(bottom + BOTTOM, &self.title)
+    }
+}
+
+/// A value with three digits or so.
+fn short(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        0.0 => "0".to_owned(),
+        _ => format!("{value:.2}"),
     }
 }

@@ -4,7 +4,7 @@ use super::figures::{self, Window};
 use super::page::{Figure, Page, Section, Table};
 use crate::Trace;
 use crate::lag::{Lags, lags};
-use crate::service::{Run, runs, totals};
+use crate::service::{Run, counts, runs, totals};
 use crate::steps::{Step, steps};
 use crate::wakeups::{Wakeups, together, wakeups};
 use abi::trace::Thread;
@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 const SAMPLES: usize = 200;
 /// Threads in tables; the rest is counted.
 const MOST_ROWS: usize = 50;
-/// With more threads, lag takes longer to follow than anybody waits.
-const MOST_FOLLOWED: usize = 1000;
+/// Threads times steps; with more, lag takes longer to follow than anybody waits.
+const MOST_FOLLOWED: usize = 100_000_000;
 
 /// A page with everything that a trace shows by itself. `recipe` is the command that makes the page.
 #[must_use]
@@ -77,9 +77,10 @@ fn shares(trace: &Trace, window: Window, runs: &[Run], recipe: &str) -> Section 
         "Threads by time on CPUs",
         ["thread", "pid/tid", "time", "share of all CPUs", "runs"],
     );
+    let counts = counts(runs);
     let machine = window.span().0.saturating_mul(u64::from(trace.cpus()));
     for (thread, total) in threads.iter().take(MOST_ROWS) {
-        let count = runs.iter().filter(|run| run.thread == *thread).count();
+        let count = counts[thread];
         let number = format!("{}/{}", thread.pid(), thread.tid());
         let name = trace.thread_name(*thread);
         table.row([
@@ -106,8 +107,8 @@ fn lag(trace: &Trace, window: Window, steps: &[Step], runs: &[Run], recipe: &str
         "Lag is how much CPU time a thread is behind an ideal machine that runs all runnable threads at once, at speeds \
          proportional to their weights and at most one CPU each. Above zero it is owed time, below it is ahead.",
     );
-    if totals(runs).len() > MOST_FOLLOWED {
-        return section.prose("This trace has too many threads for their lags to be followed.");
+    if totals(runs).len().saturating_mul(steps.len()) > MOST_FOLLOWED {
+        return section.prose("This trace has too many threads and events for their lags to be followed.");
     }
     let lags: Lags = lags(steps, trace.cpus(), (window.begin, window.end), SAMPLES);
     let mut threads: Vec<(Thread, (f64, f64))> = lags
