@@ -71,7 +71,7 @@ impl System {
             *place = Parking::Resting(thread);
             return Ok(());
         }
-        place.rest(thread)
+        place.rest(thread).map(drop)
     }
 
     /// Posts one completion, and wakes the waiter if its wish is fulfilled.

@@ -5,8 +5,8 @@
 //! lost: it finds the thread and takes it out, or it leaves a note that the thread finds when it comes to
 //! rest.
 //!
-//! There is no lock in here; the host puts one around each place. That the whole protocol neither loses a
-//! wake nor runs a thread twice is checked on every interleaving in crates/models.
+//! There is no lock in here; the kernel puts one around each thread's place. That the whole protocol neither loses a
+//! wake nor runs a thread twice is checked on every interleaving in crates/models, with this very type.
 
 /// The parking place of one thread; `T` is the thread as a value, so whoever has it is its only owner.
 #[derive(Debug)]
@@ -32,17 +32,21 @@ impl<T> Parking<T> {
         Parking::Away { woken: false }
     }
 
-    /// The thread comes to rest. Call it after the thread is listed wherever it waits.
+    /// The thread comes to rest. Call it after the thread is listed wherever it waits. What it returns is the resting
+    /// thread, for what else its CPU has to do with it while the host's lock keeps wakers out.
     ///
     /// # Errors
     /// The thread back, if it was woken meanwhile: it runs on and looks again at what it waited for. A thread that is
     /// already here gets the newcomer back too; two values for one thread do not exist in a sound host.
     #[inline]
-    pub fn rest(&mut self, thread: T) -> Result<(), T> {
+    pub fn rest(&mut self, thread: T) -> Result<&mut T, T> {
         match self {
             Parking::Away { woken: false } => {
                 *self = Parking::Resting(thread);
-                Ok(())
+                match self {
+                    Parking::Resting(thread) => Ok(thread),
+                    Parking::Away { .. } => unreachable!("it has just come to rest"),
+                }
             }
             Parking::Away { woken } => {
                 *woken = false;
@@ -87,7 +91,7 @@ mod tests {
     #[test]
     fn b2_a_resting_thread_is_taken_out_once() {
         let mut place = Parking::new();
-        assert_eq!(place.rest("thread"), Ok(()));
+        assert_eq!(place.rest("thread"), Ok(&mut "thread"));
         assert!(place.is_resting());
         assert_eq!((place.wake(), place.is_resting()), (Some("thread"), false));
         assert_eq!(place.wake(), None);
@@ -103,13 +107,14 @@ mod tests {
             Err("thread"),
             "two early wakes are one note"
         );
-        assert_eq!(place.rest("thread"), Ok(()));
+        assert_eq!(place.rest("thread"), Ok(&mut "thread"));
     }
 
     #[test]
     fn b2_a_place_holds_one_thread() {
         let mut place = Parking::new();
-        assert_eq!((place.rest(1), place.rest(2)), (Ok(()), Err(2)));
+        assert_eq!(place.rest(1), Ok(&mut 1));
+        assert_eq!(place.rest(2), Err(2));
         assert_eq!((place.resting_mut().copied(), place.wake()), (Some(1), Some(1)));
         assert_eq!(place.resting_mut(), None);
     }

@@ -70,7 +70,7 @@ fn off_cpu(thread: &Thread) -> Seen {
     // Read before the account: a thread that ends between the two is shown with all it used.
     let state = if thread.has_ended() {
         ThreadState::Exited
-    } else if thread.cell.lock().entity.is_some() {
+    } else if thread.cell.lock().is_resting() {
         ThreadState::Blocked
     } else {
         ThreadState::Ready

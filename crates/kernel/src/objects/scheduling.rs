@@ -64,7 +64,7 @@ fn change(call: &Call<'_, '_>, thread: &Arc<Thread>, change: Change) -> Answer {
         Change::Weight(weight) => Policy { weight, class },
         Change::Class(class) => Policy { weight, class },
     };
-    if let Some(parked) = &mut cell.entity {
+    if let Some(parked) = cell.resting_mut() {
         parked.reweigh_parked(policy.weight, policy.class);
     } else {
         // It runs, waits in a queue or a candidate slot, or is on its way from one to the next. A way is short, and

@@ -10,23 +10,14 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use machine::Lock;
 use machine::memory::address_space::AddressSpace;
-use sched::{Account, Deadline, Entity, LatencyClass, QueueKey, ThreadId, VirtualTime, Weight};
+use sched::{Account, Deadline, LatencyClass, Parking, QueueKey, ThreadId, VirtualTime, Weight};
 
 use super::Process;
 use crate::ring::Ring;
 use crate::ring::operation::{Operation, WaitPlace};
+use crate::run::Owned;
 use crate::run::cpus::{self, CpuState};
-use crate::run::thread_body::Body;
 use crate::run::timer::Timer;
-
-/// Where a blocked thread is.
-#[derive(Default)]
-pub struct Cell {
-    /// The blocked thread.
-    pub entity: Option<Box<Entity<Body>>>,
-    /// Somebody woke it while it was not blocked: it will not block the next time it wants to.
-    pub wake_pending: bool,
-}
 
 /// How a thread ended, and who wants to know.
 #[derive(Default)]
@@ -55,8 +46,8 @@ pub struct Thread {
     pages: Arc<AddressSpace>,
     /// The ring on which its `cap_enter` works.
     pub ring: Arc<Ring>,
-    /// Where it is while blocked.
-    pub cell: Lock<Cell>,
+    /// Its parking cell: where it is while it is blocked, and whether it was woken while it was not.
+    pub cell: Lock<Parking<Owned>>,
     dying: AtomicBool,
     queued_on: AtomicU32,
     queue_key: AtomicU64,
@@ -78,7 +69,7 @@ impl Thread {
             process,
             pages,
             ring,
-            cell: Lock::new(Cell::default()),
+            cell: Lock::new(Parking::new()),
             dying: AtomicBool::new(false),
             queued_on: AtomicU32::new(0),
             queue_key: AtomicU64::new(0),
@@ -125,11 +116,8 @@ impl Thread {
     }
 
     /// Takes it out of its parking cell to be run, or notes that it must not block.
-    pub fn take_parked(&self) -> Option<Box<Entity<Body>>> {
-        let mut cell = self.cell.lock();
-        let entity = cell.entity.take();
-        cell.wake_pending = entity.is_none();
-        entity
+    pub fn take_parked(&self) -> Option<Owned> {
+        self.cell.lock().wake()
     }
 
     /// Notes in which queue it waits.
@@ -243,7 +231,7 @@ impl Thread {
 
     /// Whether nothing of it is left to run: asserted when it has ended.
     pub fn is_gone(&self) -> bool {
-        self.dying.load(Acquire) && self.cell.lock().entity.is_none()
+        self.dying.load(Acquire) && !self.cell.lock().is_resting()
     }
 }
 

@@ -135,15 +135,18 @@ fn ended(entity: &mut Owned, charge: Charge) {
 
 /// Parks the running thread, unless it was woken meanwhile, and chooses the next: the thread it has just woken, if
 /// the scheduler allows that, else the first of the queue.
-pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
+pub fn block(cpu: &CpuState, entity: Owned, thread: &Thread) -> Blocked {
     let _guard = hard_path();
+    // Nobody can take the thread out before the cell is unlocked, so leaving the CPU may come after coming to rest.
     let mut cell = thread.cell.lock();
-    if cell.wake_pending {
-        cell.wake_pending = false;
-        drop(cell);
-        wake::settle_candidate(cpu);
-        return Blocked::WokenAlready(entity);
-    }
+    let entity = match cell.rest(entity) {
+        Ok(resting) => resting,
+        Err(entity) => {
+            drop(cell);
+            wake::settle_candidate(cpu);
+            return Blocked::WokenAlready(entity);
+        }
+    };
     let candidate = cpu.candidate.lock().take();
     let mut sched = cpu.sched.lock();
     let at = now();
@@ -155,7 +158,7 @@ pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
         },
     );
     let mut refused = None;
-    let handed = candidate.and_then(|candidate| match sched.hand_over(&mut entity, candidate, at) {
+    let handed = candidate.and_then(|candidate| match sched.hand_over(entity, candidate, at) {
         Ok(handed) => Some(handed),
         Err(refusal) => {
             refused = Some(refusal.entity);
@@ -170,7 +173,7 @@ pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
         }) => {
             cpus::board().publish(&sched);
             drop(sched);
-            ended(&mut entity, charge);
+            ended(entity, charge);
             let to = &next.payload.thread;
             wake::woken(cpu, cpu.index, to, at);
             trace::record_at(
@@ -183,11 +186,10 @@ pub fn block(cpu: &CpuState, mut entity: Owned, thread: &Thread) -> Blocked {
             Some(switched(cpu, next, slice_end, at))
         }
         None => {
-            end(&mut sched, &mut entity, at, EndReason::Blocked);
+            end(&mut sched, entity, at, EndReason::Blocked);
             choose(cpu, sched, at)
         }
     };
-    cell.entity = Some(entity);
     drop(cell);
     if let Some(refused) = refused {
         wake::place(cpu, refused, EnqueueReason::Wake);
