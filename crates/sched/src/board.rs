@@ -1,19 +1,26 @@
-//! The load of every CPU, published by its owner and read by everybody without a lock. Rules B5 and S1.
+//! The load of every CPU, published under its lock and read by everybody without one. Rules B1, B5 and S1.
 //!
 //! Placement reads it to choose a CPU before any queue is locked. A reading may be a moment old: then the choice is
 //! a little worse, never wrong, since the queue itself is only touched under its lock.
 //!
-//! One pair of readings must not cross: a CPU goes idle and sees no waiting thread anywhere, while a thread begins to
-//! wait and its waker sees no idle CPU. So loads are published with sequential consistency: at least one side sees the
-//! other.
+//! Beside each CPU's load there are two bits, in words of 64 CPUs, so that whoever looks for a CPU reads a line for 64
+//! of them: *idle*, it would run a thread at once, and *crowded*, a thread waits there that could be stolen. One pair of
+//! readings must not cross: a CPU goes idle and sees nobody crowded, while a thread begins to wait and its waker sees
+//! nobody idle. So the bits are written and read with sequential consistency: each side sets its bit before it looks for
+//! the other's, and at least one sees the other. crates/models runs this file in every order there is.
+//!
+//! Everything is written under the CPU's lock, with one exception: anybody may clear an idle bit, and so has called that
+//! CPU ([`LoadBoard::call`]). Setting and clearing are single steps, so a CPU that is called while it publishes itself is
+//! idle again or called, and in the second case the interrupt is still to come, after which it publishes again.
 
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cpu::{Cpu, Running};
 use crate::ids::CpuId;
 use crate::time::{Instant, VirtualTime};
 use crate::weight::EffectiveWeight;
+use crate::word::AtomicWord;
 
 /// How busy one CPU is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +46,13 @@ impl Load {
         !self.running && self.waiting == 0
     }
 
-    /// Weight in the low half, waiting threads above it, then the bits for called, online and running.
+    /// Whether a thread waits that another CPU may take. A CPU that was woken for its only thread is about to run it.
+    #[must_use]
+    pub const fn crowded(&self) -> bool {
+        self.waiting > !self.running as u32
+    }
+
+    /// Weight in the low half, waiting threads above it, then the bits for online and running.
     const fn packed(self) -> u64 {
         let waiting = if self.waiting > WAITING_LIMIT {
             WAITING_LIMIT
@@ -61,42 +74,73 @@ impl Load {
     }
 }
 
-const WAITING_LIMIT: u32 = u32::MAX >> 3;
-/// Set on an idle CPU that was called to take over a thread, until it publishes again.
-const CALLED: u64 = 1 << 61;
+const WAITING_LIMIT: u32 = u32::MAX >> 2;
 const ONLINE: u64 = 1 << 62;
 const OFFLINE: u64 = 0;
 
-/// Whether these bits are those of a CPU that a thread could be sent to and run at once.
-const fn is_idle(bits: u64) -> bool {
-    match Load::unpacked(bits) {
-        Some(load) => load.idle() && bits & CALLED == 0,
-        None => false,
-    }
+/// How many CPUs share a word of the sets below.
+pub const GROUP: usize = u64::BITS as usize;
+
+/// Where a CPU's bit is: which group, and which bit of its words.
+#[inline]
+const fn place_of(cpu: CpuId) -> (usize, u64) {
+    (cpu.index() / GROUP, 1 << (cpu.index() % GROUP))
 }
 
-/// Read access to everybody's load: what placement decides by.
+/// Read access to everybody's load: what placement decides by. A view that knows loads only has the sets derived from
+/// them, which is slow, and fine for tests.
 pub trait LoadView {
     /// The load of `cpu`, or `None` when it is not online.
     fn load(&self, cpu: CpuId) -> Option<Load>;
+
+    /// The idle CPUs of a group of [`GROUP`], as bits; `group` counts from 0 and may be beyond the last one.
+    fn idle_in(&self, group: usize) -> u64 {
+        gather(group, |cpu| self.load(cpu).is_some_and(|load| load.idle()))
+    }
+
+    /// The CPUs of a group where a thread waits that another one may take.
+    fn crowded_in(&self, group: usize) -> u64 {
+        gather(group, |cpu| self.load(cpu).is_some_and(|load| load.crowded()))
+    }
 
     /// Whether it is worth looking for an idle CPU.
     fn somebody_is_idle(&self) -> bool {
         true
     }
+
+    /// Whether `cpu` is idle, and nobody has called it yet.
+    fn is_idle(&self, cpu: CpuId) -> bool {
+        let (group, bit) = place_of(cpu);
+        self.idle_in(group) & bit != 0
+    }
+}
+
+fn gather(group: usize, holds: impl Fn(CpuId) -> bool) -> u64 {
+    let first = (group * GROUP) as u32;
+    (0..GROUP as u32)
+        .filter(|bit| holds(CpuId(first + bit)))
+        .fold(0, |bits, bit| bits | 1 << bit)
 }
 
 /// One CPU's column, alone on its cache lines so that publishing disturbs no neighbour.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
-struct Column {
-    load: AtomicU64,
-    clock: AtomicU64,
+struct Column<W> {
+    load: W,
+    clock: W,
     /// How far the CPU's threads had come, on its clock, at the instant `as_of`.
-    level: AtomicU64,
-    as_of: AtomicU64,
+    level: W,
+    as_of: W,
     /// What is added to a time on its clock to compare it with times on other CPUs' clocks. It only grows.
-    offset: AtomicU64,
+    offset: W,
+}
+
+/// What is known at a glance about [`GROUP`] CPUs.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Group<W> {
+    idle: W,
+    crowded: W,
 }
 
 /// How far one CPU has come, and how fast it goes on. For [`crate::balance`].
@@ -110,25 +154,40 @@ pub(crate) struct Pace {
     pub(crate) alone: bool,
 }
 
-/// The loads of all CPUs. The memory is sized once, when the number of CPUs is known.
+/// The loads of all CPUs. The memory is sized once, when the number of CPUs is known. `W` are the words in it.
 #[derive(Debug)]
-pub struct LoadBoard {
-    columns: Box<[Column]>,
-    idle: Counter,
+pub struct LoadBoard<W = AtomicU64> {
+    columns: Box<[Column<W>]>,
+    groups: Box<[Group<W>]>,
 }
-
-/// A number on its own cache lines.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Counter(AtomicU32);
 
 impl LoadBoard {
     /// A board for CPUs 0 to `cpu_count - 1`, none of them online.
     #[must_use]
     pub fn new(cpu_count: u32) -> LoadBoard {
+        LoadBoard::with_words(cpu_count)
+    }
+}
+
+impl<W: AtomicWord> LoadBoard<W> {
+    /// The same on words of any kind.
+    #[must_use]
+    pub fn with_words(cpu_count: u32) -> LoadBoard<W> {
+        let zero = || W::new(0);
+        let column = |_| Column {
+            load: W::new(OFFLINE),
+            clock: zero(),
+            level: zero(),
+            as_of: zero(),
+            offset: zero(),
+        };
+        let group = |_| Group {
+            idle: zero(),
+            crowded: zero(),
+        };
         LoadBoard {
-            columns: (0..cpu_count).map(|_| Column::default()).collect(),
-            idle: Counter::default(),
+            columns: (0..cpu_count).map(column).collect(),
+            groups: (0..(cpu_count as usize).div_ceil(GROUP)).map(group).collect(),
         }
     }
 
@@ -145,43 +204,41 @@ impl LoadBoard {
             let as_of = cpu.running().map_or(Instant::BOOT, Running::charged_to);
             column.as_of.store(as_of.0, Ordering::Relaxed);
         }
-        self.write(column, Some(cpu.load()));
+        self.write(cpu.id(), column, Some(cpu.load()));
     }
 
-    /// Marks a CPU as gone: no placement chooses it until it publishes again.
+    /// Marks a CPU as gone: no placement chooses it until it publishes again. Called under its lock.
     pub fn withdraw(&self, cpu: CpuId) {
         if let Some(column) = self.columns.get(cpu.index()) {
-            self.write(column, None);
+            self.write(cpu, column, None);
         }
     }
 
-    /// Reserves an idle CPU that [`crate::placement::helper`] named, so that nobody else calls it or sends it a thread
-    /// meanwhile. `true`: interrupt it now. `false`: it is not idle any more. The reservation ends when that CPU
-    /// publishes, which it does after it has looked for threads to steal, whether it found one or not.
+    /// Calls an idle CPU that [`crate::placement::helper`] named, so that nobody else calls it or sends it a thread
+    /// meanwhile. `true`: interrupt it now. `false`: it is not idle any more, or called already. It counts as called until
+    /// it publishes, which it does before it looks for threads to steal, whether it then finds one or not.
     #[must_use = "a CPU that was called has to be interrupted"]
     pub fn call(&self, cpu: CpuId) -> bool {
-        let Some(column) = self.columns.get(cpu.index()) else {
+        let (group, bit) = place_of(cpu);
+        let Some(group) = self.groups.get(group) else {
             return false;
         };
-        let reserve = |bits| is_idle(bits).then_some(bits | CALLED);
-        let called = column
-            .load
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, reserve)
-            .is_ok();
-        if called {
-            self.idle.0.fetch_sub(1, Ordering::SeqCst);
-        }
-        called
+        group.idle.fetch_and(!bit, Ordering::SeqCst) & bit != 0
     }
 
-    /// A CPU's column is written under its lock, except that anybody may call it: hence the swap.
-    fn write(&self, column: &Column, load: Option<Load>) {
+    #[inline]
+    fn write(&self, cpu: CpuId, column: &Column<W>, load: Option<Load>) {
         let bits = load.map_or(OFFLINE, Load::packed);
-        let before = column.load.swap(bits, Ordering::SeqCst);
-        match (is_idle(before), is_idle(bits)) {
-            (false, true) => drop(self.idle.0.fetch_add(1, Ordering::SeqCst)),
-            (true, false) => drop(self.idle.0.fetch_sub(1, Ordering::SeqCst)),
-            (true, true) | (false, false) => {}
+        let idle = load.is_some_and(|load| load.idle());
+        if column.load.load(Ordering::Relaxed) == bits && !idle {
+            // As most often: one thread has made way for another. Only a call changes a bit behind its CPU's back.
+            return;
+        }
+        column.load.store(bits, Ordering::Release);
+        let (group, bit) = place_of(cpu);
+        if let Some(group) = self.groups.get(group) {
+            put(&group.idle, bit, idle);
+            put(&group.crowded, bit, load.is_some_and(|load| load.crowded()));
         }
     }
 
@@ -221,19 +278,48 @@ impl LoadBoard {
     }
 }
 
-impl LoadView for LoadBoard {
+/// Gives a CPU's bit the value that its load asks for. Bits that are right already, as they mostly are, are not written:
+/// whoever set them held this CPU's lock before, or is about to interrupt it.
+#[inline]
+fn put<W: AtomicWord>(word: &W, bit: u64, wanted: bool) {
+    let is = word.load(Ordering::Relaxed) & bit != 0;
+    if is == wanted {
+        return;
+    }
+    if wanted {
+        word.fetch_or(bit, Ordering::SeqCst);
+    } else {
+        word.fetch_and(!bit, Ordering::SeqCst);
+    }
+}
+
+impl<W: AtomicWord> LoadView for LoadBoard<W> {
     fn load(&self, cpu: CpuId) -> Option<Load> {
-        let bits = self.columns.get(cpu.index())?.load.load(Ordering::SeqCst);
+        let bits = self.columns.get(cpu.index())?.load.load(Ordering::Acquire);
         let mut load = Load::unpacked(bits)?;
-        if bits & CALLED != 0 {
-            // A thread is as good as there.
-            load.waiting = load.waiting.max(1);
+        if load.idle() && !self.is_idle(cpu) {
+            // It was called: a thread is as good as there.
+            load.waiting = 1;
         }
         Some(load)
     }
 
+    #[inline]
+    fn idle_in(&self, group: usize) -> u64 {
+        let group = self.groups.get(group);
+        group.map_or(0, |group| group.idle.load(Ordering::SeqCst))
+    }
+
+    #[inline]
+    fn crowded_in(&self, group: usize) -> u64 {
+        let group = self.groups.get(group);
+        group.map_or(0, |group| group.crowded.load(Ordering::SeqCst))
+    }
+
+    #[inline]
     fn somebody_is_idle(&self) -> bool {
-        self.idle.0.load(Ordering::SeqCst) != 0
+        let mut groups = self.groups.iter();
+        groups.any(|group| group.idle.load(Ordering::SeqCst) != 0)
     }
 }
 

@@ -6,8 +6,8 @@
 //!
 //! Reading order: [`time`] and [`ids`] name the quantities; [`weight`] and [`fair`] say what a fair share is;
 //! [`entity`] is a schedulable thread and [`principal`] on whose behalf it runs; [`run_tree`] orders the waiting ones; [`cpu`] is one CPU's state machine;
-//! [`topology`], [`board`] and [`placement`] choose between CPUs, and
-//! [`balance`] keeps busy CPUs level; [`check`] states what must always
+//! [`topology`], [`board`] (on [`word`]s) and [`placement`] choose between CPUs, and
+//! [`balance`] keeps busy CPUs level; [`parking`] is where a thread waits; [`check`] states what must always
 //! be true.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -36,6 +36,7 @@ pub mod time;
 pub mod topology;
 pub mod treap;
 pub mod weight;
+pub mod word;
 
 pub use accounting::{Account, Charge, CpuCounters, Usage};
 pub use board::{Load, LoadBoard, LoadView};

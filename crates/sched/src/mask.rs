@@ -69,6 +69,15 @@ impl CpuMask {
             .is_some_and(|byte| byte & (1 << (cpu.0 % 8)) != 0)
     }
 
+    /// The CPUs 64 × `group` to 64 × `group` + 63 of the set, the first as the lowest bit.
+    #[must_use]
+    pub fn among(&self, group: usize) -> u64 {
+        let bytes = self.bytes.iter().skip(8 * group).take(8);
+        (0..)
+            .zip(bytes)
+            .fold(0, |bits, (index, byte)| bits | u64::from(*byte) << (8 * index))
+    }
+
     /// Adds `cpu`.
     pub fn insert(&mut self, cpu: CpuId) {
         let index = cpu.index() / 8;
@@ -161,6 +170,13 @@ mod tests {
             [CpuId(0), CpuId(9), CpuId(300)]
         );
         assert_eq!(mask.len(), 3);
+    }
+
+    #[test]
+    fn x2_a_set_is_read_64_cpus_at_a_time() {
+        let mask: CpuMask = [CpuId(0), CpuId(63), CpuId(64), CpuId(300)].into_iter().collect();
+        let groups = [0, 1, 2, 4, 5, usize::MAX / 8].map(|group| mask.among(group));
+        assert_eq!(groups, [1 | 1 << 63, 1, 0, 1 << (300 % 64), 0, 0]);
     }
 
     #[test]

@@ -2,16 +2,23 @@
 //!
 //! Each decision is the first of a few named rules that applies, and says which one it was. Decisions read the load
 //! board only; they lock nothing and change nothing.
+//!
+//! Whoever looks for an idle CPU, or for one to steal from, finds it wherever it is: among the nearest by distance, and
+//! beyond those by number, in steps of 64 CPUs. "Wasted cores" (Lozi and others, EuroSys 2016) are what becomes of a
+//! search that ends earlier.
 
-use crate::board::{Load, LoadView};
+use crate::board::{GROUP, Load, LoadView};
 use crate::cpu::Cpu;
-use crate::entity::Affinity;
+use crate::entity::{Affinity, Entity};
 use crate::ids::CpuId;
 use crate::topology::Topology;
 
-/// How many other CPUs, near to far, one decision looks at. The bound keeps a wake-up short on large machines;
-/// CPUs beyond it find work themselves when they become idle.
+/// How many other CPUs, near to far, one decision looks at one by one. The bound keeps a wake-up short on large machines;
+/// what lies beyond it is looked at in groups, and not compared by load.
 pub const SCAN_LIMIT: usize = 64;
+
+/// How many waiting threads a search for a helper asks where they may run.
+const LOOK_AHEAD: usize = 8;
 
 /// Where a thread goes and why.
 #[must_use = "the thread still has to be enqueued there"]
@@ -61,26 +68,21 @@ pub fn wake_target(
         return only(cpu, loads);
     }
     let near = last.unwrap_or(caller);
-    let idle = |cpu: &CpuId| affinity.allows(*cpu) && loads.load(*cpu).is_some_and(|load| load.idle());
-    if idle(&near) {
+    if affinity.allows(near) && loads.is_idle(near) {
         return Ok(Placement {
             cpu: near,
             reason: PlacementReason::LastCpuIdle,
         });
     }
-    if loads.somebody_is_idle() {
-        if let Some(cpu) = topology.siblings(near).find(idle) {
-            return Ok(Placement {
-                cpu,
-                reason: PlacementReason::IdleSibling,
-            });
-        }
-        if let Some(cpu) = topology.others(near).take(SCAN_LIMIT).find(idle) {
-            return Ok(Placement {
-                cpu,
-                reason: PlacementReason::IdleCpu,
-            });
-        }
+    if loads.somebody_is_idle()
+        && let Some(cpu) = nearest_idle(near, affinity, topology, loads)
+    {
+        let reason = if topology.siblings(near).any(|sibling| sibling == cpu) {
+            PlacementReason::IdleSibling
+        } else {
+            PlacementReason::IdleCpu
+        };
+        return Ok(Placement { cpu, reason });
     }
     least_loaded(caller, affinity, topology, loads)
 }
@@ -98,6 +100,14 @@ pub fn new_thread_target(
     if let Affinity::One(cpu) = *affinity {
         return only(cpu, loads);
     }
+    let here_is_as_good = affinity.allows(caller) && loads.is_idle(caller);
+    if !here_is_as_good
+        && loads.somebody_is_idle()
+        && let Some(cpu) = nearest_idle(caller, affinity, topology, loads)
+    {
+        let reason = PlacementReason::IdleCpu;
+        return Ok(Placement { cpu, reason });
+    }
     least_loaded(caller, affinity, topology, loads)
 }
 
@@ -109,16 +119,18 @@ pub fn new_thread_target(
 /// that was preempted, demoted from a handoff or passed over would wait beside an idle CPU until that has other
 /// reasons to look (B1; the "wasted cores" of Lozi and others, EuroSys 2016).
 pub fn helper<P>(busy: &Cpu<P>, topology: &Topology, loads: &impl LoadView) -> Option<CpuId> {
-    if busy.running().is_none() || !loads.somebody_is_idle() {
+    if busy.running().is_none() || busy.queue().is_empty() || !loads.somebody_is_idle() {
         return None;
     }
-    let idle = |cpu: &CpuId| loads.load(*cpu).is_some_and(|load| load.idle());
+    let may_leave = |waiting: &Entity<P>| nearest_idle(busy.id(), waiting.affinity(), topology, loads);
     let wanted = |cpu: &CpuId| busy.queued_for(*cpu).next().is_some();
-    topology
-        .others(busy.id())
-        .take(SCAN_LIMIT)
-        .filter(idle)
-        .find(wanted)
+    let first = busy.queued().take(LOOK_AHEAD).find_map(may_leave);
+    // Those who may not leave hide nobody: the others are looked up by CPU.
+    first.or_else(|| {
+        near_to_far(busy.id(), topology, |group| loads.idle_in(group))
+            .take(SCAN_LIMIT)
+            .find(wanted)
+    })
 }
 
 /// The CPUs an idle CPU should try to steal from, near to far: those where somebody waits (B1).
@@ -127,12 +139,59 @@ pub fn steal_order<'a>(
     topology: &'a Topology,
     loads: &'a impl LoadView,
 ) -> impl Iterator<Item = CpuId> + 'a {
-    topology.others(thief).filter(|victim| {
-        // A CPU that was woken for its only thread is about to run it.
-        loads
-            .load(*victim)
-            .is_some_and(|load| load.waiting > u32::from(!load.running))
-    })
+    near_to_far(thief, topology, |group| loads.crowded_in(group))
+}
+
+/// The nearest other CPU that is idle and allowed.
+fn nearest_idle(
+    near: CpuId,
+    affinity: &Affinity,
+    topology: &Topology,
+    loads: &impl LoadView,
+) -> Option<CpuId> {
+    let allowed = |group| match affinity {
+        Affinity::Any => u64::MAX,
+        Affinity::One(cpu) if cpu.index() / GROUP == group => 1 << (cpu.index() % GROUP),
+        Affinity::One(_) => 0,
+        Affinity::Mask(mask) => mask.among(group),
+    };
+    near_to_far(near, topology, |group| loads.idle_in(group) & allowed(group)).next()
+}
+
+/// The other CPUs of a set that is given in groups: those within [`SCAN_LIMIT`] near to far, then the others by number,
+/// from one's own group on, so that different CPUs find different ones first.
+fn near_to_far<'a>(
+    from: CpuId,
+    topology: &'a Topology,
+    set: impl Fn(usize) -> u64 + Copy + 'a,
+) -> impl Iterator<Item = CpuId> + 'a {
+    // Neighbours are in the same group as a rule, which is then read once for all of them.
+    let mut last_read = (usize::MAX, 0);
+    let near = topology.others(from).take(SCAN_LIMIT).filter(move |cpu| {
+        let group = cpu.index() / GROUP;
+        if last_read.0 != group {
+            last_read = (group, set(group));
+        }
+        last_read.1 >> (cpu.index() % GROUP) & 1 != 0
+    });
+    let count = topology.cpu_count() as usize;
+    let groups = if count <= SCAN_LIMIT + 1 {
+        0
+    } else {
+        count.div_ceil(GROUP)
+    };
+    let far = (0..groups).flat_map(move |step| {
+        let group = (from.index() / GROUP + step) % groups;
+        let bits = set(group);
+        (0..GROUP)
+            .filter(move |bit| bits >> bit & 1 != 0)
+            .map(move |bit| CpuId((group * GROUP + bit) as u32))
+    });
+    let is_far = move |cpu: &CpuId| {
+        let nearer = topology.nearer_than(from, *cpu);
+        nearer.is_some_and(|nearer| nearer >= SCAN_LIMIT)
+    };
+    near.chain(far.filter(is_far))
 }
 
 fn only(cpu: CpuId, loads: &impl LoadView) -> Result<Placement, NoCpuAllowed> {

@@ -133,16 +133,21 @@ impl Topology {
     /// Every other CPU, near to far: siblings, then the package, then the rest. Each stretch starts behind `cpu`, so
     /// CPUs that look for a neighbour at the same time do not all find the same one.
     pub fn others(&self, cpu: CpuId) -> impl Iterator<Item = CpuId> {
-        self.walk(cpu, |spot, count| {
-            [
-                spot.own + 1..spot.core.end,
-                spot.core.start..spot.own,
-                spot.core.end..spot.package.end,
-                spot.package.start..spot.core.start,
-                spot.package.end..count,
-                0..spot.package.start,
-            ]
-        })
+        self.walk(cpu, near_to_far)
+    }
+
+    /// How many CPUs come before `other` in the [`Topology::others`] of `cpu`; `None` if it is not among them.
+    #[must_use]
+    pub fn nearer_than(&self, cpu: CpuId, other: CpuId) -> Option<usize> {
+        let sought = self.spots.get(other.index())?.own;
+        let mut before = 0;
+        for stretch in near_to_far(self.spots.get(cpu.index())?, self.places.len()) {
+            if stretch.contains(&sought) {
+                return Some(before + sought - stretch.start);
+            }
+            before += stretch.len();
+        }
+        None
     }
 
     fn walk<const N: usize>(
@@ -161,6 +166,18 @@ impl Topology {
             .filter_map(|index| self.places.get(index))
             .map(|place| place.cpu)
     }
+}
+
+/// The stretches of places that are all but one's own, the nearest first.
+fn near_to_far(spot: &Spot, count: usize) -> [Range<usize>; 6] {
+    [
+        spot.own + 1..spot.core.end,
+        spot.core.start..spot.own,
+        spot.core.end..spot.package.end,
+        spot.package.start..spot.core.start,
+        spot.package.end..count,
+        0..spot.package.start,
+    ]
 }
 
 /// The stretch of sorted places for which `same` holds.
@@ -209,6 +226,18 @@ mod tests {
         assert_eq!(ids(topology.others(CpuId(0))), [4, 1, 5, 2, 6, 3, 7]);
         assert_eq!(ids(topology.others(CpuId(7))), [3, 2, 6, 0, 4, 1, 5]);
         assert_eq!(ids(Topology::flat(4).others(CpuId(2))), [3, 0, 1]);
+    }
+
+    #[test]
+    fn how_many_are_nearer_is_the_place_among_the_others() {
+        let topology = two_by_two_by_two();
+        for cpu in 0..8 {
+            for (before, other) in topology.others(CpuId(cpu)).enumerate() {
+                assert_eq!(topology.nearer_than(CpuId(cpu), other), Some(before));
+            }
+            assert_eq!(topology.nearer_than(CpuId(cpu), CpuId(cpu)), None);
+            assert_eq!(topology.nearer_than(CpuId(cpu), CpuId(8)), None);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Each named rule of placement with the case that needs it (X4).
 
 use super::*;
+use crate::board::LoadBoard;
 use crate::cpu::EnqueueReason;
 use crate::entity::Entity;
 use crate::fair::Policy;
@@ -221,11 +222,20 @@ fn a_wake_looks_at_a_bounded_number_of_cpus() {
                 weight: 128,
             })
         }
+        fn idle_in(&self, _: usize) -> u64 {
+            self.0.set(self.0.get() + 1);
+            0
+        }
     }
     let (topology, loads) = (Topology::flat(1_024), Counting(Cell::new(0)));
     let target = wake_target(None, &Affinity::Any, CpuId(500), &topology, &loads);
     assert_eq!(target, goes_to(500, PlacementReason::CallerWinsTie));
-    assert!(loads.0.get() <= 2 * SCAN_LIMIT + 2, "{} readings", loads.0.get());
+    let (one_by_one, in_groups) = (SCAN_LIMIT + 2, 2 * 1_024 / GROUP + 2);
+    assert!(
+        loads.0.get() <= one_by_one + in_groups,
+        "{} readings",
+        loads.0.get()
+    );
 }
 
 #[test]
@@ -267,4 +277,84 @@ fn b1_a_thread_that_has_to_wait_gets_the_nearest_idle_cpu_as_helper() {
         ask(&[Affinity::One(CpuId(0)), Affinity::Any], &[3, 0, 0, 0]),
         Some(CpuId(2))
     );
+}
+
+/// A board of 1,024 CPUs on which one thread runs everywhere, but for CPUs that a test changes.
+fn thousand() -> (Topology, LoadBoard, Vec<Cpu<()>>) {
+    let board = LoadBoard::new(1_024);
+    let busy = |id| {
+        let mut cpu = Cpu::new(CpuId(id), Policy::WeightedFair, Instant::BOOT);
+        let mut thread = Entity::new(ThreadId(id.into()), Weight::DEFAULT, LatencyClass::Normal, ());
+        let _ = cpu.begin(&mut thread, Instant::BOOT);
+        board.publish(&cpu);
+        cpu
+    };
+    let cpus = (0..1_024).map(busy).collect();
+    (Topology::flat(1_024), board, cpus)
+}
+
+// Nasty row 1: while a decision looked at 64 CPUs at most, an idle one beyond them was never called.
+#[test]
+fn b1_the_only_idle_cpu_of_a_thousand_is_found_from_everywhere() {
+    let (topology, board, mut cpus) = thousand();
+    for far in [0, 63, 64, 511, 1_023] {
+        board.publish(&Cpu::<()>::new(CpuId(far), Policy::WeightedFair, Instant::BOOT));
+        for from in [1, 62, 100, 512, 1_022] {
+            let idle = goes_to(far, PlacementReason::IdleCpu);
+            let (caller, last) = (CpuId(from), Some(CpuId(from)));
+            let any = &Affinity::Any;
+            assert_eq!(wake_target(last, any, caller, &topology, &board), idle);
+            assert_eq!(new_thread_target(any, caller, &topology, &board), idle);
+            let not_there = mask(&[from, 700]);
+            let elsewhere = wake_target(last, &not_there, caller, &topology, &board).unwrap();
+            assert_eq!(elsewhere.reason, PlacementReason::CallerWinsTie);
+            let crowded = &mut cpus[from as usize];
+            let waiting = Entity::new(ThreadId(5_000), Weight::DEFAULT, LatencyClass::Normal, ());
+            let key = crowded.enqueue(waiting, EnqueueReason::New, Instant::BOOT).key;
+            assert_eq!(helper(crowded, &topology, &board), Some(CpuId(far)));
+            assert!(crowded.remove(key, Instant::BOOT).is_some());
+        }
+        board.publish(&cpus[far as usize]);
+        assert!(!board.somebody_is_idle());
+    }
+}
+
+#[test]
+fn b1_a_thief_finds_the_only_crowded_cpu_of_a_thousand() {
+    let (topology, board, mut cpus) = thousand();
+    for far in [0, 63, 64, 511, 1_023] {
+        let crowded = &mut cpus[far as usize];
+        let waiting = Entity::new(ThreadId(5_000), Weight::DEFAULT, LatencyClass::Normal, ());
+        let _ = crowded.enqueue(waiting, EnqueueReason::New, Instant::BOOT);
+        board.publish(crowded);
+        for thief in [1, 62, 100, 512, 1_022] {
+            let order: Vec<CpuId> = steal_order(CpuId(thief), &topology, &board).collect();
+            assert_eq!(order, [CpuId(far)], "for {thief}");
+        }
+        assert!(crowded.steal_for(CpuId(1), Instant::BOOT).is_some());
+        board.publish(crowded);
+        assert_eq!(steal_order(CpuId(1), &topology, &board).count(), 0);
+    }
+}
+
+#[test]
+fn b1_a_thief_comes_to_every_crowded_cpu_once_the_nearest_first() {
+    struct AllCrowded;
+    impl LoadView for AllCrowded {
+        fn load(&self, _: CpuId) -> Option<Load> {
+            None
+        }
+        fn crowded_in(&self, _: usize) -> u64 {
+            u64::MAX
+        }
+    }
+    for count in [1, 2, 64, 65, 66, 100, 1_000] {
+        let (topology, thief) = (Topology::flat(count), CpuId(count / 2));
+        let mut order: Vec<CpuId> = steal_order(thief, &topology, &AllCrowded).collect();
+        let near = topology.others(thief).take(SCAN_LIMIT);
+        assert!(order.iter().copied().zip(near).all(|(tried, near)| tried == near));
+        order.sort_unstable();
+        order.dedup();
+        assert_eq!(order.len(), count as usize - 1, "of {count}");
+    }
 }
