@@ -3,7 +3,10 @@
 //! Entries cross the boundary as arrays of 64-bit words, so that the owner of the memory reads each word
 //! exactly once and everything after works on a private copy. Indices run freely and wrap at 2^32; a slot is
 //! `index & mask`. User code writes `sq_tail` and `cq_head`, the kernel writes `sq_head` and `cq_tail`. The
-//! whole page is writable by the process: the kernel uses the constants here, never the numbers in the page.
+//! whole page is writable by the process: the kernel uses the constants here, never the numbers in the page. In
+//! which order the header's words are read and written is [`header`]'s.
+
+pub mod header;
 
 /// Submission slots.
 pub const SQ_ENTRIES: u32 = 16;

@@ -1,8 +1,10 @@
 //! The kernel's view of a ring page (abi.md sections 3 and 4): every access is one volatile or atomic load or store of a
-//! fixed place, so user space can write the page at any time and confuse nobody but itself (rule P7, nasty row 21).
+//! fixed place, so user space can write the page at any time and confuse nobody but itself (rule P7, nasty row 21). Which
+//! index is read and written when is in `abi::ring::header`.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use abi::ring::header::{Field, Header};
 use abi::ring::{CQ_MASK, FRESH_HEADER, SQ_MASK, offset};
 
 use crate::memory::frames::Frame;
@@ -27,41 +29,9 @@ impl RingPage {
         self.frame.clone()
     }
 
-    #[inline]
-    fn word(&self, at: usize) -> &AtomicU32 {
-        debug_assert!(at <= 4092 && at.is_multiple_of(4));
-        // SAFETY: inside the frame (offsets are constants below 4 KiB), aligned, alive as long as `self`; every access from
-        // this side is atomic, and user space writes only change values.
-        unsafe { &*self.frame.pointer().add(at).cast::<AtomicU32>() }
-    }
-
-    /// One past the last submission that user space published.
-    #[inline]
-    pub fn sq_tail(&self) -> u32 {
-        self.word(offset::SQ_TAIL).load(Ordering::Acquire)
-    }
-
-    /// Tells user space which submissions are taken.
-    #[inline]
-    pub fn set_sq_head(&self, head: u32) {
-        self.word(offset::SQ_HEAD).store(head, Ordering::Release);
-    }
-
-    /// The next completion that user space will read.
-    #[inline]
-    pub fn cq_head(&self) -> u32 {
-        self.word(offset::CQ_HEAD).load(Ordering::Acquire)
-    }
-
-    /// Publishes completions.
-    #[inline]
-    pub fn set_cq_tail(&self, tail: u32) {
-        self.word(offset::CQ_TAIL).store(tail, Ordering::Release);
-    }
-
     /// Counts a completion that had to be dropped.
     pub fn count_overflow(&self) {
-        self.word(offset::CQ_OVERFLOW).fetch_add(1, Ordering::Relaxed);
+        self.word(Field::CqOverflow).fetch_add(1, Ordering::Relaxed);
     }
 
     /// Copies the submission with this index out, each word read once.
@@ -84,5 +54,16 @@ impl RingPage {
             // SAFETY: as above, four aligned words.
             unsafe { place.add(position).write_volatile(word) };
         }
+    }
+}
+
+impl Header for RingPage {
+    type Word = AtomicU32;
+
+    #[inline]
+    fn word(&self, field: Field) -> &AtomicU32 {
+        // SAFETY: inside the frame and aligned, as every `Field` is an offset in the header that is a multiple of four; alive
+        // as long as `self`; every access from this side is atomic, and user space writes only change values.
+        unsafe { &*self.frame.pointer().add(field as usize).cast::<AtomicU32>() }
     }
 }

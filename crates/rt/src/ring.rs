@@ -1,13 +1,14 @@
 //! A view of one ring page: the memory that this program and the kernel both read and write.
 //!
-//! Layout and ordering are in `abi::ring`: we write submissions and `sq_tail`, we read completions and write
+//! Layout and ordering are in `abi::ring` and its `header`: we write submissions and `sq_tail`, we read completions and write
 //! `cq_head`; the kernel does the rest. Indices run freely and wrap. This file moves whole entries and
 //! indices; which buffers they name, and for how long, is [`crate::lane`]'s business.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering, fence};
+use core::sync::atomic::{AtomicU32, Ordering};
 
-use abi::ring::{Cqe, SQE_WORDS, Sqe, cqe_at, offset, sq_flags, sqe_at};
+use abi::ring::header::{self, Field, Header};
+use abi::ring::{Cqe, SQE_WORDS, Sqe, cqe_at, offset, sqe_at};
 
 /// One mapped ring page.
 pub(crate) struct RingPage(NonNull<u8>);
@@ -20,13 +21,13 @@ impl RingPage {
         let page = RingPage(NonNull::new(core::ptr::with_exposed_provenance_mut(address))?);
         let shape_is_right = abi::ring::FRESH_HEADER
             .iter()
-            .all(|&(at, value)| page.word(at).load(Ordering::Relaxed) == value);
+            .all(|&(at, value)| page.at(at).load(Ordering::Relaxed) == value);
         shape_is_right.then_some(page)
     }
 
     /// A header word by its offset in the page.
     #[inline]
-    fn word(&self, at: usize) -> &AtomicU32 {
+    fn at(&self, at: usize) -> &AtomicU32 {
         debug_assert!(at.is_multiple_of(4) && at < offset::SQES);
         // SAFETY: the page is mapped and 4096-aligned (`new`), the offset is inside the header and a multiple
         // of four, and both sides access these words atomically only.
@@ -35,7 +36,7 @@ impl RingPage {
 
     /// How many submissions the kernel has not taken yet.
     pub(crate) fn queued(&self, sq_tail: u32) -> u32 {
-        sq_tail.wrapping_sub(self.word(offset::SQ_HEAD).load(Ordering::Acquire))
+        header::queued(self, sq_tail)
     }
 
     /// Puts `sqe` at `sq_tail` and publishes it. The caller has seen that fewer than 16 are queued.
@@ -43,12 +44,7 @@ impl RingPage {
         // SAFETY: `sqe_at` masks the index, so the entry lies inside the page and is 8-aligned; the kernel does not read it
         // before the tail below says that it is there.
         unsafe { self.0.add(sqe_at(sq_tail)).cast::<Sqe>().write_volatile(*sqe) };
-        self.word(offset::SQ_TAIL)
-            .store(sq_tail.wrapping_add(1), Ordering::Release);
-        // A polling kernel goes to sleep by setting a flag and then looking at the tail once more. We do it
-        // the other way round, and the two fences make sure that one of us sees the other.
-        fence(Ordering::SeqCst);
-        if self.word(offset::SQ_FLAGS).load(Ordering::Relaxed) & sq_flags::NEED_WAKEUP != 0 {
+        if header::publish(self, sq_tail.wrapping_add(1)) {
             crate::syscall::enter(0, 0);
         }
     }
@@ -76,14 +72,14 @@ impl RingPage {
     /// fence is needed and no poller has to be woken.
     #[inline]
     pub(crate) fn publish(&mut self, sq_tail: u32, cq_head: u32) {
-        self.word(offset::SQ_TAIL).store(sq_tail, Ordering::Release);
-        self.word(offset::CQ_HEAD).store(cq_head, Ordering::Release);
+        header::publish_before_entry(self, sq_tail);
+        header::give_back(self, cq_head);
     }
 
     /// The completion at `cq_head`, if one is there; its slot stays taken until [`RingPage::publish`].
     #[inline]
     pub(crate) fn peek(&self, cq_head: u32) -> Option<Cqe> {
-        if self.word(offset::CQ_TAIL).load(Ordering::Acquire) == cq_head {
+        if header::posted(self) == cq_head {
             return None;
         }
         // SAFETY: as in `pop`. An ordinary load is enough, and one that nobody needs is left out: between the acquire of
@@ -93,22 +89,30 @@ impl RingPage {
 
     /// The completion at `cq_head`, if one is there; its slot is given back to the kernel.
     pub(crate) fn pop(&mut self, cq_head: u32) -> Option<Cqe> {
-        if self.word(offset::CQ_TAIL).load(Ordering::Acquire) == cq_head {
+        if header::posted(self) == cq_head {
             return None;
         }
         // SAFETY: `cqe_at` masks the index, so the entry lies inside the page and is 8-aligned; the kernel finished writing it
         // before it stored the tail that we loaded, and leaves it alone until `cq_head` moves past it.
         let cqe = unsafe { self.0.add(cqe_at(cq_head)).cast::<Cqe>().read_volatile() };
-        self.word(offset::CQ_HEAD)
-            .store(cq_head.wrapping_add(1), Ordering::Release);
+        header::give_back(self, cq_head.wrapping_add(1));
         Some(cqe)
     }
 
     /// Where both private indices start: what the kernel put into the header.
     pub(crate) fn start_indices(&self) -> (u32, u32) {
         (
-            self.word(offset::SQ_TAIL).load(Ordering::Relaxed),
-            self.word(offset::CQ_HEAD).load(Ordering::Relaxed),
+            self.word(Field::SqTail).load(Ordering::Relaxed),
+            self.word(Field::CqHead).load(Ordering::Relaxed),
         )
+    }
+}
+
+impl Header for RingPage {
+    type Word = AtomicU32;
+
+    #[inline]
+    fn word(&self, field: Field) -> &AtomicU32 {
+        self.at(field as usize)
     }
 }

@@ -114,8 +114,7 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
             pass.foreign_head = true;
             break;
         }
-        state.sq_head = state.sq_head.wrapping_add(1);
-        ring.page.set_sq_head(state.sq_head);
+        state.indices.take(&ring.page, 1);
         submissions += 1;
         let completion = match op {
             Err(error) => Cqe::plain(user_data, error.failure().code()),
@@ -157,7 +156,7 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
         };
         state.publish(&ring.page, completion.to_words());
     }
-    pass.available = state.available(&ring.page);
+    pass.available = state.indices.unread(&ring.page);
     ring.wake_satisfied(state);
     count_submissions(cpu, submissions);
     pass

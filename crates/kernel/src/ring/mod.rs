@@ -2,7 +2,8 @@
 //! dispatcher at a time (`dispatch`); work that ends later is an entry of the ring's operation table (`operation`);
 //! completions wake whoever waits for them. Rules P7, B3; abi.md sections 2 to 4.
 //!
-//! Nothing read from the page is trusted: the kernel keeps its own head and tail, and sizes are constants.
+//! Nothing read from the page is trusted: the kernel keeps its own head and tail (`abi::ring::header::KernelSide`), and
+//! sizes are constants.
 
 pub mod dispatch;
 pub mod operation;
@@ -11,7 +12,8 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use abi::ring::{CQ_ENTRIES, Cqe, SQ_ENTRIES, SQE_WORDS};
+use abi::ring::header::KernelSide;
+use abi::ring::{Cqe, SQE_WORDS};
 use abi::validate::is_nop;
 use machine::Lock;
 use machine::lock::LockGuard;
@@ -30,8 +32,7 @@ struct Waiter {
 
 /// The kernel's private side.
 struct State {
-    sq_head: u32,
-    cq_tail: u32,
+    indices: KernelSide,
     /// A thread is working through the submissions.
     dispatching: bool,
     /// The process has ended: nothing is posted any more.
@@ -57,8 +58,7 @@ impl Ring {
     pub fn new(process: Arc<Process>) -> Option<Arc<Ring>> {
         let page = RingPage::new()?;
         let state = State {
-            sq_head: 0,
-            cq_tail: 0,
+            indices: KernelSide::default(),
             dispatching: false,
             closed: false,
             backlog: VecDeque::with_capacity(operation::LIMIT + 1),
@@ -103,7 +103,7 @@ impl Ring {
     /// Unread completions, if they are at least `minimum`; else the thread is listed to be woken when they are.
     pub fn wait_for(&self, thread: &Arc<Thread>, minimum: u32) -> Option<u32> {
         let mut state = self.state.lock();
-        let available = state.available(&self.page);
+        let available = state.indices.unread(&self.page);
         if available >= minimum {
             return Some(available);
         }
@@ -128,7 +128,7 @@ impl Ring {
             .iter()
             .position(|waiter| core::ptr::eq(&raw const *waiter.thread, thread));
         let gone = found.map(|index| state.waiters.swap_remove(index));
-        let available = state.available(&self.page);
+        let available = state.indices.unread(&self.page);
         drop(state);
         drop(gone);
         available
@@ -154,23 +154,16 @@ impl Ring {
 }
 
 impl State {
-    /// Completions posted and not read yet. What user space wrote cannot make it more than the queue holds.
-    #[inline]
-    fn available(&self, page: &RingPage) -> u32 {
-        self.cq_tail.wrapping_sub(page.cq_head()).min(CQ_ENTRIES)
-    }
-
-    /// Whether another completion fits. A head that makes no sense counts as a full queue.
+    /// Whether another completion fits.
     #[inline]
     fn has_room(&self, page: &RingPage) -> bool {
-        self.backlog.is_empty() && self.cq_tail.wrapping_sub(page.cq_head()) < CQ_ENTRIES
+        self.backlog.is_empty() && self.indices.room(page) > 0
     }
 
     #[inline]
     fn write(&mut self, page: &RingPage, words: [u64; 4]) {
-        page.set_completion(self.cq_tail, words);
-        self.cq_tail = self.cq_tail.wrapping_add(1);
-        page.set_cq_tail(self.cq_tail);
+        page.set_completion(self.indices.cq_tail(), words);
+        self.indices.post(page, 1);
     }
 
     #[inline]
@@ -190,7 +183,7 @@ impl State {
     /// Moves completions that had to wait into free slots.
     #[inline]
     fn flush_backlog(&mut self, page: &RingPage) {
-        while !self.backlog.is_empty() && self.cq_tail.wrapping_sub(page.cq_head()) < CQ_ENTRIES {
+        while !self.backlog.is_empty() && self.indices.room(page) > 0 {
             if let Some(words) = self.backlog.pop_front() {
                 self.write(page, words);
             }
@@ -203,25 +196,12 @@ impl State {
         if self.waiters.is_empty() {
             return None;
         }
-        let available = self.available(page);
+        let available = self.indices.unread(page);
         let index = self
             .waiters
             .iter()
             .position(|waiter| waiter.minimum <= available)?;
         Some(self.waiters.swap_remove(index).thread)
-    }
-
-    /// Submissions published and not taken yet. A tail that is nonsense discards them.
-    #[inline]
-    fn pending(&mut self, page: &RingPage) -> u32 {
-        let tail = page.sq_tail();
-        let pending = tail.wrapping_sub(self.sq_head);
-        if pending > SQ_ENTRIES {
-            self.sq_head = tail;
-            page.set_sq_head(tail);
-            return 0;
-        }
-        pending
     }
 
     /// The next submission that is not a NOP, copied out and not taken yet; `None` if there is none, or no completion
@@ -230,35 +210,32 @@ impl State {
     #[inline]
     fn next_submission(&mut self, page: &RingPage, nops: &mut u64) -> Option<[u64; SQE_WORDS]> {
         loop {
-            let used = self.cq_tail.wrapping_sub(page.cq_head());
             let room = if self.backlog.is_empty() {
-                CQ_ENTRIES.saturating_sub(used)
+                self.indices.room(page)
             } else {
                 0
             };
-            let batch = self.pending(page).min(room);
+            let batch = self.indices.pending(page).min(room);
             if batch == 0 {
                 return None;
             }
             let mut other = None;
             let mut taken = 0;
             while taken < batch {
-                let words = page.submission(self.sq_head.wrapping_add(taken));
+                let words = page.submission(self.indices.sq_head().wrapping_add(taken));
                 if !is_nop(&words) {
                     other = Some(words);
                     break;
                 }
                 page.set_completion(
-                    self.cq_tail.wrapping_add(taken),
+                    self.indices.cq_tail().wrapping_add(taken),
                     Cqe::plain(words[1], 0).to_words(),
                 );
                 taken += 1;
             }
             if taken > 0 {
-                self.sq_head = self.sq_head.wrapping_add(taken);
-                page.set_sq_head(self.sq_head);
-                self.cq_tail = self.cq_tail.wrapping_add(taken);
-                page.set_cq_tail(self.cq_tail);
+                self.indices.take(page, taken);
+                self.indices.post(page, taken);
                 *nops += u64::from(taken);
             }
             if other.is_some() {
