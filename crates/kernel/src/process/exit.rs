@@ -86,10 +86,11 @@ fn expedite(thread: &Arc<Thread>, code: i64) {
         }
     }
     // It runs, or is on its way to: whoever has it looks at the order before it runs a single instruction more.
-    if let Some(cpu) = thread.running_on()
-        && cpu.index != cpus::this().index
-    {
-        cpu::send_ipi(cpu.index as usize, vector::RESCHEDULE);
+    // A CPU that it has left may name it still, so each that does is interrupted.
+    for cpu in thread.running_on() {
+        if cpu.index != cpus::this().index {
+            cpu::send_ipi(cpu.index as usize, vector::RESCHEDULE);
+        }
     }
 }
 

@@ -133,10 +133,10 @@ impl Thread {
         (self.queued_on.load(Relaxed), QueueKey { vfinish, id: self.id })
     }
 
-    /// It is to end as soon as it is safe.
+    /// It is to end as soon as it is safe. In order with what CPUs say they run (`run`), as is [`Thread::running_on`].
     #[inline]
     pub fn is_dying(&self) -> bool {
-        self.dying.load(Relaxed)
+        self.dying.load(SeqCst)
     }
 
     /// Orders it to end; true the first time.
@@ -186,11 +186,11 @@ impl Thread {
         }
     }
 
-    /// The CPU that runs it now, if one does.
-    pub fn running_on(&self) -> Option<&'static CpuState> {
-        cpus::all()
-            .iter()
-            .find(|cpu| cpu.current.load(Relaxed) == self.id.0)
+    /// The CPU that runs it now, if one does, and those that it has just left and that have not said so yet.
+    pub fn running_on(&self) -> impl Iterator<Item = &'static CpuState> {
+        let id = self.id.0;
+        let all = cpus::all().iter();
+        all.filter(move |cpu| cpu.current.load(SeqCst) == id)
     }
 
     /// Its weight and class.

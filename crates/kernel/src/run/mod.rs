@@ -1,6 +1,7 @@
 //! Running threads: each CPU's loop. The loop owns the entity of the thread it runs (rule B2: nobody else can have it),
 //! runs it until it traps, handles the trap to its end, and asks the scheduler core what comes next. Nothing here decides
-//! policy; `switch` applies the core's answers, `wake` moves woken threads, `timer` is time, `cpus` the state.
+//! policy; `switch` applies the core's answers, `wake` moves woken threads, `timer` is time, `cpus` the state. In what order
+//! all this happens on several CPUs is explored in crates/models (`machine`), which has a copy of it: change both.
 
 pub mod balance;
 pub mod cpus;
@@ -53,11 +54,13 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
     cpu::set_note(thread.id().0);
     loop {
         if thread.is_dying() {
+            // It may have woken somebody and meant to wait, in which case that one is the candidate still.
+            wake::settle_candidate(cpu);
             return exit::leave_cpu(cpu, entity);
         }
         if let Some(wait) = entity.payload.wait {
             match dispatch::wait_again(&mut entity, wait) {
-                dispatch::Waited::Over => {}
+                dispatch::Waited::Over => wake::settle_candidate(cpu),
                 dispatch::Waited::Block => match switch::block(cpu, entity, &thread) {
                     switch::Blocked::Next(next) => return next,
                     switch::Blocked::WokenAlready(same) => {

@@ -25,7 +25,7 @@ pub struct Running {
 pub enum Blocked {
     /// The thread is parked; the next one, if there is one.
     Next(Option<Running>),
-    /// It was woken before it was parked, and goes on.
+    /// It was woken before it was parked, and has to look again. The thread that it woke itself is still the candidate.
     WokenAlready(Owned),
 }
 
@@ -96,9 +96,9 @@ pub fn steal(cpu: &CpuState) -> Option<Running> {
     let _guard = hard_path();
     for victim in steal_order(cpu.id(), cpus::topology(), cpus::board()) {
         let victim = &cpus::all()[victim.index()];
-        let Some(mut sched) = victim.sched.try_lock() else {
-            continue;
-        };
+        // Waits for the lock: who holds it may have queued the thread there and looked for an idle CPU already, before
+        // this one said that it is. It would call nobody, and this CPU would sleep beside the thread.
+        let mut sched = victim.sched.lock();
         let stolen = sched.steal_for(cpu.id(), now());
         cpus::board().publish(&sched);
         drop(sched);
@@ -141,11 +141,7 @@ pub fn block(cpu: &CpuState, entity: Owned, thread: &Thread) -> Blocked {
     let mut cell = thread.cell.lock();
     let entity = match cell.rest(entity) {
         Ok(resting) => resting,
-        Err(entity) => {
-            drop(cell);
-            wake::settle_candidate(cpu);
-            return Blocked::WokenAlready(entity);
-        }
+        Err(entity) => return Blocked::WokenAlready(entity),
     };
     let candidate = cpu.candidate.lock().take();
     let mut sched = cpu.sched.lock();
