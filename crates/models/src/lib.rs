@@ -1,22 +1,25 @@
-//! Protocols between processors, each run in every order that the memory model allows.
+//! Protocols between processors, run in every order that the memory model allows, or in very many.
 //!
 //! A protocol is a few lines in which two or three parties touch the same words: the kernel parks a thread
-//! while another CPU wakes it, a poller falls asleep while a program publishes work. Such lines are easy to
-//! get wrong and nearly impossible to test on real processors, so each is written here once more, on the
-//! types of `loom`, which tries all interleavings and all values a load may return. Where a piece of the
-//! kernel is a pure type, the model uses that very type ([`sched::Parking`]).
+//! while another CPU wakes it, a CPU falls asleep while a thread begins to wait on another. Such lines are easy to
+//! get wrong and nearly impossible to test on real processors. Here they run on the types of `loom`, which tries all
+//! interleavings and all values a load may return, and of `shuttle`, which tries many schedules of something larger.
+//! docs/models.md says of each model which code of the kernel it is built from, what it checks and what it cannot see.
 //!
 //! Every protocol takes a [`Mistake`]. The tests run it right, where it must hold, and with each mistake,
-//! where loom must find the order in which it fails: a model that cannot fail proves nothing.
+//! where the order in which it fails must be found: a model that cannot fail proves nothing.
 //!
-//! [`park`]: a thread comes to rest while it is woken. [`queue`]: one side of a ring page. [`doorbell`]: a
-//! poller goes to sleep. [`shootdown`]: CPUs that wait for each other.
+//! With loom: [`park`], a thread comes to rest while it is woken; [`board`], a CPU goes to sleep while a thread begins to
+//! wait; [`ring`], the two sides of a ring page and a poller that goes to sleep; [`shootdown`], CPUs that wait
+//! for each other; [`word`], the words they share. With shuttle: [`machine`], a few CPUs and everything they do with threads.
 #![forbid(unsafe_code)]
 
-pub mod doorbell;
+pub mod board;
+pub mod machine;
 pub mod park;
-pub mod queue;
+pub mod ring;
 pub mod shootdown;
+pub mod word;
 
 /// A way to get a protocol wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +30,40 @@ pub enum Mistake {
     ListAfterLooking,
     /// Come to rest without looking for a wake that came early.
     IgnoreEarlyWake,
-    /// Publish an index without release.
-    RelaxedPublish,
+    /// Leave no note for a thread that is woken before it rests.
+    WakeWithoutNote,
+    /// Look for somebody to steal from, and then publish that one is idle.
+    LookBeforePublishing,
+    /// Look for an idle CPU, and then publish that a thread waits.
+    AskBeforePublishing,
+    /// Pass a crowded CPU over because its lock is held.
+    StealOnlyWithoutWaiting,
+    /// Interrupt an idle CPU without having claimed it.
+    CallWithoutClaiming,
+    /// Words whose steps order nothing but themselves.
+    WeakWords,
+    /// Queue a thread on another CPU without interrupting that.
+    ForgetToInterrupt,
+    /// Let threads wait beside idle CPUs.
+    NeverCallHelpers,
+    /// Call no helper for those who still wait when a thread begins.
+    NoHelperForTheRest,
+    /// Leave the candidate where it is when what one waited for is there.
+    GoOnWithACandidate,
+    /// Leave it where it is when a system call returns.
+    ReturnWithACandidate,
+    /// Leave it where it is when the running thread was ordered to die.
+    DieWithACandidate,
+    /// Order a running thread to die, and do not interrupt its CPU.
+    KillWithoutInterrupting,
+    /// Order it to die, and interrupt only the first CPU that says it runs it.
+    InterruptTheFirstThatNamesIt,
     /// Publish the index before the entry.
     PublishEarly,
     /// Take an entry's slot for the next entry without looking whether it was read.
     OverwriteUnread,
+    /// Give an entry's slot back before having copied it.
+    GiveBackEarly,
     /// Go to sleep without looking at the queue again.
     SleepWithoutRecheck,
     /// Look again, but without a fence between the flag and the look.

@@ -95,7 +95,12 @@ impl System {
     }
 
     fn wake(&self) {
-        let woken = self.place.lock().unwrap().wake();
+        let mut place = self.place.lock().unwrap();
+        if self.mistake == Mistake::WakeWithoutNote && !place.is_resting() {
+            return;
+        }
+        let woken = place.wake();
+        drop(place);
         if let Some(thread) = woken {
             let before = self.run_queue.lock().unwrap().replace(thread);
             assert!(before.is_none(), "the thread is in the run queue twice");

@@ -2,11 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use models::{Mistake, doorbell, explore, park, queue, shootdown};
+use models::{Mistake, board, explore, park, ring, shootdown};
 
-/// Whether loom finds an order in which `protocol` fails.
+/// Whether loom finds an order in which `protocol` fails. Two switches are enough for every mistake.
 fn is_caught(protocol: impl Fn() + Sync + Send + 'static) -> bool {
-    catch_unwind(AssertUnwindSafe(|| explore(3, protocol))).is_err()
+    catch_unwind(AssertUnwindSafe(|| explore(2, protocol))).is_err()
 }
 
 #[test]
@@ -25,68 +25,93 @@ fn b2_a_completion_and_a_time_out_wake_a_thread_once() {
 }
 
 #[test]
-fn b4_listing_a_waiter_after_looking_is_caught() {
-    assert!(is_caught(|| park::waits_for_completions(
-        1,
-        Mistake::ListAfterLooking
-    )));
-}
-
-#[test]
-fn b4_resting_in_spite_of_an_early_wake_is_caught() {
-    assert!(is_caught(|| park::waits_for_completions(
-        1,
-        Mistake::IgnoreEarlyWake
-    )));
-}
-
-#[test]
-fn p7_each_entry_comes_out_of_a_ring_once() {
-    for start in [0, u32::MAX - 1, u32::MAX] {
-        explore(3, move || queue::carries_entries(start, 3, Mistake::None));
+fn b4_a_wake_that_finds_nobody_at_rest_and_is_forgotten_is_caught() {
+    for mistake in [
+        Mistake::ListAfterLooking,
+        Mistake::IgnoreEarlyWake,
+        Mistake::WakeWithoutNote,
+    ] {
+        assert!(
+            is_caught(move || park::waits_for_completions(1, mistake)),
+            "{mistake:?}"
+        );
     }
 }
 
 #[test]
-fn p7_a_tail_without_release_is_caught() {
-    assert!(is_caught(|| queue::carries_entries(
-        0,
-        1,
-        Mistake::RelaxedPublish
+fn b1_a_cpu_sleeps_only_when_it_will_be_called() {
+    explore(5, || board::sleeps_only_when_it_will_be_called(Mistake::None));
+}
+
+#[test]
+fn b4_an_idle_cpu_is_called_by_one() {
+    explore(3, || board::is_called_by_one(Mistake::None));
+}
+
+#[test]
+fn b1_a_cpu_that_sleeps_beside_a_waiting_thread_is_caught() {
+    for mistake in [
+        Mistake::LookBeforePublishing,
+        Mistake::AskBeforePublishing,
+        Mistake::StealOnlyWithoutWaiting,
+        Mistake::WeakWords,
+    ] {
+        assert!(
+            is_caught(move || board::sleeps_only_when_it_will_be_called(mistake)),
+            "{mistake:?}"
+        );
+    }
+}
+
+#[test]
+fn b4_a_cpu_that_is_called_twice_is_caught() {
+    assert!(is_caught(|| board::is_called_by_one(
+        Mistake::CallWithoutClaiming
     )));
 }
 
 #[test]
-fn p7_a_tail_before_its_entry_is_caught() {
-    assert!(is_caught(|| queue::carries_entries(0, 1, Mistake::PublishEarly)));
+fn p7_each_submission_comes_out_of_a_ring_once() {
+    for start in [0, u32::MAX - 15, u32::MAX] {
+        explore(3, move || ring::carries_submissions(start, Mistake::None));
+    }
 }
 
 #[test]
-fn p7_an_overwritten_entry_is_caught() {
-    assert!(is_caught(|| queue::carries_entries(
-        u32::MAX,
-        3,
-        Mistake::OverwriteUnread
-    )));
+fn p7_each_completion_comes_out_of_a_ring_once() {
+    for start in [0, u32::MAX - 31, u32::MAX] {
+        explore(3, move || ring::carries_completions(start, Mistake::None));
+    }
+}
+
+#[test]
+fn p7_entries_that_are_touched_by_both_sides_are_caught() {
+    for mistake in [
+        Mistake::WeakWords,
+        Mistake::PublishEarly,
+        Mistake::OverwriteUnread,
+        Mistake::GiveBackEarly,
+    ] {
+        let submissions = move || ring::carries_submissions(u32::MAX, mistake);
+        assert!(is_caught(submissions), "submissions: {mistake:?}");
+        let completions = move || ring::carries_completions(u32::MAX, mistake);
+        assert!(is_caught(completions), "completions: {mistake:?}");
+    }
 }
 
 #[test]
 fn f7_a_poller_sleeps_only_when_it_will_be_woken() {
-    explore(3, || doorbell::sleeps_only_when_it_will_be_woken(Mistake::None));
+    explore(3, || ring::sleeps_only_when_it_will_be_woken(Mistake::None));
 }
 
 #[test]
-fn f7_sleeping_without_a_second_look_is_caught() {
-    assert!(is_caught(|| doorbell::sleeps_only_when_it_will_be_woken(
-        Mistake::SleepWithoutRecheck
-    )));
-}
-
-#[test]
-fn f7_a_second_look_without_a_fence_is_caught() {
-    assert!(is_caught(|| doorbell::sleeps_only_when_it_will_be_woken(
-        Mistake::NoFence
-    )));
+fn f7_a_poller_that_sleeps_beside_a_submission_is_caught() {
+    for mistake in [Mistake::SleepWithoutRecheck, Mistake::NoFence] {
+        assert!(
+            is_caught(move || ring::sleeps_only_when_it_will_be_woken(mistake)),
+            "{mistake:?}"
+        );
+    }
 }
 
 #[test]
@@ -95,15 +120,11 @@ fn p4_processors_that_wait_for_each_other_get_through() {
 }
 
 #[test]
-fn p4_a_processor_that_spins_deaf_is_caught() {
-    assert!(is_caught(|| shootdown::two_processors_get_through(
-        Mistake::SpinDeaf
-    )));
-}
-
-#[test]
-fn p4_an_answer_before_the_flush_is_caught() {
-    assert!(is_caught(|| shootdown::two_processors_get_through(
-        Mistake::AnswerBeforeFlush
-    )));
+fn p4_processors_that_wait_for_each_other_for_ever_are_caught() {
+    for mistake in [Mistake::SpinDeaf, Mistake::AnswerBeforeFlush] {
+        assert!(
+            is_caught(move || shootdown::two_processors_get_through(mistake)),
+            "{mistake:?}"
+        );
+    }
 }

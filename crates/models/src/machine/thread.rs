@@ -1,0 +1,90 @@
+//! A thread's shared record and its mailbox, as `kernel::process::thread` and `kernel::ring` have them.
+
+use std::collections::VecDeque;
+
+use sched::{Parking, QueueKey, ThreadId, VirtualTime};
+use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use shuttle::sync::{Arc, Mutex};
+
+use super::Owned;
+use super::script::Step;
+
+/// What a thread carries along.
+pub struct Body {
+    /// Its shared record.
+    pub thread: Arc<Thread>,
+    /// What it will do.
+    pub script: VecDeque<Step>,
+    /// It waits in its system call.
+    pub waits: bool,
+}
+
+/// What others post to a thread, and whether it is listed to be told.
+#[derive(Default)]
+pub struct Mailbox {
+    /// Posted and not taken.
+    pub letters: u32,
+    /// The thread waits for a letter.
+    pub listed: bool,
+}
+
+/// A thread's shared record.
+pub struct Thread {
+    /// Who it is.
+    pub id: ThreadId,
+    /// Where it is while it is blocked.
+    pub cell: Mutex<Parking<Owned>>,
+    /// What it waits for.
+    pub mailbox: Mutex<Mailbox>,
+    /// It has ended.
+    pub buried: AtomicBool,
+    dying: AtomicBool,
+    queued_on: AtomicU32,
+    queue_key: AtomicU64,
+}
+
+impl Thread {
+    /// A thread that does not run yet.
+    pub fn new(id: ThreadId) -> Thread {
+        Thread {
+            id,
+            cell: Mutex::new(Parking::new()),
+            mailbox: Mutex::default(),
+            buried: AtomicBool::new(false),
+            dying: AtomicBool::new(false),
+            queued_on: AtomicU32::new(0),
+            queue_key: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes in which queue it waits.
+    pub fn set_queued(&self, cpu: u32, key: QueueKey) {
+        self.queued_on.store(cpu, Relaxed);
+        self.queue_key.store(key.vfinish.0, Relaxed);
+    }
+
+    /// Where it was queued last, and under which key.
+    pub fn queued(&self) -> (u32, QueueKey) {
+        let vfinish = VirtualTime(self.queue_key.load(Relaxed));
+        (self.queued_on.load(Relaxed), QueueKey { vfinish, id: self.id })
+    }
+
+    /// Orders it to end; true the first time.
+    pub fn order_to_die(&self) -> bool {
+        !self.dying.swap(true, SeqCst)
+    }
+
+    /// It is to end as soon as it is safe.
+    pub fn is_dying(&self) -> bool {
+        self.dying.load(SeqCst)
+    }
+
+    /// Takes a letter, or lists itself for the next one.
+    pub fn take_or_list(&self) -> bool {
+        let mut mailbox = self.mailbox.lock().unwrap();
+        let there = mailbox.letters > 0;
+        mailbox.letters -= u32::from(there);
+        mailbox.listed = !there;
+        there
+    }
+}
