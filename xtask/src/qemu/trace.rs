@@ -132,3 +132,32 @@ impl Memory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abi::trace::Event;
+
+    #[test]
+    fn l3_the_ending_of_the_name_decides_what_is_written() {
+        let trace = Trace {
+            records: vec![Record::of(7, 1, Event::IdleEnter {})],
+            lost: vec![0, 3],
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let [file, text] = ["run.sundial", "run.txt"].map(|name| folder.path().join(name));
+        for path in [&file, &text] {
+            write(&trace, "a manifest", path).unwrap();
+        }
+        let read = lab::Trace::load(&file).unwrap();
+        assert_eq!(
+            (read.source(), read.lost(), read.records()),
+            ("a manifest", &[0, 3][..], &trace.records[..])
+        );
+        let text = std::fs::read_to_string(text).unwrap();
+        assert_eq!(
+            text,
+            "7 cpu=1 IdleEnter\n# 1 events, 3 older ones were overwritten\n"
+        );
+    }
+}
