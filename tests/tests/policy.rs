@@ -5,7 +5,13 @@ use sundial_tests::Setup;
 /// Boots `tests/manifests/meddler.toml` and expects that every change took.
 #[track_caller]
 fn meddle(shape: impl FnOnce(Setup) -> Setup) {
-    let boot = shape(Setup::of("meddler")).start();
+    meddle_with("meddler", shape);
+}
+
+/// The same with another manifest.
+#[track_caller]
+fn meddle_with(manifest: &str, shape: impl FnOnce(Setup) -> Setup) {
+    let boot = shape(Setup::of(manifest)).start();
     let code = boot.exit();
     if code != 0 {
         boot.fail(&format!("meddler exited with {code}"));
@@ -26,4 +32,14 @@ fn d3_a_change_takes_with_more_cpus_than_the_host_has() {
 #[test]
 fn d3_a_change_takes_on_one_cpu() {
     meddle(|setup| setup.cpus(1).icount());
+}
+
+#[test]
+fn d7_a_change_takes_where_processes_share_under_eevdf() {
+    meddle_with("meddler-shared", |setup| setup.cpus(4));
+}
+
+#[test]
+fn d7_a_change_takes_where_processes_share_one_cpu() {
+    meddle_with("meddler-shared", |setup| setup.cpus(1).icount());
 }

@@ -12,7 +12,7 @@ use crate::time::Nanos;
 pub struct Charge {
     /// CPU time.
     pub ran: Nanos,
-    /// The virtual time it amounts to at the thread's weight: nanoseconds × 64 / weight.
+    /// The virtual time it amounts to at the thread's own weight: nanoseconds × 64 / weight.
     pub virtual_ran: u64,
 }
 

@@ -273,7 +273,8 @@ impl<P> Cpu<P> {
         }
         running.charged_to = now;
         running.uncollected.ran += ran;
-        running.uncollected.virtual_ran += running.share.charge(ran);
+        let advanced = running.share.charge(ran);
+        running.uncollected.virtual_ran += advanced;
         self.counters.busy += ran;
         let mut slowest = running.share.vruntime();
         // Alone, a thread is neither ahead nor behind of anybody: the clock waits for it, so that it saves up no
@@ -290,19 +291,24 @@ impl<P> Cpu<P> {
         }
         self.clock.catch_up(slowest);
         if self.membership.is_some() {
-            self.resize_running();
+            self.settle_member(ran, advanced);
         }
     }
 
-    /// Brings the running thread's part of its principal's weight up to date. What it has used is charged.
+    /// What remains to be done for a running thread that belongs to somebody, after it was charged for `ran` and its share
+    /// `advanced`: its counter goes by its own weight (C2), and its part of its principal's is brought up to date.
     #[inline(never)]
-    fn resize_running(&mut self) {
+    fn settle_member(&mut self, ran: Nanos, advanced: u64) {
         let clock = self.clock.now();
         if let State::Busy(running) = &mut self.state
             && let Some(membership) = &mut self.membership
-            && let Some(effective) = membership.changed(running.share.weight())
         {
-            running.share.resize(effective, clock);
+            let weight = running.share.weight();
+            let counted = &mut running.uncollected.virtual_ran;
+            *counted = *counted - advanced + membership.virtual_time(ran, weight);
+            if let Some(effective) = membership.changed(weight) {
+                running.share.resize(effective, clock);
+            }
         }
     }
 

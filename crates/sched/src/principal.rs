@@ -22,6 +22,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use crate::time::Nanos;
 use crate::weight::{EffectiveWeight, Weight};
 
 /// How much more than a thread of the same weight a principal weighs, so that parts of it are still whole numbers.
@@ -78,6 +79,8 @@ pub(crate) struct Membership {
     counted: u32,
     /// The sum for which its part was computed last.
     seen: u32,
+    /// Virtual time at its own weight that was counted but not used, in 1/weight of a virtual nanosecond.
+    prepaid: u16,
 }
 
 impl Membership {
@@ -86,6 +89,7 @@ impl Membership {
             principal,
             counted: 0,
             seen: 0,
+            prepaid: 0,
         }
     }
 
@@ -120,6 +124,17 @@ impl Membership {
             self.count(weight);
         }
         self.seen = 0;
+        self.prepaid = 0;
+    }
+
+    /// What `ran` amounts to at the thread's own weight, rounded up; what was rounded is kept for the next time.
+    pub(crate) fn virtual_time(&mut self, ran: Nanos, weight: Weight) -> u64 {
+        let weight = u64::from(weight.get());
+        let service = ran.0.saturating_mul(u64::from(Weight::DEFAULT.get()));
+        let prepaid = u64::from(self.prepaid);
+        let advanced = service.saturating_sub(prepaid).div_ceil(weight);
+        self.prepaid = (advanced * weight + prepaid).saturating_sub(service) as u16;
+        advanced
     }
 
     /// The thread's part at this moment, or `None` if it is what it was the last time.

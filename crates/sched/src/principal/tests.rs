@@ -174,3 +174,20 @@ fn d7_a_thread_on_its_own_weighs_what_it_weighs() {
     assert_eq!(thread.share().effective(), EffectiveWeight::of(Weight::DEFAULT));
     assert!(thread.principal().is_none());
 }
+
+// A thread's counter told how its principal was doing instead of what it had used.
+#[test]
+fn c2_a_members_virtual_runtime_goes_by_its_own_weight() {
+    let mut bench = Bench::new();
+    for id in 1..=3 {
+        bench.add(id, 100);
+    }
+    let mut running = bench.run();
+    for piece in 1..=1_000 {
+        let now = Instant(NOW.0 + piece * 7);
+        let _ = bench.cpu.charge(&mut running, now);
+        let account = running.account();
+        let exact = account.runtime.0 * 64;
+        assert!(account.virtual_runtime * 100 >= exact && account.virtual_runtime * 100 < exact + 100);
+    }
+}
