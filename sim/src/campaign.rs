@@ -8,6 +8,7 @@ use std::time::{Duration, Instant as WallClock};
 use sched::Instant;
 
 use crate::audit::{Broken, Rule};
+use crate::coverage::Coverage;
 use crate::generate;
 use crate::machine::{Machine, Outcome};
 use crate::sabotage::Sabotage;
@@ -46,35 +47,37 @@ pub struct Report {
     pub took: Duration,
     /// The failures, by seed; a campaign goes on after one, so that one mistake does not hide another.
     pub failures: Vec<Failure>,
+    /// Which steps of the kernel were seen next to each other.
+    pub coverage: Coverage,
     /// Whether the canary was caught.
     pub canary_caught: bool,
 }
 
-/// Runs a scenario twice, unless the first run breaks a rule; what broke, and how many events a run had.
+/// Runs a scenario twice, unless the first run breaks a rule; what broke, and how the first
+/// run ended.
 ///
 /// Panics of the code under test are failures of [`Rule::NoPanic`].
 #[must_use]
-pub fn run_twice(scenario: &Scenario) -> (Option<Broken>, u64) {
+pub fn run_twice(scenario: &Scenario) -> (Option<Broken>, Outcome) {
     let first = run(scenario);
     if first.broken.is_some() {
-        return (first.broken, first.events);
+        return (first.broken.clone(), first);
     }
     let second = run(scenario);
-    let events = first.events;
-    if first.fingerprint == second.fingerprint && events == second.events {
-        return (None, events);
+    if first.fingerprint == second.fingerprint && first.events == second.events {
+        return (None, first);
     }
     let broken = Broken {
         rule: Rule::RunsAreRepeatable,
         evidence: format!("{:016x} and {:016x}", first.fingerprint, second.fingerprint),
         at: first.ended,
-        event: events,
+        event: first.events,
     };
-    (Some(broken), events)
+    (Some(broken), first)
 }
 
 /// Events after which a run of a campaign ends: a storm of forks must not keep the other seeds waiting.
-const MOST_EVENTS: u64 = 50_000;
+pub const MOST_EVENTS: u64 = 50_000;
 
 /// Runs a scenario once, as campaigns do.
 #[must_use]
@@ -101,6 +104,7 @@ pub fn run_with(scenario: &Scenario, change: impl FnOnce(&mut Machine)) -> Outco
         events: 0,
         ended: Instant::BOOT,
         choices: Vec::new(),
+        coverage: Coverage::default(),
     })
 }
 
@@ -117,6 +121,7 @@ impl Campaign {
         let (next, done, events) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         let stop = AtomicBool::new(false);
         let failures = Mutex::new(Vec::new());
+        let seen = Mutex::new(Coverage::default());
         let lock = || failures.lock().unwrap_or_else(PoisonError::into_inner);
         std::thread::scope(|scope| {
             for _ in 0..self.workers.max(1) {
@@ -127,8 +132,11 @@ impl Campaign {
                             break;
                         }
                         let seed = self.first + number;
-                        let (broken, count) = run_twice(&generate::scenario(seed));
-                        events.fetch_add(count, Relaxed);
+                        let (broken, outcome) = run_twice(&generate::scenario(seed));
+                        events.fetch_add(outcome.events, Relaxed);
+                        seen.lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .add(&outcome.coverage);
                         let done = done.fetch_add(1, Relaxed) + 1;
                         if let Some(broken) = broken {
                             lock().push(Failure { seed, broken });
@@ -148,6 +156,7 @@ impl Campaign {
             events: events.into_inner(),
             took: started.elapsed(),
             failures,
+            coverage: seen.into_inner().unwrap_or_else(PoisonError::into_inner),
             canary_caught: canary(self.first),
         }
     }

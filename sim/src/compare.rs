@@ -263,6 +263,24 @@ pub fn measure(load: Load, cpus: u32, policy: Policy, duration: Nanos, seed: u64
     }
 }
 
+/// Many threads on many CPUs: one in ten never sleeps, the others run for 50 us and sleep for 10 ms on average.
+#[must_use]
+pub fn crowd(cpus: u32, threads: u32, duration: Nanos) -> Scenario {
+    let micros = Nanos::from_micros;
+    let (mut scenario, _) = Load::Hogs.scenario(cpus, Policy::default(), duration, 1);
+    let steps = vec![
+        Step::Run(Span::Exponential(micros(50))),
+        Step::Sleep(Span::Exponential(micros(10_000))),
+    ];
+    scenario.name = format!("{threads} threads on {cpus} CPUs");
+    scenario.machine = scenario::Machine::flat(cpus);
+    scenario.threads = vec![
+        thread("hog", threads / 10, vec![Step::Run(Span::Fixed(micros(10_000)))]),
+        thread("sleeper", threads - threads / 10, steps),
+    ];
+    scenario
+}
+
 /// How long a cell of the matrix is simulated: the same work on every size of machine, within limits.
 #[must_use]
 pub const fn duration(cpus: u32) -> Nanos {

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod campaign;
 pub mod choose;
 pub mod compare;
+pub mod coverage;
 pub mod generate;
 pub mod input;
 pub mod machine;

@@ -1,6 +1,6 @@
 //! Arguments of the `sundial` command, and what each verb prints.
 
-use crate::trace;
+use crate::{simulate, trace};
 use clap::{Args, Parser, Subcommand};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -21,6 +21,7 @@ enum Verb {
     Manifest(ManifestVerb),
     /// Look at a recorded trace, or write it as Perfetto, CTF, histograms or an HTML page.
     Trace(trace::Arguments),
+    Sim(simulate::Sim),
 }
 
 #[derive(Subcommand)]
@@ -78,6 +79,7 @@ impl Cli {
             Verb::Manifest(ManifestVerb::Build(build)) => build.run(),
             Verb::Manifest(ManifestVerb::Show(show)) => show.run(),
             Verb::Manifest(ManifestVerb::Check(check)) => check.run(),
+            Verb::Sim(sim) => sim.run(),
             Verb::Trace(trace) => trace.run(),
         }
     }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod simulate;
 mod trace;
 
 use clap::Parser as _;

@@ -25,6 +25,9 @@ pub fn find_or_install() -> Result<()> {
 
 fn starts() -> bool {
     let mut version = Command::new(PROGRAM);
-    version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    version
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     version.status().is_ok_and(|status| status.success())
 }

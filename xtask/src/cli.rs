@@ -36,6 +36,9 @@ pub enum Verb {
     Test(TestArguments),
     /// What the kernel's operations cost, against what is aimed for.
     Bench(crate::verbs::bench::BenchArguments),
+    /// Run the kernel's scheduler on virtual machines: scenarios, campaigns, comparisons.
+    #[command(disable_help_flag = true)]
+    Sim(SimArguments),
     /// Fuzz the decoders of hostile input, each for a bounded time.
     Fuzz(FuzzArguments),
     /// The table of requirement ids: sentence, comments, checks and tests of each, and what is still empty.
@@ -46,6 +49,14 @@ pub enum Verb {
     Fmt,
     /// Delete everything that was built.
     Clean,
+}
+
+/// What is handed on to `sundial sim`, which tells more with --help.
+#[derive(Args, Clone, Debug)]
+pub struct SimArguments {
+    /// Scenario files, or campaign, replay, orders, policies, speed.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub arguments: Vec<String>,
 }
 
 /// The shape of the virtual machine, common to `run` and `boot`.

@@ -60,6 +60,56 @@ pub(super) enum Action {
     GoOffline,
 }
 
+/// The names of the steps, in the order of [`Action::number`].
+pub const STEP_NAMES: [&str; 19] = [
+    "call",
+    "rest",
+    "settle",
+    "wake",
+    "place",
+    "put",
+    "help",
+    "interrupt",
+    "expire",
+    "expired",
+    "reconsider",
+    "requeue",
+    "balance",
+    "pick",
+    "steal",
+    "adopt",
+    "die",
+    "kill",
+    "go offline",
+];
+
+impl Action {
+    /// Its number, for counting.
+    pub(super) const fn number(&self) -> usize {
+        match self {
+            Action::Call => 0,
+            Action::Rest => 1,
+            Action::Settle => 2,
+            Action::Wake(_) => 3,
+            Action::Place(..) => 4,
+            Action::Put(..) => 5,
+            Action::Help(_) => 6,
+            Action::Interrupt(_) => 7,
+            Action::Expire(_) => 8,
+            Action::Expired => 9,
+            Action::Reconsider => 10,
+            Action::Requeue(_) => 11,
+            Action::Balance => 12,
+            Action::Pick => 13,
+            Action::Steal => 14,
+            Action::Adopt(_) => 15,
+            Action::Die => 16,
+            Action::Kill(_) => 17,
+            Action::GoOffline => 18,
+        }
+    }
+}
+
 impl Machine {
     pub(super) fn perform(&mut self, cpu: CpuId, action: Action) {
         match action {

@@ -1,12 +1,11 @@
 //! Looks at the machine: whether the rules hold, and what it has done.
 
-use std::collections::BTreeMap;
-
 use sched::{Cpu, CpuId, Instant, Nanos, ThreadId, Weight, check};
 
 use super::threads::{Index, Task, Wish};
 use super::{Action, Machine, POWER_ON};
 use crate::audit::Rule;
+use crate::scenario::Arrival;
 
 /// How many of its own turns, and of the longest turn beside it, a thread may be behind the clock.
 const TURNS_BEHIND: u64 = 8;
@@ -292,22 +291,6 @@ impl Machine {
     pub fn summary(&self) -> Summary {
         let sum =
             |field: fn(&sched::CpuCounters) -> u64| self.cpus.iter().map(|cpu| field(cpu.counters())).sum();
-        let mut runtime: BTreeMap<u32, u64> = BTreeMap::new();
-        let mut add = |id: ThreadId, used: u64| *runtime.entry((id.0 >> 32) as u32).or_default() += used;
-        for cpu in &self.cpus {
-            cpu.queued()
-                .for_each(|thread| add(thread.id(), thread.account().runtime.0));
-        }
-        for record in &self.threads {
-            if let sched::Parking::Resting(thread) = &record.place {
-                add(record.id, thread.account().runtime.0);
-            }
-        }
-        for side in &self.sides {
-            side.running
-                .iter()
-                .for_each(|thread| add(thread.id(), thread.account().runtime.0));
-        }
         Summary {
             events: self.events,
             now: Nanos(self.now.since(POWER_ON).0),
@@ -323,8 +306,48 @@ impl Machine {
             steals: self.steals,
             placements: self.placements,
             busy: Nanos(sum(|counters| counters.busy.0)),
-            runtime,
         }
+    }
+
+    /// Whether no thread is still to come, but for those that others fork.
+    #[must_use]
+    pub fn all_have_arrived(&self) -> bool {
+        let wanted = self.scenario.threads.iter().map(|thread| match thread.arrival {
+            Arrival::At { count, .. } => u64::from(count),
+            Arrival::Every { .. } | Arrival::Forked => 0,
+        });
+        self.placements >= wanted.sum()
+    }
+
+    /// How many threads of each kind there were, and the CPU time that they used.
+    #[must_use]
+    pub fn runtime_by_kind(&self) -> Vec<(u64, Nanos)> {
+        let mut kinds = vec![(0, Nanos::ZERO); self.scenario.threads.len()];
+        for kind in &self.kinds {
+            kinds[usize::from(kind.0)].0 += 1;
+        }
+        for (kind, gone) in kinds.iter_mut().zip(&self.gone) {
+            kind.1 += *gone;
+        }
+        let mut add = |thread: &sched::Entity<Task>, more: Nanos| {
+            kinds[usize::from(thread.payload.kind.0)].1 += thread.account().runtime + more;
+        };
+        for (cpu, side) in self.cpus.iter().zip(&self.sides) {
+            cpu.queued()
+                .chain(cpu.handoff())
+                .for_each(|thread| add(thread, Nanos::ZERO));
+            let uncollected = cpu
+                .running()
+                .map_or(Nanos::ZERO, |running| running.uncollected().ran);
+            side.running.iter().for_each(|thread| add(thread, uncollected));
+            side.candidate.iter().for_each(|thread| add(thread, Nanos::ZERO));
+        }
+        for record in &self.threads {
+            if let sched::Parking::Resting(thread) = &record.place {
+                add(thread, Nanos::ZERO);
+            }
+        }
+        kinds
     }
 
     /// Scheduling state of a CPU, to be looked at.
@@ -373,6 +396,4 @@ pub struct Summary {
     pub placements: u64,
     /// CPU time delivered.
     pub busy: Nanos,
-    /// CPU time by process, of the threads that live, as of when each last left a CPU.
-    pub runtime: BTreeMap<u32, u64>,
 }

@@ -11,6 +11,7 @@ use sched::{Charge, Cpu, CpuId, DeadlineQueue, Instant, LoadBoard, Nanos, Topolo
 
 use crate::audit::{Audit, Broken};
 use crate::choose::{Choice, Chooser};
+use crate::coverage::Coverage;
 use crate::measure::Latencies;
 use crate::record::Recorder;
 use crate::sabotage::Sabotage;
@@ -31,6 +32,7 @@ mod program;
 mod threads;
 mod time;
 
+pub use code::STEP_NAMES;
 pub use inspect::Summary;
 pub use threads::bytes_per_thread;
 
@@ -82,6 +84,8 @@ pub struct Outcome {
     pub ended: Instant,
     /// The choices made under [`crate::scenario::Strategy::Given`].
     pub choices: Vec<Choice>,
+    /// Which steps came next to each other.
+    pub coverage: Coverage,
 }
 
 /// A machine that runs a scenario.
@@ -103,6 +107,8 @@ pub struct Machine {
     clients: BTreeMap<Index, Index>,
     shared_beats: Vec<Option<Instant>>,
     arrived: Vec<u32>,
+    /// What threads used that are gone, by kind.
+    gone: Vec<Nanos>,
     /// Threads that may run on no CPU that is online.
     stranded: Vec<Owned>,
     agenda: Agenda,
@@ -114,6 +120,8 @@ pub struct Machine {
     steals: u64,
     faults_end: Instant,
     audit: Audit,
+    coverage: Coverage,
+    last_step: (CpuId, usize),
     sabotage: Option<Sabotage>,
     /// It ends after so many events.
     most_events: u64,
@@ -154,6 +162,7 @@ impl Machine {
             clients: BTreeMap::new(),
             shared_beats: vec![None; scenario.timers.len()],
             arrived: vec![0; scenario.threads.len()],
+            gone: vec![Nanos::ZERO; scenario.threads.len()],
             stranded: Vec::new(),
             agenda: Agenda::default(),
             chooser,
@@ -165,6 +174,8 @@ impl Machine {
             // The last quarter is without faults, so that what must happen in the end can be seen to happen.
             faults_end: Instant(end.0 - scenario.duration.0 / 4),
             audit: Audit::new(&scenario),
+            coverage: Coverage::default(),
+            last_step: (CpuId(0), 0),
             sabotage: None,
             most_events: u64::MAX,
             recorder: Recorder::default(),
@@ -231,6 +242,7 @@ impl Machine {
             events: self.events,
             ended: self.now,
             choices: self.chooser.made().to_vec(),
+            coverage: self.coverage.clone(),
         }
     }
 
@@ -289,6 +301,7 @@ impl Machine {
                 break self.leave_kernel(cpu);
             };
             self.events += 1;
+            self.cover(cpu, &action);
             self.perform(cpu, action);
             self.strike(cpu);
             self.look(cpu);
@@ -301,6 +314,15 @@ impl Machine {
                 self.agenda.add(self.now + takes, Happening::Step { cpu: cpu.0 });
                 break;
             }
+        }
+    }
+
+    /// Remembers which step comes next to which on another CPU.
+    fn cover(&mut self, cpu: CpuId, action: &Action) {
+        let number = action.number();
+        let (before, step) = core::mem::replace(&mut self.last_step, (cpu, number));
+        if before != cpu {
+            self.coverage.saw(step, number);
         }
     }
 

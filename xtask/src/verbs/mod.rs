@@ -8,6 +8,7 @@ mod doctor;
 mod relay;
 mod rules;
 mod run;
+mod sim;
 mod sources;
 mod test;
 mod tools;
@@ -25,6 +26,7 @@ pub fn perform(verb: Verb) -> Result<u8> {
         Verb::Boot(arguments) => boot::boot(&arguments),
         Verb::Build(arguments) => build::build(&arguments),
         Verb::Bench(arguments) => bench::bench(&arguments),
+        Verb::Sim(arguments) => sim::sim(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
         Verb::Test(arguments) => test::test(&arguments),
         Verb::Fuzz(arguments) => tools::fuzz(&arguments),

@@ -98,6 +98,8 @@ impl<P> Cpu<P> {
                 }
             }
             EnqueueReason::Yielded => {
+                // Whoever gives way again and again must not save up what it does not take (D4).
+                share.limit_credit(clock);
                 share.renew();
                 if let Some(head) = self.queue.first() {
                     share.finish_after(head.share.vfinish());

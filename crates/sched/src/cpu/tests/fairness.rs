@@ -140,3 +140,33 @@ fn c1_a_clock_that_steps_back_charges_nothing_twice() {
     assert_eq!(bench.cpu.charge(&mut entity, Instant(1_500)).ran, Nanos(500));
     assert_eq!(entity.account().runtime, Nanos(1_500));
 }
+
+#[test]
+fn d4_giving_way_again_and_again_saves_up_no_credit() {
+    for policy in [Policy::WeightedFair, Policy::Eevdf] {
+        let mut bench = Bench::with(policy);
+        for id in 1..=4 {
+            let _ = bench.add(thread(id));
+        }
+        bench.dispatch();
+        // Thread 1 gives way whenever it gets the CPU, for four seconds.
+        for _ in 0..4_000 {
+            if bench.running_id() == 1 {
+                bench.yield_now();
+            }
+            bench.run_for(1_000_000);
+        }
+        let clock = bench.cpu.clock();
+        let slowest = bench
+            .cpu
+            .queued()
+            .map(|entity| entity.share().vruntime())
+            .min()
+            .unwrap();
+        let behind = clock.offset_from(slowest);
+        assert!(
+            behind <= 3 * SLICE as i64,
+            "{policy:?}: {behind} virtual ns were saved up"
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! Every order of events in the first choices of a run.
+
+use clap::Args;
+use sim::scenario::Strategy;
+use sim::{campaign, choose, input};
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(super) struct Orders {
+    /// A scenario file. Its `explore.window` says which events may change places.
+    #[arg(value_name = "SCENARIO")]
+    file: PathBuf,
+    /// How many choices are gone through completely; all later ones take the first way.
+    #[arg(long, default_value_t = 10)]
+    depth: usize,
+    /// Stop after so many runs.
+    #[arg(long, default_value_t = 100_000)]
+    runs: u64,
+    /// Begin with these decisions, as a failure prints them.
+    #[arg(long, value_delimiter = ',', value_name = "N,N,..")]
+    from: Vec<u16>,
+}
+
+impl Orders {
+    pub(super) fn run(self) -> Result<(), String> {
+        let mut scenario = input::load(&self.file)
+            .map_err(|errors| format!("{errors}\n"))?
+            .scenario;
+        let mut decisions = self.from.clone();
+        let mut runs = 0_u64;
+        let mut endings = std::collections::BTreeSet::new();
+        loop {
+            scenario.explore.strategy = Strategy::Given(decisions);
+            let outcome = campaign::run(&scenario);
+            runs += 1;
+            endings.insert(outcome.fingerprint);
+            if let Some(broken) = outcome.broken {
+                let made: Vec<String> = outcome
+                    .choices
+                    .iter()
+                    .take(self.depth)
+                    .map(|choice| choice.chosen.to_string())
+                    .collect();
+                return Err(format!(
+                    "{broken}\n  again:  ./x sim orders {} --runs 1 --from {}\n",
+                    self.file.display(),
+                    made.join(",")
+                ));
+            }
+            let next = choose::next_decisions(&outcome.choices, self.depth);
+            match next.filter(|_| runs < self.runs) {
+                Some(next) => decisions = next,
+                None => break,
+            }
+        }
+        println!("{runs} orders, {} different runs: all rules held", endings.len());
+        Ok(())
+    }
+}

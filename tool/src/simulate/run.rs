@@ -1,0 +1,222 @@
+//! Running scenario files.
+
+use super::{Pictures, recipe};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use sim::input::{self, rtapp};
+use sim::measure::Latencies;
+use sim::scenario::{Machine as Shape, ThreadKind};
+use sim::{Machine, Outcome, Scenario};
+use std::path::PathBuf;
+
+/// A fair policy, as the command line names it.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Policy {
+    /// Weighted fair queueing.
+    Wfq,
+    /// Earliest eligible virtual deadline first.
+    Eevdf,
+}
+
+impl From<Policy> for sched::Policy {
+    fn from(policy: Policy) -> sched::Policy {
+        match policy {
+            Policy::Wfq => sched::Policy::WeightedFair,
+            Policy::Eevdf => sched::Policy::Eevdf,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Run {
+    /// Scenario files: TOML (docs/scenarios.md) or rt-app JSON.
+    #[arg(value_name = "SCENARIO")]
+    files: Vec<PathBuf>,
+    /// Decide everything that is drawn by another seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Use another fair policy.
+    #[arg(long)]
+    policy: Option<Policy>,
+    /// Use a flat machine of so many CPUs.
+    #[arg(long, value_name = "N")]
+    cpus: Option<u32>,
+    /// Simulate so many milliseconds.
+    #[arg(long, value_name = "MS")]
+    milliseconds: Option<u64>,
+    /// Take rt-app's real-time threads as interactive ones instead of refusing them.
+    #[arg(long)]
+    realtime_as_interactive: bool,
+    /// Print results as JSON, one object for each scenario.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pictures: Pictures,
+}
+
+impl Run {
+    pub(super) fn run(self) -> Result<(), String> {
+        if self.pictures.any() && self.files.len() > 1 {
+            return Err("error: pictures are of one scenario; name one\n".to_owned());
+        }
+        let mut broken = String::new();
+        for file in &self.files {
+            let options = rtapp::Options {
+                realtime_as_interactive: self.realtime_as_interactive,
+                ..rtapp::Options::default()
+            };
+            let loaded = input::load_with(file, &options).map_err(|errors| format!("{errors}\n"))?;
+            for note in &loaded.notes {
+                eprintln!("{note}");
+            }
+            let mut scenario = loaded.scenario;
+            self.adjust(&mut scenario);
+            let mut machine = Machine::new(&scenario);
+            machine.latencies = Some(Latencies::new(scenario.threads.len()));
+            if self.pictures.any() {
+                machine.recorder.keep(usize::MAX);
+            }
+            let outcome = machine.run();
+            if self.json {
+                println!("{}", as_json(&scenario, &machine, &outcome));
+            } else {
+                print!("{}", as_text(&scenario, &machine, &outcome));
+            }
+            if let Some(rule) = outcome.broken {
+                broken += &format!("{}: {rule}\n", file.display());
+            }
+            self.pictures.write(&machine, &recipe())?;
+        }
+        if broken.is_empty() { Ok(()) } else { Err(broken) }
+    }
+
+    fn adjust(&self, scenario: &mut Scenario) {
+        if let Some(cpus) = self.cpus {
+            scenario.machine = Shape {
+                packages: 1,
+                cores: cpus.max(1),
+                siblings: 1,
+                ..scenario.machine.clone()
+            };
+        }
+        if let Some(policy) = self.policy {
+            scenario.machine.policy = policy.into();
+        }
+        if let Some(seed) = self.seed {
+            scenario.explore.seed = seed;
+        }
+        if let Some(milliseconds) = self.milliseconds {
+            scenario.duration = sched::Nanos::from_millis(milliseconds);
+        }
+    }
+}
+
+/// What there is to say about a kind of thread: its name, threads, CPU time in ns, and wake-ups with their latencies
+/// in ns: median, 99 of 100, longest.
+struct Kind<'a> {
+    name: &'a str,
+    threads: u64,
+    runtime: u64,
+    wakes: u64,
+    latency: [u64; 3],
+}
+
+fn kinds<'a>(scenario: &'a Scenario, machine: &Machine) -> Vec<Kind<'a>> {
+    let used = machine.runtime_by_kind();
+    let kinds = scenario.threads.iter().zip(used).zip(0..);
+    kinds
+        .map(|((thread, (threads, runtime)), number)| {
+            let latencies = machine.latencies.as_ref().map(|all| all.of(ThreadKind(number)));
+            Kind {
+                name: &thread.name,
+                threads,
+                runtime: runtime.0,
+                wakes: latencies.map_or(0, |of| of.len()),
+                latency: latencies.map_or([0; 3], |of| {
+                    [of.value_at_quantile(0.5), of.value_at_quantile(0.99), of.max()]
+                }),
+            }
+        })
+        .collect()
+}
+
+fn as_text(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> String {
+    let summary = machine.summary();
+    let cpus = u64::from(scenario.machine.cpus());
+    let capacity = summary.now.0.max(1) * cpus;
+    let percent = |part: u64| part as f64 * 100.0 / capacity as f64;
+    let millis = summary.now.0 as f64 / 1e6;
+    let mut text = format!(
+        "{}: {cpus} CPUs, {}, {millis:.1} ms, busy {:.1} %\n",
+        scenario.name,
+        sim::compare::policy_name(scenario.machine.policy),
+        percent(summary.busy.0),
+    );
+    text += &format!(
+        "  {} switches, {} preemptions, {} wake-ups, {} hand-offs, {} migrations, {} steals, {} interrupts\n",
+        summary.switches,
+        summary.preemptions,
+        summary.wakes,
+        summary.handoffs,
+        summary.migrations,
+        summary.steals,
+        summary.interrupts
+    );
+    let width = scenario
+        .threads
+        .iter()
+        .map(|thread| thread.name.len())
+        .max()
+        .unwrap_or(0)
+        .max(6);
+    text += &format!(
+        "  {:width$} {:>7} {:>8} {:>9} {:>12} {:>10} {:>10}\n",
+        "thread", "count", "CPU %", "wake-ups", "median, us", "99 %, us", "worst, us"
+    );
+    for kind in kinds(scenario, machine) {
+        let [median, most, worst] = kind.latency.map(|nanos| nanos as f64 / 1e3);
+        text += &format!(
+            "  {:width$} {:>7} {:>8.2} {:>9} {median:>12.1} {most:>10.1} {worst:>10.1}\n",
+            kind.name,
+            kind.threads,
+            percent(kind.runtime),
+            kind.wakes
+        );
+    }
+    text += &format!(
+        "  {} events, fingerprint {:016x}: all rules {}\n",
+        outcome.events,
+        outcome.fingerprint,
+        if outcome.broken.is_none() {
+            "held"
+        } else {
+            "held until one broke"
+        }
+    );
+    text
+}
+
+fn as_json(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> serde_json::Value {
+    let summary = machine.summary();
+    let kinds: Vec<_> = kinds(scenario, machine)
+        .into_iter()
+        .map(|kind| {
+            json!({
+                "name": kind.name, "threads": kind.threads, "runtime_ns": kind.runtime, "wakes": kind.wakes,
+                "latency_ns": {"median": kind.latency[0], "p99": kind.latency[1], "max": kind.latency[2]},
+            })
+        })
+        .collect();
+    json!({
+        "scenario": scenario.name, "cpus": scenario.machine.cpus(),
+        "policy": sim::compare::policy_name(scenario.machine.policy), "seed": scenario.explore.seed,
+        "simulated_ns": summary.now.0, "busy_ns": summary.busy.0, "events": outcome.events,
+        "fingerprint": format!("{:016x}", outcome.fingerprint), "switches": summary.switches,
+        "preemptions": summary.preemptions, "wakes": summary.wakes, "handoffs": summary.handoffs,
+        "migrations": summary.migrations, "steals": summary.steals, "interrupts": summary.interrupts,
+        "threads": kinds,
+        "broken": outcome.broken.as_ref().map(|broken| json!({
+            "rule": broken.rule.name(), "evidence": broken.evidence, "at_ns": broken.at.0, "event": broken.event,
+        })),
+    })
+}
