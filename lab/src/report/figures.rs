@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 
 /// Slices into which time is divided for shares.
 const SLICES: u64 = 100;
-/// Bars in a timeline: more are not told apart, and make a heavy page.
+/// Bars in a row of a timeline, on average: more are not told apart.
+const BARS_PER_CPU: usize = 100;
+/// Bars in a timeline: more make a heavy page.
 const MOST_BARS: usize = 1500;
 /// Rows in a timeline.
-const MOST_CPUS: u32 = 32;
+pub const MOST_CPUS: u32 = 32;
 
 /// The threads that ran longest, longest first: those that figures tell apart.
 #[must_use]
@@ -165,10 +167,8 @@ pub fn timeline(trace: &Trace, window: Window, runs: &[Run]) -> (String, Window)
     let shown_cpus = trace.cpus().min(MOST_CPUS);
     let mut shown: Vec<&Run> = runs.iter().filter(|run| run.cpu < shown_cpus).collect();
     shown.sort_by_key(|run| (run.begin, run.cpu));
-    let (begin, end) = (
-        window.begin,
-        shown.get(MOST_BARS).map_or(window.end, |run| run.begin),
-    );
+    let most = MOST_BARS.min(BARS_PER_CPU * shown_cpus as usize);
+    let (begin, end) = (window.begin, shown.get(most).map_or(window.end, |run| run.begin));
     let drawn = Window { begin, end };
     shown.retain(|run| run.begin < end);
     let named = longest(runs);

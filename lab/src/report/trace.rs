@@ -48,7 +48,11 @@ fn cpus(trace: &Trace, window: Window, runs: &[Run], recipe: &str) -> Section {
     } else {
         String::new()
     };
-    let caption = format!("What each CPU ran{part}. Gaps are idle; grey is everybody without a colour.");
+    let some = match trace.cpus() {
+        all if all > figures::MOST_CPUS => format!("each of the first {} CPUs", figures::MOST_CPUS),
+        _ => "each CPU".to_owned(),
+    };
+    let caption = format!("What {some} ran{part}. Gaps are idle; grey is everybody without a colour.");
     let mut busy: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
     for run in runs {
         let (time, count) = busy.entry(run.cpu).or_default();
@@ -105,7 +109,8 @@ fn shares(trace: &Trace, window: Window, runs: &[Run], recipe: &str) -> Section 
 fn lag(trace: &Trace, window: Window, steps: &[Step], runs: &[Run], recipe: &str) -> Section {
     let section = Section::new("Lag").prose(
         "Lag is how much CPU time a thread is behind an ideal machine that runs all runnable threads at once, at speeds \
-         proportional to their weights and at most one CPU each. Above zero it is owed time, below it is ahead.",
+         proportional to their weights and at most one CPU each. Above zero it is owed time, below it is ahead. A \
+         thread that blocks keeps its lag until it is runnable again; schedulers may forgive it.",
     );
     if totals(runs).len().saturating_mul(steps.len()) > MOST_FOLLOWED {
         return section.prose("This trace has too many threads and events for their lags to be followed.");
