@@ -122,6 +122,12 @@ pub fn helper<P>(busy: &Cpu<P>, topology: &Topology, loads: &impl LoadView) -> O
     if busy.running().is_none() || busy.queue().is_empty() || !loads.somebody_is_idle() {
         return None;
     }
+    helper_for_the_waiting(busy, topology, loads)
+}
+
+/// Out of line: mostly nobody is idle beside a CPU where threads wait, and a switch is short.
+#[inline(never)]
+fn helper_for_the_waiting<P>(busy: &Cpu<P>, topology: &Topology, loads: &impl LoadView) -> Option<CpuId> {
     let may_leave = |waiting: &Entity<P>| nearest_idle(busy.id(), waiting.affinity(), topology, loads);
     let wanted = |cpu: &CpuId| busy.queued_for(*cpu).next().is_some();
     let first = busy.queued().take(LOOK_AHEAD).find_map(may_leave);
