@@ -7,7 +7,7 @@ use core::fmt;
 
 use sched::{Instant, Nanos, ThreadId, VirtualTime, check};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Step};
 
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +120,8 @@ pub(crate) struct Audit {
     pub(crate) broken: Option<Broken>,
     /// The virtual clocks at the last look.
     pub(crate) clocks: Vec<VirtualTime>,
+    /// Threads change their weights, or die at any moment.
+    pub(crate) weights_change: bool,
     /// How long anything that the machine delays may take.
     pub(crate) patience: Nanos,
     /// Reused by every look.
@@ -146,13 +148,17 @@ impl Audit {
         ];
         let slowest = delays.into_iter().fold(Nanos::ZERO, |sum, delay| sum + delay);
         // A CPU may be in the middle of up to some hundred steps before it can be reached.
-        let steps = Nanos((machine.step.most.0 + scenario.explore.window.0).saturating_mul(400));
+        let busy = Nanos((machine.step.most.0 + scenario.explore.window.0).saturating_mul(400));
+        let phases = scenario.threads.iter().flat_map(|thread| &thread.program.phases);
+        let mut steps = phases.flat_map(|phase| &phase.steps);
+        let sets_policy = steps.any(|step| matches!(step, Step::SetPolicy { .. }));
         Audit {
+            weights_change: sets_policy || faults.change | faults.death != 0,
             every: AUDIT_EVERY,
             next: AUDIT_EVERY,
             broken: None,
             clocks: vec![VirtualTime::ZERO; machine.cpus() as usize],
-            patience: Nanos::from_micros(100) + slowest + steps,
+            patience: Nanos::from_micros(100) + slowest + busy,
             elsewhere: Vec::new(),
             living: Vec::new(),
             woken: Vec::new(),

@@ -1,19 +1,62 @@
 //! Mistakes that the machine makes on purpose, so that every rule can be seen to notice: a rule that cannot be broken
 //! proves nothing. One of them is every campaign's canary.
 
+use crate::audit::Rule;
+
 /// A mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
     /// A wake-up is forgotten.
     LoseAWake,
-    /// A reschedule interrupt is never sent although it was asked for.
+    /// A reschedule interrupt gets lost on its way.
     LoseAnInterrupt,
+    /// Nobody asks for the interrupt that an arrival needs.
+    AskForNothing,
     /// A timer is not set.
     ForgetATimer,
-    /// A thread is dropped on its way from one CPU to another.
+    /// A thread gets lost on its way to a CPU.
     LoseAThread,
-    /// A thread is charged twice.
-    ChargeTwice,
-    /// An idle CPU that is called does not look.
-    IgnoreACall,
+    /// A thread's time is counted twice.
+    CountTwice,
+    /// A thread is charged for ten milliseconds that have not passed.
+    ChargeAhead,
+    /// A CPU that idles begins its virtual clock anew.
+    TurnBackAClock,
+    /// The running thread stays although its turn is over.
+    IgnoreTheEnd,
+    /// A CPU that comes back forgets who may run on it alone.
+    KeepStranded,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Sabotage; 10] = [
+        Sabotage::LoseAWake,
+        Sabotage::LoseAnInterrupt,
+        Sabotage::AskForNothing,
+        Sabotage::ForgetATimer,
+        Sabotage::LoseAThread,
+        Sabotage::CountTwice,
+        Sabotage::ChargeAhead,
+        Sabotage::TurnBackAClock,
+        Sabotage::IgnoreTheEnd,
+        Sabotage::KeepStranded,
+    ];
+
+    /// The rules that may notice it first.
+    #[must_use]
+    pub const fn breaks(self) -> &'static [Rule] {
+        match self {
+            Sabotage::LoseAWake => &[Rule::NoWakeUpIsLost],
+            Sabotage::LoseAnInterrupt => &[Rule::NobodyStarves, Rule::NoCpuIsWasted],
+            Sabotage::AskForNothing => &[Rule::SomethingWillHappen],
+            Sabotage::ForgetATimer => &[Rule::TimersAreSet],
+            Sabotage::LoseAThread => &[Rule::NobodyIsLost],
+            Sabotage::CountTwice => &[Rule::TimeIsConserved],
+            Sabotage::ChargeAhead => &[Rule::NobodyIsOvercharged],
+            Sabotage::TurnBackAClock => &[Rule::VirtualTimeMovesForward],
+            Sabotage::IgnoreTheEnd => &[Rule::LagIsBounded],
+            Sabotage::KeepStranded => &[Rule::NobodyIsStranded],
+        }
+    }
 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant as WallClock};
 
-use sched::{LatencyClass, Nanos, Weight};
+use sched::{CpuId, CpuMask, LatencyClass, Nanos, Weight};
 
 use crate::audit::Broken;
 use crate::campaign;
@@ -47,7 +47,9 @@ pub fn shrink(
             if started.elapsed() > limit {
                 return Some(best);
             }
-            let smaller = candidate.filter(|candidate| *candidate != best.scenario);
+            let smaller = candidate
+                .map(tidied)
+                .filter(|candidate| *candidate != best.scenario);
             match smaller.and_then(|candidate| still_breaks(candidate, &mut best, &breaks)) {
                 Some((scenario, broken)) => {
                     best.scenario = scenario;
@@ -215,6 +217,81 @@ fn simplify(step: &mut Step) {
     // Two digits are enough for anybody to read.
     let unit = 10_u64.pow(length.0.max(1).ilog10().saturating_sub(1));
     *span = Span::Fixed(Nanos(length.0 / unit * unit));
+}
+
+/// The scenario without what nothing in it uses: sets of CPUs that the machine no longer has, and objects that no step
+/// names any more, from the end of their tables, so that no other one gets another number.
+fn tidied(mut scenario: Scenario) -> Scenario {
+    let cpus = scenario.machine.cpus();
+    let within = |mask: &CpuMask| -> CpuMask { mask.iter().filter(|cpu| cpu.0 < cpus).collect() };
+    scenario.masks = scenario.masks.iter().map(within).collect();
+    for thread in &mut scenario.threads {
+        thread.affinity = thread
+            .affinity
+            .as_ref()
+            .map(within)
+            .filter(|mask| !mask.is_empty());
+        for phase in &mut thread.program.phases {
+            phase.steps.retain(|step| match step {
+                Step::SetAffinity(mask) => !scenario.masks[usize::from(mask.0)].is_empty(),
+                _ => true,
+            });
+        }
+    }
+    let steps = || {
+        let phases = scenario.threads.iter().flat_map(|thread| &thread.program.phases);
+        phases.flat_map(|phase| &phase.steps)
+    };
+    let needed = |number: fn(&Step) -> Option<u16>| {
+        steps()
+            .filter_map(number)
+            .max()
+            .map_or(0, |last| usize::from(last) + 1)
+    };
+    let locks = needed(|step| match step {
+        Step::Lock(lock) | Step::Unlock(lock) | Step::Wait { lock, .. } => Some(lock.0),
+        _ => None,
+    });
+    let conditions = needed(|step| match step {
+        Step::Wait { condition, .. } | Step::Signal(condition) | Step::Broadcast(condition) => {
+            Some(condition.0)
+        }
+        _ => None,
+    });
+    let barriers = needed(|step| match step {
+        Step::Barrier(barrier) => Some(barrier.0),
+        _ => None,
+    });
+    let pipes = needed(|step| match step {
+        Step::Write { pipe, .. } | Step::Read { pipe, .. } => Some(pipe.0),
+        _ => None,
+    });
+    let endpoints = needed(|step| match step {
+        Step::Call(endpoint) | Step::Serve(endpoint) => Some(endpoint.0),
+        _ => None,
+    });
+    let timers = needed(|step| match step {
+        Step::Timer { timer, .. } => Some(timer.0),
+        _ => None,
+    });
+    let masks = needed(|step| match step {
+        Step::SetAffinity(mask) => Some(mask.0),
+        _ => None,
+    });
+    scenario.locks.truncate(locks);
+    scenario.conditions.truncate(conditions);
+    scenario.barriers.truncate(barriers);
+    scenario.pipes.truncate(pipes);
+    scenario.endpoints.truncate(endpoints);
+    scenario.timers.truncate(timers);
+    // One empty set in the middle would still be a set without CPUs, which files cannot say.
+    scenario.masks.truncate(masks);
+    for mask in &mut scenario.masks {
+        if mask.is_empty() {
+            mask.insert(CpuId(0));
+        }
+    }
+    scenario
 }
 
 /// The scenario without one kind of thread: steps that name it go, too.

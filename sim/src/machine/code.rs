@@ -140,6 +140,11 @@ impl Machine {
         let side = &mut self.sides[cpu.index()];
         if let Some(running) = &mut side.running {
             let record = &mut self.threads[Index::of(running.id()).at()];
+            // Whom it woke in a call that is over must not wait for the next one.
+            let settles = side.candidate.is_some() && (record.dying || record.granted);
+            if settles {
+                return Some(Action::Settle);
+            }
             if record.dying {
                 return Some(Action::Die);
             }
@@ -364,19 +369,24 @@ impl Machine {
                 .push_front(Action::Place(thread, why));
             return;
         }
+        if self.sabotaged(Sabotage::LoseAThread) {
+            return;
+        }
+        let forgets = self.sabotaged(Sabotage::AskForNothing);
         let at = self.read(cpu);
         let own = Index::of(thread.id());
         let to = &mut self.cpus[target.index()];
         let queued = to.enqueue(thread, why, at);
         self.board.publish(to);
-        let interrupt = queued.effect != Effect::Nothing && target != cpu && to.request_reschedule();
+        let notices = queued.effect != Effect::Nothing && !forgets;
+        let interrupt = notices && target != cpu && to.request_reschedule();
         let helper = helper(to, &self.topology, &self.board);
         self.queued(own, target, queued.key);
         let side = &mut self.sides[cpu.index()];
         if let Some(helper) = helper {
             side.todo.push_front(Action::Help(helper));
         }
-        if queued.effect != Effect::Nothing && target == cpu {
+        if notices && target == cpu {
             side.reschedule = true;
             side.looked = false;
         }
@@ -476,6 +486,10 @@ impl Machine {
                 by: Thread::NONE,
             },
         );
+        if self.sabotage == Some(Sabotage::IgnoreTheEnd) {
+            let slice_end = self.cpus[cpu.index()].begin(&mut thread, at);
+            return self.begun(cpu, thread, slice_end);
+        }
         if core::mem::take(&mut self.sides[cpu.index()].moves_away) {
             let place = Action::Place(thread, EnqueueReason::Migrated);
             self.sides[cpu.index()].todo.push_front(place);
@@ -567,6 +581,9 @@ impl Machine {
             Some((victim, stolen?))
         });
         let Some((victim, thread)) = stolen else {
+            if self.sabotaged(Sabotage::TurnBackAClock) && self.cpus[thief.index()].load().idle() {
+                self.cpus[thief.index()] = sched::Cpu::new(thief, self.scenario.machine.policy, at);
+            }
             return self.quiesce(thief);
         };
         self.steals += 1;
@@ -588,6 +605,7 @@ impl Machine {
 
     fn die(&mut self, cpu: CpuId) {
         let at = self.read(cpu);
+        self.sides[cpu.index()].in_call = false;
         let Some(mut thread) = self.sides[cpu.index()].running.take() else {
             return;
         };

@@ -8,11 +8,11 @@ use crate::audit::Rule;
 use crate::scenario::Arrival;
 
 /// How many of its own turns, and of the longest turn beside it, a thread may be behind the clock.
-const TURNS_BEHIND: u64 = 8;
+const TURNS_BEHIND: u64 = 4;
 
-/// The same where weights change at random and threads die ahead of their share: what they had in advance is missing
-/// from the others.
-const TURNS_BEHIND_UNDER_CHANGE: u64 = 32;
+/// The same where weights change and threads die ahead of their share. What a thread has had in advance is then missing
+/// from the others, and what a heavy thread is owed is a thousand times as much virtual time once it is light.
+const TURNS_BEHIND_UNDER_CHANGE: u64 = 64;
 
 impl Machine {
     /// After every step of a CPU's kernel: what costs little to look at.
@@ -36,6 +36,10 @@ impl Machine {
         let side = &self.sides[cpu.index()];
         if !side.online || side.timer_pending || side.interrupt_pending {
             return;
+        }
+        if let Some(thread) = &side.candidate {
+            let evidence = format!("{} waits for a call on {cpu} that is over", thread.id());
+            return self.fail(Rule::SomethingWillHappen, evidence);
         }
         let own = &self.cpus[cpu.index()];
         let checked = check::a_shared_cpu_will_be_interrupted(own)
@@ -162,8 +166,7 @@ impl Machine {
             .unwrap_or(0);
         let others = cpu.running().map_or(0, |running| running.share().virtual_slice());
         let late = self.audit.patience.0 * u64::from(Weight::DEFAULT.get());
-        let changes = self.scenario.faults.change | self.scenario.faults.death != 0;
-        let turns = if changes {
+        let turns = if self.audit.weights_change {
             TURNS_BEHIND_UNDER_CHANGE
         } else {
             TURNS_BEHIND

@@ -9,6 +9,7 @@ use abi::trace::{Event, Thread};
 use super::agenda::Happening;
 use super::threads::{Index, Owned, Record, Task, Wish};
 use super::{Action, Machine, POWER_ON};
+use crate::sabotage::Sabotage;
 use crate::scenario::{Arrival, ThreadKind};
 
 impl Machine {
@@ -113,6 +114,7 @@ impl Machine {
             return;
         }
         self.sides[index].online = false;
+        self.sides[index].in_call = false;
         self.sides[index].idle_since = None;
         let mut leaving = Vec::new();
         if let Some(mut thread) = self.sides[index].running.take() {
@@ -176,6 +178,9 @@ impl Machine {
         side.online = true;
         side.looked = false;
         self.board.publish(&self.cpus[cpu.index()]);
+        if self.sabotage == Some(Sabotage::KeepStranded) {
+            return self.drive(cpu);
+        }
         for thread in core::mem::take(&mut self.stranded) {
             let place = Action::Place(thread, EnqueueReason::Migrated);
             self.sides[cpu.index()].todo.push_back(place);

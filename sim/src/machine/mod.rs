@@ -233,7 +233,7 @@ impl Machine {
                 }
             }
         }
-        if self.audit.broken.is_none() {
+        if self.audit.broken.is_none() && self.audit.every > 0 {
             self.audit_all();
         }
         Outcome {
@@ -303,6 +303,10 @@ impl Machine {
             self.events += 1;
             self.cover(cpu, &action);
             self.perform(cpu, action);
+            if self.sabotaged(Sabotage::ChargeAhead) {
+                let ahead = self.read(cpu) + Nanos::from_millis(10);
+                let _ = self.cpus[cpu.index()].uncollected(ahead);
+            }
             self.strike(cpu);
             self.look(cpu);
             if self.audit.broken.is_some() {
@@ -337,6 +341,9 @@ impl Machine {
 
     fn collect(&mut self, charge: Charge) {
         self.usage.add(charge);
+        if self.sabotaged(Sabotage::CountTwice) {
+            self.usage.add(charge);
+        }
     }
 
     /// A thread begins to run on a CPU.

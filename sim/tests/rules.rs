@@ -1,0 +1,67 @@
+//! Every rule of the audit can be broken, and is noticed when it is.
+
+use std::collections::BTreeMap;
+
+use sim::campaign::{MOST_EVENTS, run_with};
+use sim::{Broken, Rule, Sabotage, generate};
+
+/// What each of some seeds breaks under a mistake.
+fn broken_by(sabotage: Sabotage, seeds: core::ops::Range<u64>) -> Vec<Broken> {
+    let runs = seeds.map(|seed| {
+        run_with(&generate::scenario(seed), |machine| {
+            machine.sabotage(sabotage);
+            machine.stop_after(MOST_EVENTS);
+        })
+    });
+    runs.filter_map(|outcome| outcome.broken).collect()
+}
+
+/// Two threads that want one CPU for a second: random scenarios are too short for somebody to fall behind.
+fn two_hogs(sabotage: Sabotage) -> Option<Broken> {
+    let text = "
+        duration = '1s'
+        machine = { cpus = 1 }
+        [[thread]]
+        name = 'hog'
+        instances = 2
+        repeat = 'forever'
+        program = ['run 50ms']
+    ";
+    let scenario = sim::input::toml::read(text, "two hogs").unwrap_or_else(|errors| panic!("{errors}"));
+    run_with(&scenario, |machine| machine.sabotage(sabotage)).broken
+}
+
+#[test]
+fn l1_every_mistake_of_the_machine_is_noticed_by_the_rule_it_breaks() {
+    for sabotage in Sabotage::ALL {
+        let mut noticed: BTreeMap<Rule, u32> = BTreeMap::new();
+        for broken in broken_by(sabotage, 0..60).into_iter().chain(two_hogs(sabotage)) {
+            *noticed.entry(broken.rule).or_default() += 1;
+        }
+        let right = noticed.keys().any(|rule| sabotage.breaks().contains(rule));
+        assert!(right, "{sabotage:?} was noticed as {noticed:?}");
+    }
+}
+
+#[test]
+fn l1_a_healthy_machine_breaks_nothing_with_the_same_seeds() {
+    for seed in 0..60 {
+        let outcome = run_with(&generate::scenario(seed), |machine| {
+            machine.stop_after(MOST_EVENTS)
+        });
+        assert_eq!(outcome.broken, None, "seed {seed}");
+    }
+}
+
+#[test]
+fn l1_a_panic_is_a_finding() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = run_with(&generate::scenario(0), |_| panic!("on purpose"));
+    std::panic::set_hook(hook);
+    let broken = outcome.broken.unwrap();
+    assert_eq!(
+        (broken.rule, broken.evidence.as_str()),
+        (Rule::NoPanic, "on purpose")
+    );
+}
