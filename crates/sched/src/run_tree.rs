@@ -264,25 +264,22 @@ mod tests {
         }
     }
 
+    // In one crowd the root may happen to be the slowest, and then nobody notices that it is never asked anew.
     #[test]
     fn the_summaries_stay_right_while_threads_leave() {
-        let mut tree = crowd(7, 100);
-        let mut keys: Vec<QueueKey> = tree.iter().map(Node::key).collect();
-        keys.sort_by_key(|key| scatter(key.id.0));
-        for key in keys {
-            assert!(tree.remove(key).is_some());
-            assert_eq!(
-                tree.slowest(),
-                tree.iter().map(|entity| entity.share().vruntime()).min()
-            );
-            assert_eq!(
-                tree.weight(),
-                tree.iter()
-                    .map(|entity| entity.share().effective().wide())
-                    .sum::<u64>()
-            );
+        for seed in 0..20 {
+            let mut tree = crowd(seed, 50);
+            let mut keys: Vec<QueueKey> = tree.iter().map(Node::key).collect();
+            keys.sort_by_key(|key| scatter(!key.id.0));
+            for key in keys {
+                assert!(tree.remove(key).is_some());
+                let slowest = tree.iter().map(|entity| entity.share().vruntime()).min();
+                assert_eq!(tree.slowest(), slowest, "seed {seed}");
+                let weights = tree.iter().map(|entity| entity.share().effective().wide());
+                assert_eq!(tree.weight(), weights.sum::<u64>(), "seed {seed}");
+            }
+            assert!(tree.is_empty());
         }
-        assert!(tree.is_empty());
     }
 
     #[test]

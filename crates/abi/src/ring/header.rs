@@ -222,9 +222,10 @@ mod tests {
         }
     }
 
+    // Nasty row 19: also where a cursor of 8 or 16 bits would begin anew.
     #[test]
     fn p7_indices_run_over_their_end_on_both_sides() {
-        for start in [0, 7, u32::MAX - 3, u32::MAX] {
+        for start in [0, 7, 0xff, 0xffff, u32::MAX - 3, u32::MAX] {
             let (page, mut kernel) = Page::at(start);
             let tail = start.wrapping_add(SQ_ENTRIES);
             assert_eq!((kernel.pending(&page), queued(&page, tail)), (0, SQ_ENTRIES));

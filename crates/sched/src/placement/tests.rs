@@ -279,6 +279,15 @@ fn b1_a_thread_that_has_to_wait_gets_the_nearest_idle_cpu_as_helper() {
     );
 }
 
+// Nasty row 1: whoever asked the first few only would leave an idle CPU beside a thread that it could run.
+#[test]
+fn b1_a_helper_is_found_behind_any_number_of_threads_that_may_not_leave() {
+    let mut waiting = [const { Affinity::One(CpuId(0)) }; 30];
+    waiting[29] = mask(&[3]);
+    let found = helper(&busy(&waiting), &two_cores_of_two(), &loads(&[31, 0, 0, 0]));
+    assert_eq!(found, Some(CpuId(3)));
+}
+
 /// A board of 1,024 CPUs on which one thread runs everywhere, but for CPUs that a test changes.
 fn thousand() -> (Topology, LoadBoard, Vec<Cpu<()>>) {
     let board = LoadBoard::new(1_024);

@@ -137,6 +137,16 @@ fn b6_a_thread_in_the_slot_can_be_killed() {
     assert!(bench.cpu.handoff().is_none());
 }
 
+// Nasty row 20: what is taken out is who was meant, wherever else somebody waits.
+#[test]
+fn b6_whoever_kills_a_queued_thread_leaves_the_slot_alone() {
+    let mut bench = Bench::running_one();
+    assert_eq!(offer(&mut bench, thread(2)), Ok(()));
+    let key = bench.add(thread(3)).key;
+    assert_eq!(bench.cpu.remove(key, bench.now).unwrap().id(), ThreadId(3));
+    assert_eq!(bench.cpu.handoff().map(|next| next.id()), Some(ThreadId(2)));
+}
+
 // A client that does almost nothing and a server that does all the work would own the CPU if only the client's
 // time decided about their turns.
 #[test]

@@ -77,6 +77,25 @@ fn d3_migration_keeps_the_lag_between_clocks_that_are_far_apart() {
     assert_eq!(arrived.share().vruntime().offset_from(new.clock()), lag);
 }
 
+// The clock waits for threads that come from behind. It went on waiting when they had left, and newcomers waited with it.
+#[test]
+fn d3_what_a_thread_was_owed_leaves_with_it() {
+    let mut bench = Bench::running_one();
+    let home = |cpu, clock| Some(Home { cpu, clock });
+    let clock = bench.cpu.clock();
+    let mut sleeper = thread(2);
+    sleeper.share.start_at(clock.before(SLICE / 2));
+    sleeper.home = home(CpuId(0), clock);
+    let _ = bench.wake(sleeper);
+    let level = bench.cpu.level();
+    let mut owed = thread(3);
+    owed.home = home(CpuId(1), owed.share().vruntime().after(3 * SLICE));
+    let key = bench.arrive(owed, EnqueueReason::Balanced).key;
+    assert!(bench.cpu.level() < level, "the clock waits for it");
+    assert!(bench.cpu.remove(key, bench.now).is_some());
+    assert_eq!(bench.cpu.level(), level);
+}
+
 #[test]
 fn d3_a_thread_that_wakes_elsewhere_brings_its_lag() {
     let mut old = loaded(1);
