@@ -211,9 +211,12 @@ impl<P> Entity<P> {
 
     /// Tells a sleeping thread how far its old CPU's clock has come, before it wakes on another CPU. Without this
     /// the time it slept earns it nothing there; its lag is kept either way (D3, D4).
-    pub fn observe_home_clock(&mut self, clock: VirtualTime) {
+    ///
+    /// `read` is asked for the clock of the CPU on whose clock the thread is measured, which need not be the one
+    /// that it ran on last.
+    pub fn observe_home_clock(&mut self, read: impl FnOnce(CpuId) -> VirtualTime) {
         if let Some(home) = &mut self.home {
-            home.clock = home.clock.max(clock);
+            home.clock = home.clock.max(read(home.cpu));
         }
     }
 

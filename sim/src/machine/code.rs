@@ -326,10 +326,9 @@ impl Machine {
             self.stranded.push(thread);
             return;
         };
-        if let Some(last) = thread.last_cpu()
-            && last != placed.cpu
-        {
-            thread.observe_home_clock(self.board.clock(last));
+        let slept = why == EnqueueReason::Wake;
+        if slept && thread.last_cpu().is_some_and(|last| last != placed.cpu) {
+            thread.observe_home_clock(|home| self.board.clock(home));
         }
         self.placements += 1;
         let id = Thread(thread.id().0);

@@ -48,9 +48,11 @@ impl Machine {
             return self.fail(Rule::of(broken), format!("{broken:?}"));
         }
         let head = side.deadlines.next().unwrap_or(Instant::NEVER);
-        let armed = side
-            .slice_end
-            .filter(|_| own.running().is_some_and(|running| running.slice_armed()));
+        // What the scheduler core believes: a host that does not do what it was told is what is looked for.
+        let armed = own
+            .running()
+            .filter(|running| running.slice_armed())
+            .map(sched::cpu::Running::turn_ends);
         let wanted = head.min(armed.unwrap_or(Instant::NEVER));
         // A deadline that another CPU put here comes with an interrupt.
         let coming = own.reschedule_pending() || !self.audit_time(cpu);

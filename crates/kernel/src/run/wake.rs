@@ -81,10 +81,8 @@ pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) 
     };
     // An affinity that names no CPU that is online cannot be set, and CPUs do not go away.
     let target = chosen.map_or(cpu.id(), |placement| placement.cpu);
-    if let Some(home) = entity.last_cpu()
-        && home != target
-    {
-        entity.observe_home_clock(board.clock(home));
+    if entity.last_cpu().is_some_and(|last| last != target) {
+        entity.observe_home_clock(|home| board.clock(home));
     }
     let target = &cpus::all()[target.index()];
     if target.index == cpu.index {

@@ -56,10 +56,8 @@ impl Machine {
             ),
         };
         let target = chosen.map_or(here, |placement| placement.cpu);
-        if let Some(home) = entity.last_cpu()
-            && home != target
-        {
-            entity.observe_home_clock(self.board.clock(home));
+        if entity.last_cpu().is_some_and(|last| last != target) {
+            entity.observe_home_clock(|home| self.board.clock(home));
         }
         self.put(cpu, &self.cpus[target.index()], entity, why);
     }

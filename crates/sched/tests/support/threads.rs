@@ -85,8 +85,8 @@ impl Machine {
             &self.board,
         )
         .unwrap();
-        if let Some(last) = thread.last_cpu().filter(|last| *last != placed.cpu) {
-            thread.observe_home_clock(self.board.clock(last));
+        if thread.last_cpu().is_some_and(|last| last != placed.cpu) {
+            thread.observe_home_clock(|home| self.board.clock(home));
         }
         self.put_where(placed, thread, EnqueueReason::Wake);
     }

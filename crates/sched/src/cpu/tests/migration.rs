@@ -114,7 +114,10 @@ fn d3_a_thread_that_wakes_elsewhere_brings_its_lag() {
 fn d4_a_thread_that_wakes_elsewhere_is_paid_for_its_sleep_but_brings_no_hoard() {
     let mut old = loaded(1);
     let mut sleeper = old.end(EndReason::Blocked);
-    sleeper.observe_home_clock(old.cpu.clock().after(500 * SLICE));
+    sleeper.observe_home_clock(|home| {
+        assert_eq!(home, CpuId(0));
+        old.cpu.clock().after(500 * SLICE)
+    });
     let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
     let key = new.enqueue(sleeper, EnqueueReason::Wake, old.now).key;
     assert_eq!(key.vfinish, new.clock(), "one slice of credit, one slice of turn");
