@@ -39,6 +39,8 @@ pub enum Verb {
     /// Run the kernel's scheduler on virtual machines: scenarios, campaigns, comparisons.
     #[command(disable_help_flag = true)]
     Sim(SimArguments),
+    /// Put known mistakes into the code, one by one, and see who notices.
+    Mutants(crate::verbs::mutants::MutantsArguments),
     /// Fuzz the decoders of hostile input, each for a bounded time.
     Fuzz(FuzzArguments),
     /// The table of requirement ids: sentence, comments, checks and tests of each, and what is still empty.

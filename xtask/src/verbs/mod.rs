@@ -5,6 +5,7 @@ mod boot;
 mod build;
 mod clean;
 mod doctor;
+pub mod mutants;
 mod relay;
 mod rules;
 mod run;
@@ -29,6 +30,7 @@ pub fn perform(verb: Verb) -> Result<u8> {
         Verb::Sim(arguments) => sim::sim(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
         Verb::Test(arguments) => test::test(&arguments),
+        Verb::Mutants(arguments) => mutants::mutants(&arguments),
         Verb::Fuzz(arguments) => tools::fuzz(&arguments),
         Verb::Rules(arguments) => rules::rules(&arguments),
         Verb::Schema => tools::schema(),

@@ -1,0 +1,123 @@
+//! `mutants`: puts known mistakes into the code, one at a time, and sees whether the tests notice.
+//!
+//! A *mutant* is a file in `mutants/` ([`mutant`]): a mistake that a system somewhere made, as a replacement of text, and
+//! the cheapest *hunt* that should find it ([`hunt`]): a test, a model or a campaign of the simulator. Each is tried in a copy of the
+//! tree ([`scratch`]); what came of it is a row of the table ([`report`]). docs/mutants.md has the table as it was last printed.
+
+mod hunt;
+mod mutant;
+mod report;
+mod scratch;
+
+use crate::{exit, progress};
+use anyhow::{Result, bail, ensure};
+use clap::Args;
+use hunt::{Ending, Hunter};
+use indicatif::{ProgressBar, ProgressStyle};
+use mutant::Mutant;
+use report::Row;
+use scratch::Scratch;
+
+/// `mutants`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Each mutant is put into a copy of the tree, built, and hunted by the cheapest test, model or
+campaign that should find it. First the hunts are tried without mutants and must find nothing.
+The first run builds the copy, which takes some minutes; then a mutant takes some seconds.
+
+Exit code 0: every mutant was caught. docs/mutants.md says how to add one.
+
+Examples:
+  ./x mutants                             all of them
+  ./x mutants --list                      what there is
+  ./x mutants --only steal-looks-at-eight
+  ./x mutants --only row:10 --json        those of one row of the table")]
+pub struct MutantsArguments {
+    /// Print the mutants and what hunts them, and try none.
+    #[arg(long)]
+    list: bool,
+    /// Only the mutant of this name, or those of row:N; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Print one JSON object for each mutant instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The verb: exit code 1 when a mutant survived.
+pub(super) fn mutants(arguments: &MutantsArguments) -> Result<u8> {
+    let chosen = choose(mutant::read_all()?, &arguments.only)?;
+    if arguments.list {
+        report::list(&chosen, arguments.json)?;
+        return Ok(exit::OK);
+    }
+    let hunter = Hunter::new(Scratch::refreshed()?);
+    let tree = hunter.scratch().tree();
+    // A stale one is told before minutes are spent on the others.
+    for mutant in &chosen {
+        mutant.mutated(&tree)?;
+    }
+    hold_without_mutants(&hunter, &chosen)?;
+    let bar = bar(chosen.len());
+    let mut rows = Vec::new();
+    for mutant in &chosen {
+        bar.set_message(mutant.name.clone());
+        let text = mutant.mutated(&tree)?;
+        let ending = hunter
+            .scratch()
+            .with(&mutant.file, &text, || hunter.hunt(&mutant.hunt))?;
+        let row = Row::of(mutant, ending);
+        bar.suspend(|| progress::say(row.sentence()));
+        bar.inc(1);
+        rows.push(row);
+    }
+    bar.finish_and_clear();
+    report::print(&rows, arguments.json)?;
+    let all_caught = rows.iter().all(Row::is_caught);
+    Ok(if all_caught { exit::OK } else { exit::FAILED })
+}
+
+/// The mutants that the words name, or all when there are none.
+fn choose(all: Vec<Mutant>, words: &[String]) -> Result<Vec<Mutant>> {
+    for word in words {
+        ensure!(
+            all.iter().any(|mutant| mutant.answers_to(word)),
+            "there is no mutant {word}; ./x mutants --list shows all"
+        );
+    }
+    let wanted = |mutant: &Mutant| words.is_empty() || words.iter().any(|word| mutant.answers_to(word));
+    Ok(all.into_iter().filter(wanted).collect())
+}
+
+/// A hunt that finds something where there is nothing proves nothing afterwards.
+fn hold_without_mutants(hunter: &Hunter, mutants: &[Mutant]) -> Result<()> {
+    let mut hunts: Vec<_> = mutants.iter().map(|mutant| &mutant.hunt).collect();
+    hunts.sort();
+    hunts.dedup();
+    let bar = bar(hunts.len());
+    for hunt in hunts {
+        bar.set_message(format!("without mutants: {hunt}"));
+        match hunter.hunt(hunt)?.ending {
+            Ending::Survived => {}
+            Ending::Caught { by } => bail!("{hunt} fails without any mutant: {}", by.join(", ")),
+            Ending::NotBuilt { errors } => bail!("the tree does not build:\n{errors}"),
+            Ending::OutOfTime => bail!("{hunt} does not come to an end without any mutant"),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    progress::say("without mutants every hunt comes back with nothing");
+    Ok(())
+}
+
+fn bar(length: usize) -> ProgressBar {
+    if !progress::watched() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(length as u64);
+    if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos}/{len} ({elapsed}) {wide_msg:.dim}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    bar
+}
