@@ -917,10 +917,10 @@ struct SystemConfig {
 
 # The order in which the waiting threads of a CPU are served.
 enum SchedulerPolicy {
+  # Earliest eligible virtual deadline first: the usual one (docs/policies.md).
+  eevdf @0;
   # Earliest virtual finish first.
-  weightedFair @0;
-  # Earliest eligible virtual deadline first.
-  eevdf @1;
+  weightedFair @1;
 }
 
 # What shares CPU time by weight first.

@@ -421,7 +421,7 @@ duration = "2s"
 packages = 1
 cores = 8
 siblings = 1
-policy = "wfq"
+policy = "eevdf"
 timer_latency = "1us..2us"
 
 [objects]

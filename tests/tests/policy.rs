@@ -35,7 +35,7 @@ fn d3_a_change_takes_on_one_cpu() {
 }
 
 #[test]
-fn d7_a_change_takes_where_processes_share_under_eevdf() {
+fn d7_a_change_takes_where_processes_share_under_weighted_fair_queueing() {
     meddle_with("meddler-shared", |setup| setup.cpus(4));
 }
 

@@ -25,23 +25,23 @@ fn d1_shares_follow_weight_and_no_class_changes_them() {
 }
 
 #[test]
-fn d5_under_eevdf_shares_follow_weight_too() {
-    holds("shares-eevdf", counted).wait_for_line("eevdf between threads");
+fn d5_under_weighted_fair_queueing_shares_follow_weight_too() {
+    holds("shares-wfq", counted).wait_for_line("wfq between threads");
 }
 
 #[test]
 fn d7_by_default_a_process_with_four_threads_has_four_times_as_much() {
-    holds("crowds", counted).wait_for_line("wfq between threads");
+    holds("crowds", counted).wait_for_line("eevdf between threads");
 }
 
 #[test]
 fn d7_where_processes_share_four_threads_have_no_more_than_one() {
-    holds("crowds-shared", counted).wait_for_line("wfq between processes");
+    holds("crowds-shared", counted).wait_for_line("eevdf between processes");
 }
 
 #[test]
-fn d7_where_processes_share_under_eevdf_four_threads_have_no_more_than_one() {
-    holds("crowds-eevdf", counted).wait_for_line("eevdf between processes");
+fn d7_where_processes_share_under_weighted_fair_queueing_four_threads_have_no_more_than_one() {
+    holds("crowds-wfq", counted).wait_for_line("wfq between processes");
 }
 
 #[test]

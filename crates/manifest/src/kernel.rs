@@ -115,7 +115,7 @@ impl Default for KernelParams<'_> {
             minter_allow_list: Vec::new(),
             key_source: None,
             block_device_target: None,
-            scheduler: SchedulerPolicy::WeightedFair,
+            scheduler: SchedulerPolicy::Eevdf,
             fairness: FairnessScope::Threads,
         }
     }

@@ -22,10 +22,11 @@ const REFERENCE: u64 = EffectiveWeight::REFERENCE;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Policy {
     /// Weighted fair queueing: earliest virtual finish first.
-    #[default]
     WeightedFair,
     /// Earliest eligible virtual deadline first (Stoica and Abdel-Wahab 1995): among the threads that are not ahead
-    /// of the clock, the one whose request is due first. A turn that was interrupted keeps its deadline.
+    /// of the clock, the one whose request is due first. A turn that was interrupted keeps its deadline. The default;
+    /// docs/policies.md has the measurements that say why.
+    #[default]
     Eevdf,
 }
 

@@ -224,22 +224,19 @@ fn p13_a_pci_address_is_in_range() {
 }
 
 #[test]
-fn d5_d7_the_scheduler_is_chosen_and_the_default_is_weighted_fair_between_threads() {
+fn d5_d7_the_scheduler_is_chosen_and_the_default_is_eevdf_between_threads() {
     use schema_gen::system::{FairnessScope, SchedulerPolicy};
     let chosen = |choose: fn(system_config::Builder<'_>)| {
         let bytes = bytes(&with_kernel(choose));
         let kernel = Manifest::decode(bytes.bytes()).unwrap().kernel;
         (kernel.scheduler, kernel.fairness)
     };
-    assert_eq!(
-        chosen(|_| ()),
-        (SchedulerPolicy::WeightedFair, FairnessScope::Threads)
-    );
+    assert_eq!(chosen(|_| ()), (SchedulerPolicy::Eevdf, FairnessScope::Threads));
     let both = chosen(|mut kernel| {
-        kernel.set_scheduler(SchedulerPolicy::Eevdf);
+        kernel.set_scheduler(SchedulerPolicy::WeightedFair);
         kernel.set_fairness(FairnessScope::Processes);
     });
-    assert_eq!(both, (SchedulerPolicy::Eevdf, FairnessScope::Processes));
+    assert_eq!(both, (SchedulerPolicy::WeightedFair, FairnessScope::Processes));
 }
 
 #[test]
@@ -247,7 +244,7 @@ fn d5_d7_a_scheduler_that_does_not_exist_is_refused_by_name() {
     use schema_gen::system::{FairnessScope, SchedulerPolicy};
     // Both are 1 in the second and last halves of the words that hold the numbers of the parameters.
     let plain = capnp::serialize::write_message_to_words(&with_kernel(|mut kernel| {
-        kernel.set_scheduler(SchedulerPolicy::Eevdf);
+        kernel.set_scheduler(SchedulerPolicy::WeightedFair);
         kernel.set_fairness(FairnessScope::Processes);
     }));
     let first = plain

@@ -47137,8 +47137,8 @@ pub mod system_config {
 #[repr(u16)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchedulerPolicy {
-    WeightedFair = 0,
-    Eevdf = 1,
+    Eevdf = 0,
+    WeightedFair = 1,
 }
 
 impl ::capnp::introspect::Introspect for SchedulerPolicy {
@@ -47151,8 +47151,8 @@ impl ::core::convert::TryFrom<u16> for SchedulerPolicy {
     type Error = ::capnp::NotInSchema;
     fn try_from(value: u16) -> ::core::result::Result<Self, <SchedulerPolicy as ::core::convert::TryFrom<u16>>::Error> {
         match value {
-            0 => ::core::result::Result::Ok(Self::WeightedFair),
-            1 => ::core::result::Result::Ok(Self::Eevdf),
+            0 => ::core::result::Result::Ok(Self::Eevdf),
+            1 => ::core::result::Result::Ok(Self::WeightedFair),
             n => ::core::result::Result::Err(::capnp::NotInSchema(n)),
         }
     }
@@ -47170,9 +47170,9 @@ pub(crate) static ENCODED_NODE: [::capnp::Word; 27] = [
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,242,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,55,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,101,114,80),::capnp::word(111,108,105,99,121,0,0,0),
-::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(8,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(17,0,0,0,106,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(13,0,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(119,101,105,103,104,116,101,100),::capnp::word(70,97,105,114,0,0,0,0),::capnp::word(101,101,118,100,102,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(8,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(17,0,0,0,50,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,106,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(101,101,118,100,102,0,0,0),::capnp::word(119,101,105,103,104,116,101,100),::capnp::word(70,97,105,114,0,0,0,0),
 ];
 pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
     ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
