@@ -63,17 +63,20 @@ pub fn run_twice(scenario: &Scenario) -> (Option<Broken>, Outcome) {
     if first.broken.is_some() {
         return (first.broken.clone(), first);
     }
-    let second = run(scenario);
-    if first.fingerprint == second.fingerprint && first.events == second.events {
-        return (None, first);
-    }
-    let broken = Broken {
+    let broken = compared(&first, &run(scenario));
+    (broken, first)
+}
+
+/// Whether two runs of one scenario were the same; if not, that is what broke.
+#[must_use]
+pub fn compared(first: &Outcome, second: &Outcome) -> Option<Broken> {
+    let same = first.fingerprint == second.fingerprint && first.events == second.events;
+    (!same).then(|| Broken {
         rule: Rule::RunsAreRepeatable,
         evidence: format!("{:016x} and {:016x}", first.fingerprint, second.fingerprint),
         at: first.ended,
         event: first.events,
-    };
-    (Some(broken), first)
+    })
 }
 
 /// Events after which a run of a campaign ends: a storm of forks must not keep the other seeds waiting.

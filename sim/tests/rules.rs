@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sim::campaign::{MOST_EVENTS, run_with};
+use sim::campaign::{self, MOST_EVENTS, run_with};
 use sim::{Broken, Rule, Sabotage, generate};
 
 /// What each of some seeds breaks under a mistake.
@@ -64,4 +64,12 @@ fn l1_a_panic_is_a_finding() {
         (broken.rule, broken.evidence.as_str()),
         (Rule::NoPanic, "on purpose")
     );
+}
+
+#[test]
+fn l1_two_runs_that_differ_are_a_finding() {
+    let run = |seed| run_with(&generate::scenario(seed), |machine| machine.stop_after(1_000));
+    assert_eq!(campaign::compared(&run(1), &run(1)), None);
+    let broken = campaign::compared(&run(1), &run(2)).unwrap();
+    assert_eq!(broken.rule, Rule::RunsAreRepeatable);
 }

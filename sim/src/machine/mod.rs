@@ -236,6 +236,11 @@ impl Machine {
         if self.audit.broken.is_none() && self.audit.every > 0 {
             self.audit_all();
         }
+        // Whoever runs alone has not been charged for long; what is shown afterwards shall be whole.
+        for cpu in 0..self.cpus.len() {
+            let at = self.sides[cpu].clock.read(self.now);
+            let _ = self.cpus[cpu].uncollected(at);
+        }
         Outcome {
             broken: self.audit.broken.clone(),
             fingerprint: self.recorder.fingerprint(),

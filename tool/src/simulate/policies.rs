@@ -26,6 +26,9 @@ pub(super) struct Policies {
     html: Option<PathBuf>,
 }
 
+/// What a figure shows of each row, and what that is called.
+type Measure = (&'static str, fn(&Row) -> Option<f64>);
+
 const BOTH: [Policy; 2] = [Policy::WeightedFair, Policy::Eevdf];
 
 impl Policies {
@@ -62,8 +65,13 @@ fn page(rows: &[Row], cpus: &[u32]) -> Page {
     );
     for cpus in cpus {
         let of_size: Vec<&Row> = rows.iter().filter(|row| row.cpus == *cpus).collect();
-        let mut section = Section::new(format!("{cpus} CPUs")).table(&table(&of_size));
-        let measures: [(&str, fn(&Row) -> Option<f64>); 3] = [
+        let mut section = Section::new(if *cpus == 1 {
+            "1 CPU".to_owned()
+        } else {
+            format!("{cpus} CPUs")
+        })
+        .table(&table(&of_size));
+        let measures: [Measure; 3] = [
             ("most behind the ideal, ms", |row| Some(row.most_behind)),
             ("wake-up latency, 99 of 100, us", |row| {
                 row.latency.map(|latency| latency[1])
@@ -96,7 +104,7 @@ fn table(rows: &[&Row]) -> Table {
             "most behind, ms",
             "most ahead, ms",
             "99 % wake-up, us",
-            "switches /s/CPU",
+            "switches/s",
         ],
     );
     for row in rows {

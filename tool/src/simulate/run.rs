@@ -6,8 +6,9 @@ use serde_json::json;
 use sim::input::{self, rtapp};
 use sim::measure::Latencies;
 use sim::scenario::{Machine as Shape, ThreadKind};
-use sim::{Machine, Outcome, Scenario};
+use sim::{Machine, Outcome, Scenario, campaign, shrink};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A fair policy, as the command line names it.
 #[derive(Clone, Copy, ValueEnum)]
@@ -76,7 +77,10 @@ impl Run {
             if self.pictures.any() {
                 machine.recorder.keep(usize::MAX);
             }
-            let outcome = machine.run();
+            let mut outcome = machine.run();
+            if outcome.broken.is_none() {
+                outcome.broken = campaign::compared(&outcome, &Machine::new(&scenario).run());
+            }
             if self.json {
                 println!("{}", as_json(&scenario, &machine, &outcome));
             } else {
@@ -84,6 +88,7 @@ impl Run {
             }
             if let Some(rule) = outcome.broken {
                 broken += &format!("{}: {rule}\n", file.display());
+                broken += &smallest(&scenario);
             }
             self.pictures.write(&machine, &recipe())?;
         }
@@ -108,6 +113,22 @@ impl Run {
         if let Some(milliseconds) = self.milliseconds {
             scenario.duration = sched::Nanos::from_millis(milliseconds);
         }
+    }
+}
+
+/// Seconds spent on making a scenario small that breaks a rule.
+const SHRINK: Duration = Duration::from_secs(30);
+
+/// The smallest form of a scenario that breaks a rule, as a file.
+fn smallest(scenario: &Scenario) -> String {
+    match shrink::shrink_found(scenario, SHRINK) {
+        Some(small) => format!(
+            "  smallest form, after {} attempts: {}\n\n{}\n",
+            small.attempts,
+            small.broken,
+            input::toml::write(&small.scenario)
+        ),
+        None => String::new(),
     }
 }
 
