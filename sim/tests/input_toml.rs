@@ -437,3 +437,11 @@ program = ["lock m", "run mean 4ms", "unlock m", "cpus 0-3"]
 "#;
     assert_eq!(write(&scenario), text);
 }
+
+#[test]
+fn l2_an_unknown_key_is_told_which_keys_there_are_each_once() {
+    let text = "duration = \"1s\"\n[[thread]]\nname = \"x\"\nfoo = 3\nprogram = [\"run 1ms\"]\n";
+    let errors = read(text, "keys.toml").unwrap_err().to_string();
+    assert!(errors.contains("`foo` means nothing here"), "{errors}");
+    assert_eq!(errors.matches("name").count(), 1, "{errors}");
+}

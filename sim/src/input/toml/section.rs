@@ -79,7 +79,11 @@ impl<'t> Section<'t> {
 
     /// The value of a key, whatever it is; remembers that the key is known.
     pub(super) fn value(&self, key: &'static str) -> Option<&'t Item<'t>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        drop(known);
         self.table.get(key)
     }
 
