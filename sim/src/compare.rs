@@ -11,8 +11,7 @@ use sched::{LatencyClass, Nanos, Policy, Weight};
 use crate::machine::{Machine, Summary};
 use crate::measure::Latencies;
 use crate::scenario::{
-    self, Arrival, Delay, EndpointId, Explore, Faults, Phase, Program, Scenario, Span, Step, Thread,
-    ThreadKind,
+    self, Arrival, Delay, EndpointId, Explore, Phase, Program, Scenario, Span, Step, Thread, ThreadKind,
 };
 
 /// One load of the matrix.
@@ -132,29 +131,21 @@ impl Load {
             least: Nanos(least),
             most: Nanos(most),
         };
+        let machine = scenario::Machine {
+            policy,
+            timer_latency: micros(500, 2_000),
+            ipi_delay: micros(500, 1_500),
+            step: micros(100, 100),
+            ..scenario::Machine::flat(cpus)
+        };
         let scenario = Scenario {
-            name: format!("{} on {cpus} CPUs", self.name()),
-            machine: scenario::Machine {
-                policy,
-                timer_latency: micros(500, 2_000),
-                ipi_delay: micros(500, 1_500),
-                step: micros(100, 100),
-                ..scenario::Machine::flat(cpus)
-            },
-            faults: Faults::default(),
             explore: Explore {
                 seed,
                 ..Explore::default()
             },
-            duration,
-            locks: Vec::new(),
-            conditions: Vec::new(),
-            barriers: Vec::new(),
-            pipes: Vec::new(),
             endpoints: (0..cpus).map(|pair| format!("service {pair}")).collect(),
-            timers: Vec::new(),
-            masks: Vec::new(),
             threads,
+            ..Scenario::empty(format!("{} on {cpus} CPUs", self.name()), machine, duration)
         };
         (scenario, measured)
     }

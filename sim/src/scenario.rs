@@ -37,6 +37,28 @@ pub struct Scenario {
     pub threads: Vec<Thread>,
 }
 
+impl Scenario {
+    /// A scenario in which nothing happens: no threads, no objects, no faults, everything in order.
+    #[must_use]
+    pub fn empty(name: impl Into<String>, machine: Machine, duration: Nanos) -> Scenario {
+        Scenario {
+            name: name.into(),
+            machine,
+            faults: Faults::default(),
+            explore: Explore::default(),
+            duration,
+            locks: Vec::new(),
+            conditions: Vec::new(),
+            barriers: Vec::new(),
+            pipes: Vec::new(),
+            endpoints: Vec::new(),
+            timers: Vec::new(),
+            masks: Vec::new(),
+            threads: Vec::new(),
+        }
+    }
+}
+
 /// The machine that is simulated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {

@@ -58,16 +58,24 @@ pub enum Broken {
     },
 }
 
+/// The checks of a CPU's queue, which hold in the middle of a step as well, before its caller has acted on its answer.
+///
+/// # Errors
+/// The first check that fails.
+pub fn the_queue_is_sound<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    the_queue_is_sorted_and_complete(cpu)?;
+    the_queue_knows_its_weight(cpu)?;
+    the_queue_knows_its_slowest(cpu)?;
+    the_queue_knows_who_may_leave(cpu)?;
+    every_waiting_thread_is_measured_here(cpu)
+}
+
 /// All checks that need to see only one CPU.
 ///
 /// # Errors
 /// The first check that fails.
 pub fn cpu_is_sound<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
-    the_queue_is_sorted_and_complete(cpu)?;
-    the_queue_knows_its_weight(cpu)?;
-    the_queue_knows_its_slowest(cpu)?;
-    the_queue_knows_who_may_leave(cpu)?;
-    every_waiting_thread_is_measured_here(cpu)?;
+    the_queue_is_sound(cpu)?;
     a_shared_cpu_will_be_interrupted(cpu)?;
     an_idle_cpu_with_work_is_being_woken(cpu)
 }

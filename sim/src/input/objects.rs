@@ -134,6 +134,20 @@ pub(super) struct Objects {
 }
 
 impl Objects {
+    /// The scenario with these as its objects.
+    pub(super) fn put_into(self, scenario: Scenario) -> Scenario {
+        Scenario {
+            locks: self.locks.into_rows(),
+            conditions: self.conditions.into_rows(),
+            barriers: self.barriers.into_rows(),
+            pipes: self.pipes.into_rows(),
+            endpoints: self.endpoints.into_rows(),
+            timers: self.timers.into_rows(),
+            masks: self.masks.into_rows(),
+            ..scenario
+        }
+    }
+
     pub(super) fn new() -> Objects {
         Objects {
             locks: Table::new("lock"),

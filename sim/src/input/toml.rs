@@ -63,19 +63,10 @@ fn scenario(root: &Section<'_>, usual_name: &str) -> Option<Scenario> {
     objects::declare(root, &mut objects, cpus);
     let threads = threads::threads(root, &mut objects, cpus);
     root.finish();
-    Some(Scenario {
-        name: name.to_owned(),
-        machine: machine?,
+    Some(objects.put_into(Scenario {
         faults,
         explore: explore?,
-        duration: duration?,
-        locks: objects.locks.into_rows(),
-        conditions: objects.conditions.into_rows(),
-        barriers: objects.barriers.into_rows(),
-        pipes: objects.pipes.into_rows(),
-        endpoints: objects.endpoints.into_rows(),
-        timers: objects.timers.into_rows(),
-        masks: objects.masks.into_rows(),
         threads: threads?,
-    })
+        ..Scenario::empty(name, machine?, duration?)
+    }))
 }

@@ -55,7 +55,7 @@ impl Machine {
             .map(sched::cpu::Running::turn_ends);
         let wanted = head.min(armed.unwrap_or(Instant::NEVER));
         // A deadline that another CPU put here comes with an interrupt.
-        let coming = own.reschedule_pending() || !self.audit_time(cpu);
+        let coming = own.reschedule_pending() || self.scenario.faults.offline.chance > 0;
         if wanted < side.armed.unwrap_or(Instant::NEVER) && !coming {
             let set = side.armed;
             self.fail(
@@ -63,11 +63,6 @@ impl Machine {
                 format!("{cpu} waits for {wanted} and its timer is set to {set:?}"),
             );
         }
-    }
-
-    /// Whether this CPU's deadlines are all its own doing, so that its timer must be set already.
-    fn audit_time(&self, _cpu: CpuId) -> bool {
-        self.scenario.faults.offline.chance == 0
     }
 
     fn fail(&mut self, rule: Rule, evidence: String) {
@@ -123,11 +118,7 @@ impl Machine {
             let evidence = format!("{} thinks that {} runs", cpu.id(), running.id());
             return self.fail(Rule::OneOwner, evidence);
         }
-        let sound = check::the_queue_is_sorted_and_complete(cpu)
-            .and_then(|()| check::the_queue_knows_its_weight(cpu))
-            .and_then(|()| check::the_queue_knows_its_slowest(cpu))
-            .and_then(|()| check::every_waiting_thread_is_measured_here(cpu));
-        if let Err(broken) = sound {
+        if let Err(broken) = check::the_queue_is_sound(cpu) {
             return self.fail(Rule::of(broken), format!("{broken:?}"));
         }
         let counters = *cpu.counters();

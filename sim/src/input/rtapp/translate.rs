@@ -16,7 +16,7 @@ use super::global::Global;
 use super::task::Task;
 use crate::input::error::{Complaints, Place};
 use crate::input::objects::Objects;
-use crate::scenario::{Arrival, Barrier, Explore, Faults, Machine, Program, Scenario, Thread};
+use crate::scenario::{Arrival, Barrier, Machine, Program, Scenario, Thread};
 use program::Translator;
 use whole::{Whole, events, survey};
 
@@ -46,21 +46,10 @@ pub(super) fn scenario(
     let threads = threads.map(|(index, task)| thread(index, task, &whole, &mut objects));
     let threads: Vec<Option<Thread>> = threads.collect();
     let threads: Option<Vec<Thread>> = threads.into_iter().collect();
-    Some(Scenario {
-        name,
-        machine,
-        faults: Faults::default(),
-        explore: Explore::default(),
-        duration: global.duration,
-        locks: objects.locks.into_rows(),
-        conditions: objects.conditions.into_rows(),
-        barriers: objects.barriers.into_rows(),
-        pipes: objects.pipes.into_rows(),
-        endpoints: objects.endpoints.into_rows(),
-        timers: objects.timers.into_rows(),
-        masks: objects.masks.into_rows(),
+    Some(objects.put_into(Scenario {
         threads: threads?,
-    })
+        ..Scenario::empty(name, machine, global.duration)
+    }))
 }
 
 fn machine(tasks: &[Task], complaints: &Complaints<'_>, options: &Options) -> Machine {
