@@ -48,13 +48,16 @@ struct CpuStatus {
   timerSlice @18 :UInt64;
   timerSleep @19 :UInt64;
   timerSpurious @20 :UInt64;
+  # Times it began to idle with no timer armed.
   tickSuppressed @21 :UInt64;
   queueDepth @22 :UInt32;
   # Process number in the high half, thread number in the low half; zero when idle.
   currentThread @23 :UInt64;
+  # Threads that it woke or started here, and on others.
   localEnqueues @24 :UInt64;
   remoteWakes @25 :UInt64;
   handoffs @26 :UInt64;
+  # Threads for which no CPU that they may run on was online.
   placementFailures @27 :UInt64;
   syscalls @28 :UInt64;
   sqes @29 :UInt64;
@@ -78,9 +81,14 @@ struct ProcessStatus {
   threads @7 :UInt32;
   caps @8 :UInt32;
   residentPages @9 :UInt64;
-  # Includes what threads used that are gone.
+  # From here on with what threads used and did that are gone.
   runtimeNs @10 :UInt64;
+  # Times a thread of it left a CPU.
   switches @11 :UInt64;
+  preemptions @12 :UInt64;
+  voluntaryBlocks @13 :UInt64;
+  migrations @14 :UInt64;
+  waitingNs @15 :UInt64;
 }
 
 enum ThreadState {
@@ -110,6 +118,14 @@ struct ThreadStatus {
   waitingNs @13 :UInt64;
 }
 
+# One number that the kernel keeps of a CPU. docs/counters.md says of each name what it means, in which unit, and when it
+# moves. Counters grow from boot on; a level is what is now.
+struct Counter {
+  name @0 :Text;
+  value @1 :UInt64;
+  isLevel @2 :Bool;
+}
+
 # Read-only observation. `threads` of process 0 are those of all processes.
 interface Monitor @0xd5a1c0de5e7a0001 {
   system @0 () -> (info :SystemStatus);
@@ -117,6 +133,9 @@ interface Monitor @0xd5a1c0de5e7a0001 {
   processes @2 () -> (processes :List(ProcessStatus));
   threads @3 (pid :UInt32) -> (threads :List(ThreadStatus));
   capabilities @4 (pid :UInt32) -> (capabilities :List(System.CapabilityInfo));
+  # All that is counted on one CPU, in a fixed order, the same for all CPUs. A CPU that is not there is refused with
+  # `invalidArgument`.
+  counters @5 (cpu :UInt32) -> (monotonicNs :UInt64, counters :List(Counter));
 }
 
 # From a number to authority: a ProcessHandle, or a SchedulingPolicyCap for one thread. Numbers that name nothing

@@ -70,6 +70,7 @@ impl Rule {
             Core::NoEndInSight(_) | Core::AsleepWithWork(_) => Rule::SomethingWillHappen,
             Core::ClockRanBackwards(_) => Rule::VirtualTimeMovesForward,
             Core::TimeWasLost { .. } => Rule::TimeIsConserved,
+            Core::SwitchesDoNotAddUp(_) => Rule::CountersAddUp,
             _ => Rule::QueuesAreSound,
         }
     }

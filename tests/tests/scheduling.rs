@@ -70,6 +70,16 @@ fn a1_idle_cpus_take_no_timer_interrupts() {
 }
 
 #[test]
+fn a1_what_is_counted_adds_up_and_moves_with_what_happens() {
+    holds("counters", counted);
+}
+
+#[test]
+fn a1_what_is_counted_adds_up_on_four_cpus_and_b4_a_burst_sends_what_was_asked_for() {
+    holds("counters", |setup| setup.cpus(4));
+}
+
+#[test]
 fn b5_new_threads_go_to_idle_cpus_and_otherwise_stay() {
     let boot = holds("spread", |setup| setup.cpus(4).traced());
     // Thread 2 was the sleeper of the wake-up test; then one for each of the other three CPUs, and one too many.

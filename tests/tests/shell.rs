@@ -22,7 +22,8 @@ fn the_shell_says_what_it_can_do_and_leaves_with_a_code() {
     let boot = seated();
     let help = answer(&boot, "help");
     for word in [
-        "ps", "threads", "cpus", "top", "run", "kill", "weight", "class", "caps", "log", "time", "exit",
+        "ps", "threads", "cpus", "stat", "top", "run", "kill", "weight", "class", "caps", "log", "time",
+        "exit",
     ] {
         assert!(
             help.lines().any(|line| line.trim_start().starts_with(word)),

@@ -274,6 +274,12 @@ pub fn set_note(note: u64) {
     this().note.set(note);
 }
 
+/// Adds one to a counter that only this CPU writes.
+#[inline]
+pub(crate) fn add_one(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
 /// TLB shootdown requests this CPU has sent and honoured since boot, by CPU index.
 pub fn shootdowns(index: usize) -> (u64, u64) {
     get(index).map_or((0, 0), |cpu| {

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use capnp::struct_list;
-use schema_gen::monitor::{cpu_status, monitor, process_status, system_status, thread_status};
+use schema_gen::monitor::{counter, cpu_status, monitor, process_status, system_status, thread_status};
 
 use crate::cap::{Client, client};
 use crate::error::Error;
@@ -27,6 +27,9 @@ client! {
 
 /// Words of the largest answer a call may have.
 const ROOM_WORDS: usize = abi::result::MAX_MESSAGE_BYTES as usize / 8;
+
+/// Words of the counters of one CPU, several times over.
+const COUNTERS_WORDS: usize = 2048;
 
 /// A list in an answer.
 pub type List<'a, T> = struct_list::Reader<'a, T>;
@@ -86,6 +89,23 @@ impl Monitor {
             bytes_of_mut(&mut words),
         )?
         .read::<monitor::capabilities_results::Owned, _>(|root| table_entries(root.get_capabilities()?))
+    }
+
+    /// All that is counted on one CPU, with the time of the look in nanoseconds of the monotonic clock.
+    pub fn counters<R>(
+        &self,
+        cpu: u32,
+        read: impl FnOnce(u64, List<'_, counter::Owned>) -> capnp::Result<R>,
+    ) -> Result<R, Error> {
+        let mut words: Vec<u64> = alloc::vec![0; COUNTERS_WORDS];
+        call(
+            self.cap().method(5),
+            Flat::<24>::new().u32(0, cpu).bytes(),
+            bytes_of_mut(&mut words),
+        )?
+        .read::<monitor::counters_results::Owned, R>(|root| {
+            read(root.get_monotonic_ns(), root.get_counters()?)
+        })
     }
 }
 

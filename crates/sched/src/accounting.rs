@@ -66,6 +66,10 @@ pub struct CpuCounters {
     pub preemptions: u64,
     /// Times a thread gave it up to wait.
     pub voluntary_blocks: u64,
+    /// Times a thread gave way of its own accord and stayed runnable.
+    pub yields: u64,
+    /// Times a thread on it came to its end.
+    pub exits: u64,
     /// Times a thread was given this CPU after having run on another.
     pub migrations_in: u64,
     /// Threads put into this queue, for whatever reason.
@@ -98,6 +102,8 @@ pub struct CpuCounters {
     pub slices_not_needed: u64,
     /// Time with a thread running, up to the last charge.
     pub busy: Nanos,
+    /// Of that, time in which another one waited here.
+    pub shared: Nanos,
     /// Time without one, up to the last time a thread began.
     pub idle: Nanos,
 }
@@ -110,6 +116,8 @@ impl CpuCounters {
             switches: 0,
             preemptions: 0,
             voluntary_blocks: 0,
+            yields: 0,
+            exits: 0,
             migrations_in: 0,
             enqueues: 0,
             wakes: 0,
@@ -126,6 +134,7 @@ impl CpuCounters {
             slices_armed: 0,
             slices_not_needed: 0,
             busy: Nanos::ZERO,
+            shared: Nanos::ZERO,
             idle: Nanos::ZERO,
         }
     }

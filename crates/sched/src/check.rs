@@ -47,6 +47,8 @@ pub enum Broken {
         /// What there is.
         runnable: u32,
     },
+    /// Threads were given the CPU more or less often than they left it.
+    SwitchesDoNotAddUp(CpuId),
     /// The virtual clock shows less than before.
     ClockRanBackwards(CpuId),
     /// The CPUs were busy for another length of time than the threads used.
@@ -76,6 +78,7 @@ pub fn the_queue_is_sound<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
 /// The first check that fails.
 pub fn cpu_is_sound<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
     the_queue_is_sound(cpu)?;
+    every_switch_has_an_end(cpu)?;
     a_shared_cpu_will_be_interrupted(cpu)?;
     an_idle_cpu_with_work_is_being_woken(cpu)
 }
@@ -190,6 +193,20 @@ pub fn an_idle_cpu_with_work_is_being_woken<P>(cpu: &Cpu<P>) -> Result<(), Broke
         Ok(())
     } else {
         Err(Broken::AsleepWithWork(cpu.id()))
+    }
+}
+
+/// A1: every time a thread was given the CPU has ended in one of the ways that are counted, but for the one that runs.
+///
+/// # Errors
+/// [`Broken::SwitchesDoNotAddUp`].
+pub fn every_switch_has_an_end<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
+    let counters = cpu.counters();
+    let ended = counters.preemptions + counters.voluntary_blocks + counters.yields + counters.exits;
+    if counters.switches == ended + u64::from(cpu.running().is_some()) {
+        Ok(())
+    } else {
+        Err(Broken::SwitchesDoNotAddUp(cpu.id()))
     }
 }
 

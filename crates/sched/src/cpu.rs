@@ -204,6 +204,12 @@ impl<P> Cpu<P> {
         &self.counters
     }
 
+    /// The counters, to be damaged by the tests of the checks.
+    #[cfg(test)]
+    pub(crate) const fn counters_mut(&mut self) -> &mut CpuCounters {
+        &mut self.counters
+    }
+
     /// Time without a thread up to `now`; the counter of the same name ends with the last idle stretch that is over.
     #[must_use]
     pub fn idle_time(&self, now: Instant) -> Nanos {
@@ -280,6 +286,7 @@ impl<P> Cpu<P> {
         // Alone, a thread is neither ahead nor behind of anybody: the clock waits for it, so that it saves up no
         // credit against those who come later, and then goes with it.
         if self.somebody_waits() {
+            self.counters.shared += ran;
             let total_weight = self.total_weight();
             self.clock.advance(ran, total_weight);
             if let Some(waiting) = self.queue.slowest() {

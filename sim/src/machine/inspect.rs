@@ -118,7 +118,8 @@ impl Machine {
             let evidence = format!("{} thinks that {} runs", cpu.id(), running.id());
             return self.fail(Rule::OneOwner, evidence);
         }
-        if let Err(broken) = check::the_queue_is_sound(cpu) {
+        let sound = check::the_queue_is_sound(cpu).and_then(|()| check::every_switch_has_an_end(cpu));
+        if let Err(broken) = sound {
             return self.fail(Rule::of(broken), format!("{broken:?}"));
         }
         let counters = *cpu.counters();

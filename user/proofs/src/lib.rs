@@ -2,7 +2,7 @@
 //! Which proof runs is said by the manifest (`proof` in its `[config]`, tests/manifests/proofs/); each checks what it
 //! sees itself, names the first thing that is wrong, and ends with 0 if nothing is.
 //!
-//! [`accounting`], [`shares`], [`crowds`], [`spread`] and [`quiet`] are about the scheduler; [`leaks`], [`pending`], [`pages`] and
+//! [`accounting`], [`shares`], [`crowds`], [`spread`], [`quiet`] and [`counters`] are about the scheduler; [`leaks`], [`pending`], [`pages`] and
 //! [`indices`] about what processes, memory and rings leave behind. [`tools`] is what they share. A proof's children
 //! run this program too: their arguments name a part in [`child`].
 #![no_std]
@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod accounting;
 pub mod child;
+pub mod counters;
 pub mod crowds;
 pub mod indices;
 pub mod leaks;
@@ -34,9 +35,10 @@ use tools::Wrong;
 /// A proof: its name, and what it does.
 type Proof = (&'static str, fn(&Env) -> Result<(), Wrong>);
 
-const PROOFS: [Proof; 10] = [
+const PROOFS: [Proof; 11] = [
     ("accounting", accounting::prove),
     ("shares", shares::weights_decide),
+    ("counters", counters::prove),
     ("crowds", crowds::prove),
     ("newcomers", shares::nobody_jumps_or_starves),
     ("spread", spread::prove),

@@ -35,6 +35,11 @@ pub const COMMANDS: &[Entry] = &[
     entry("threads", "[PID]", "threads: where they run, weight, class, use"),
     entry("cpus", "", "CPUs: place, load, switches, interrupts"),
     entry(
+        "stat",
+        "[CPU] [SECONDSs] [--json]",
+        "every counter, since boot or over a while; 5s is five seconds",
+    ),
+    entry(
         "top",
         "[SECONDS [FRAMES]]",
         "load and shares as they change; q quits",
@@ -84,6 +89,15 @@ pub enum Command {
     Threads(Option<u32>),
     /// CPUs.
     Cpus,
+    /// Counters.
+    Stat {
+        /// Of one CPU, or of all.
+        cpu: Option<u32>,
+        /// What is counted in this time, in nanoseconds; none: since boot.
+        over_ns: Option<u64>,
+        /// As a line of JSON.
+        json: bool,
+    },
     /// Live view.
     Top {
         /// Time between frames in nanoseconds.
@@ -144,6 +158,7 @@ pub fn parse(line: &Line, is_program: &dyn Fn(&str) -> bool) -> Result<Command, 
         ("threads", []) => Ok(Command::Threads(None)),
         ("threads", [pid]) => Ok(Command::Threads(Some(number(pid, "process")?))),
         ("cpus", []) => Ok(Command::Cpus),
+        ("stat", words) => stat(words).ok_or_else(usage)?,
         ("top", []) => Ok(Command::Top {
             period_ns: 1_000_000_000,
             frames: None,
@@ -195,6 +210,24 @@ fn run(program: &str, arguments: &[&str], background: bool) -> Result<Command, S
         arguments: arguments.iter().map(ToString::to_string).collect(),
         background,
     })
+}
+
+/// None for words that cannot be understood; an error for a number that makes no sense.
+fn stat(words: &[&str]) -> Option<Result<Command, String>> {
+    let (mut cpu, mut over_ns, mut json) = (None, None, false);
+    for word in words {
+        if *word == "--json" {
+            json = true;
+        } else if let Some(seconds) = word.strip_suffix('s') {
+            match period(seconds) {
+                Ok(period) => over_ns = Some(period),
+                Err(problem) => return Some(Err(problem)),
+            }
+        } else {
+            cpu = Some(word.parse().ok()?);
+        }
+    }
+    Some(Ok(Command::Stat { cpu, over_ns, json }))
 }
 
 fn number(text: &str, what: &str) -> Result<u32, String> {
@@ -252,6 +285,12 @@ mod tests {
                 frames: Some(3)
             })
         );
+        let stat = |cpu, over_ns, json| Ok(Command::Stat { cpu, over_ns, json });
+        assert_eq!(parse_text("stat"), stat(None, None, false));
+        assert_eq!(
+            parse_text("stat 1 5s --json"),
+            stat(Some(1), Some(5_000_000_000), true)
+        );
         assert_eq!(parse_text("time ps"), Ok(Command::Time(Box::new(Command::Ps))));
         assert_eq!(parse_text("exit -3"), Ok(Command::Exit(-3)));
     }
@@ -278,6 +317,14 @@ mod tests {
             "`x` names no thread; write PID.TID, such as 3.1"
         );
         assert_eq!(parse_text("kill").unwrap_err(), "usage: kill PID");
+        assert_eq!(
+            parse_text("stat all").unwrap_err(),
+            "usage: stat [CPU] [SECONDSs] [--json]"
+        );
+        assert_eq!(
+            parse_text("stat 0s").unwrap_err(),
+            "`0` is no number of seconds from 1 to 3600"
+        );
         assert_eq!(parse_text("ps all").unwrap_err(), "usage: ps");
         assert!(
             parse_text("class 3 fast")

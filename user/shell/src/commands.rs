@@ -10,7 +10,10 @@ use rt::monitor::{Monitor, Supervisor};
 use rt::text::{Table, duration};
 
 use crate::command::{Command, ThreadName};
-use crate::{After, Shell, command, live, look, views};
+use crate::{After, Shell, command, live, look, stat, views};
+
+/// Tables are at least this wide, however narrow the terminal: it breaks lines, which loses less than cutting them.
+const WIDTH: usize = 140;
 
 impl Shell<'_> {
     /// Does one command.
@@ -27,7 +30,13 @@ impl Shell<'_> {
                     .map_err(|error| no_process(pid.unwrap_or(0), error))?;
                 self.table(views::threads(&threads));
             }
-            Command::Cpus => self.table(views::cpus(&look::cpus(&self.granted()?).map_err(told)?)),
+            Command::Cpus => {
+                let monitor = self.granted()?;
+                let machine = look::machine(&monitor).map_err(told)?;
+                self.screen.write_lines(&[views::policy(&machine)]);
+                self.table(views::cpus(&look::cpus(&monitor).map_err(told)?));
+            }
+            Command::Stat { cpu, over_ns, json } => self.stat(cpu, over_ns, json)?,
             Command::Top { period_ns, frames } => self.top(period_ns, frames)?,
             Command::Run {
                 program,
@@ -75,7 +84,7 @@ impl Shell<'_> {
 
     fn table(&self, table: Table) {
         self.screen
-            .write_lines(&table.lines(self.screen.size().1.max(120)));
+            .write_lines(&table.lines(self.screen.size().1.max(WIDTH)));
     }
 
     /// Clears the screen, as far as this terminal can.
@@ -109,6 +118,53 @@ impl Shell<'_> {
             self.screen.write("\n");
         }
         Ok(())
+    }
+
+    fn stat(&mut self, cpu: Option<u32>, over_ns: Option<u64>, json: bool) -> Result<(), String> {
+        let monitor: Monitor = self.granted()?;
+        let read = || {
+            look::all_counters(&monitor, cpu).map_err(|error| match cpu {
+                Some(cpu) if error.is(rt::Kind::InvalidArgument) => format!("there is no CPU {cpu}"),
+                _ => error.to_string(),
+            })
+        };
+        let mut counted = read()?;
+        if let Some(over_ns) = over_ns {
+            let before = counted;
+            if self.pause(over_ns)? {
+                return Ok(());
+            }
+            counted = read()?;
+            for (now, before) in counted.iter_mut().zip(&before) {
+                *now = now.since(before);
+            }
+        }
+        if json {
+            let line = stat::json(&counted, over_ns.unwrap_or(0));
+            self.screen.write(&line);
+            self.screen.write("\n");
+        } else {
+            let width = self.screen.size().1.max(WIDTH);
+            self.screen.write_lines(&stat::lines(&counted, width));
+        }
+        Ok(())
+    }
+
+    /// Waits; whether it was told to stop.
+    fn pause(&mut self, duration_ns: u64) -> Result<bool, String> {
+        let Shell {
+            screen,
+            timer,
+            jobs,
+            unseen,
+            ..
+        } = self;
+        live::pause(screen, timer, duration_ns, || {
+            for job in jobs.iter_mut() {
+                job.poll(unseen);
+            }
+        })
+        .map_err(|error| error.to_string())
     }
 
     fn top(&mut self, period_ns: u64, frames: Option<u32>) -> Result<(), String> {

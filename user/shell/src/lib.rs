@@ -3,7 +3,7 @@
 //! one of them the commands that need it say so.
 //!
 //! Pure parts, each with its tests: [`keys`], [`editor`], [`words`], [`command`], [`complete`],
-//! [`views`], [`top`], [`programs`]. Parts that talk to the machine: [`screen`], [`look`], [`jobs`], [`live`],
+//! [`views`], [`top`], [`stat`], [`programs`]. Parts that talk to the machine: [`screen`], [`look`], [`jobs`], [`live`],
 //! `commands`, and this file, which is the loop.
 //!
 //! Arguments: `--plain` for a terminal without escape sequences, `--ansi` for one with; by default it is asked.
@@ -24,6 +24,7 @@ pub mod live;
 pub mod look;
 pub mod programs;
 pub mod screen;
+pub mod stat;
 pub mod top;
 pub mod views;
 pub mod words;

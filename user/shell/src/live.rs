@@ -32,19 +32,7 @@ pub fn show(
         screen.write("\x1b[?25l\x1b[2J");
     }
     while left != Some(0) {
-        let deadline = timer.now_ns()? + wait_ns;
-        let quit = loop {
-            meanwhile();
-            if screen.is_closed() || screen.take_key(Key::Char('q')) || screen.take_key(Key::Control('c')) {
-                break true;
-            }
-            let left_ns = deadline.saturating_sub(timer.now_ns()?);
-            if left_ns == 0 {
-                break false;
-            }
-            wait_any(left_ns);
-        };
-        if quit {
+        if pause(screen, timer, wait_ns, &mut meanwhile)? {
             break;
         }
         let now = look(monitor)?;
@@ -57,6 +45,27 @@ pub fn show(
         screen.write("\x1b[?25h");
     }
     Ok(())
+}
+
+/// Waits for `duration_ns`, or for `q` or control-C; whether it was one of those. `meanwhile` runs after every wait.
+pub fn pause(
+    screen: &mut Screen,
+    timer: &Timer,
+    duration_ns: u64,
+    mut meanwhile: impl FnMut(),
+) -> Result<bool, Error> {
+    let deadline = timer.now_ns()? + duration_ns;
+    loop {
+        meanwhile();
+        if screen.is_closed() || screen.take_key(Key::Char('q')) || screen.take_key(Key::Control('c')) {
+            return Ok(true);
+        }
+        let left_ns = deadline.saturating_sub(timer.now_ns()?);
+        if left_ns == 0 {
+            return Ok(false);
+        }
+        wait_any(left_ns);
+    }
 }
 
 fn draw(screen: &Screen, before: &Look, now: &Look) {

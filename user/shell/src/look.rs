@@ -7,6 +7,9 @@ use rt::Error;
 use rt::monitor::Monitor;
 use rt::policy::LatencyClass;
 use schema_gen::monitor::{ProcessState, ThreadState};
+use schema_gen::system::{FairnessScope, SchedulerPolicy};
+
+use crate::stat::{Counted, Value};
 
 /// The machine as a whole.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,8 @@ pub struct Machine {
     pub processes: u32,
     /// Live threads.
     pub threads: u32,
+    /// In which order waiting threads are served, and what shares CPU time by weight first.
+    pub policy: (&'static str, &'static str),
 }
 
 /// One CPU. Counters grow from boot on.
@@ -44,10 +49,16 @@ pub struct Cpu {
     pub migrations: u64,
     /// Those of them that this CPU took by itself.
     pub steals: u64,
+    /// Threads that left this CPU's queue for another CPU's: taken by it, or given to it.
+    pub given: u64,
+    /// System calls.
+    pub calls: u64,
     /// Timer interrupts.
     pub ticks: u64,
     /// Requests from other CPUs to look at the queue, received.
     pub reschedules: u64,
+    /// Such requests that needed no interrupt because one was on its way.
+    pub saved: u64,
     /// Requests from other CPUs to forget translations, received.
     pub shootdowns: u64,
     /// Threads that wait for it.
@@ -75,6 +86,8 @@ pub struct Process {
     pub pages: u64,
     /// Time on CPUs, in nanoseconds.
     pub runtime_ns: u64,
+    /// Times a thread of it left a CPU.
+    pub switches: u64,
 }
 
 /// One thread.
@@ -112,12 +125,57 @@ pub fn machine(monitor: &Monitor) -> Result<Machine, Error> {
             frames: (info.get_frames_total(), info.get_frames_free()),
             processes: info.get_process_count(),
             threads: info.get_thread_count(),
+            policy: (
+                match info.get_scheduler()? {
+                    SchedulerPolicy::Eevdf => "eevdf",
+                    SchedulerPolicy::WeightedFair => "weighted fair",
+                },
+                match info.get_fairness()? {
+                    FairnessScope::Threads => "threads",
+                    FairnessScope::Processes => "processes",
+                },
+            ),
         })
     })
 }
 
 /// Takes a look at the CPUs.
 pub fn cpus(monitor: &Monitor) -> Result<Vec<Cpu>, Error> {
+    let mut cpus = statuses(monitor)?;
+    for cpu in &mut cpus {
+        let counted = counters(monitor, cpu.cpu)?;
+        cpu.given = counted.get("stolenFrom") + counted.get("givenAway");
+        cpu.saved = counted.get("ipisSaved");
+    }
+    Ok(cpus)
+}
+
+/// Reads every counter of one CPU.
+pub fn counters(monitor: &Monitor, cpu: u32) -> Result<Counted, Error> {
+    let counted = monitor.counters(cpu, |at_ns, list| {
+        let values: Result<Vec<Value>, _> = list
+            .iter()
+            .map(|counter| {
+                Ok(Value {
+                    name: counter.get_name()?.to_string()?,
+                    value: counter.get_value(),
+                    is_level: counter.get_is_level(),
+                })
+            })
+            .collect();
+        values.map(|values| Counted { cpu, at_ns, values })
+    })?;
+    Ok(counted.with_suppressed_ticks())
+}
+
+/// Reads every counter of every CPU, or of one.
+pub fn all_counters(monitor: &Monitor, only: Option<u32>) -> Result<Vec<Counted>, Error> {
+    let count = monitor.system(|info| Ok(info.get_cpu_count()))?;
+    let cpus = only.map_or(0..count, |cpu| cpu..cpu + 1);
+    cpus.map(|cpu| counters(monitor, cpu)).collect()
+}
+
+fn statuses(monitor: &Monitor) -> Result<Vec<Cpu>, Error> {
     monitor.cpus(|list| {
         Ok(list
             .iter()
@@ -132,6 +190,7 @@ pub fn cpus(monitor: &Monitor) -> Result<Vec<Cpu>, Error> {
                 preemptions: cpu.get_preemptions(),
                 migrations: cpu.get_migrations_in(),
                 steals: cpu.get_steals(),
+                calls: cpu.get_syscalls(),
                 ticks: cpu.get_timer_interrupts(),
                 reschedules: cpu.get_reschedule_ipis_received(),
                 shootdowns: cpu.get_shootdowns_received(),
@@ -140,6 +199,7 @@ pub fn cpus(monitor: &Monitor) -> Result<Vec<Cpu>, Error> {
                     (cpu.get_current_thread() >> 32) as u32,
                     cpu.get_current_thread() as u32,
                 ),
+                ..Cpu::default()
             })
             .collect())
     })
@@ -165,6 +225,7 @@ pub fn processes(monitor: &Monitor) -> Result<Vec<Process>, Error> {
                     caps: process.get_caps(),
                     pages: process.get_resident_pages(),
                     runtime_ns: process.get_runtime_ns(),
+                    switches: process.get_switches(),
                 })
             })
             .collect()

@@ -26,13 +26,14 @@ pub fn frame(before: &Look, now: &Look, rows: usize, columns: usize) -> Vec<Stri
     let elapsed = now.machine.now_ns.saturating_sub(before.machine.now_ns).max(1);
     let mut lines = Vec::new();
     lines.push(format!(
-        "up {}, {} CPUs, {} processes, {} threads, {} of {} free    (q quits)",
+        "up {}, {} CPUs, {} processes, {} threads, {} of {} free, {}    (q quits)",
         duration(now.machine.now_ns),
         now.cpus.iter().filter(|cpu| cpu.online).count(),
         now.machine.processes,
         now.machine.threads,
         pages(now.machine.frames.1),
         pages(now.machine.frames.0),
+        now.machine.policy.0,
     ));
     lines.push(String::new());
     lines.extend(cpu_table(&before.cpus, &now.cpus, elapsed).lines(columns));
@@ -51,7 +52,9 @@ fn cpu_table(before: &[Cpu], now: &[Cpu], elapsed: u64) -> Table {
         ">CPU",
         "LOAD",
         "",
+        ">CALL/s",
         ">SWITCH/s",
+        ">FORCED/s",
         ">MOVED/s",
         ">TICK/s",
         ">IPI/s",
@@ -68,7 +71,9 @@ fn cpu_table(before: &[Cpu], now: &[Cpu], elapsed: u64) -> Table {
             cpu.cpu.to_string(),
             bar(load),
             format!("{:>3} %", (load + 5) / 10),
+            rate(old.calls, cpu.calls),
             rate(old.switches, cpu.switches),
+            rate(old.preemptions, cpu.preemptions),
             rate(old.migrations, cpu.migrations),
             rate(old.ticks, cpu.ticks),
             rate(old.reschedules + old.shootdowns, cpu.reschedules + cpu.shootdowns),
@@ -155,6 +160,7 @@ mod tests {
                 frames: (16384, 12800),
                 processes: 3,
                 threads: 4,
+                policy: ("eevdf", "threads"),
             },
             cpus: vec![Cpu {
                 online: true,
@@ -173,12 +179,12 @@ mod tests {
         let now = look(11_000_000_000, 750_000_000, [255_000_000, 507_000_000]);
         let lines = frame(&before, &now, 24, 100);
         assert!(
-            lines[0].starts_with("up 11.0 s, 1 CPUs, 3 processes, 4 threads, 50 MiB of 64 MiB free"),
+            lines[0].starts_with("up 11.0 s, 1 CPUs, 3 processes, 4 threads, 50 MiB of 64 MiB free, eevdf "),
             "{}",
             lines[0]
         );
         assert!(
-            lines[3].contains("############----   75 %       750"),
+            lines[3].contains("############----   75 %       0       750"),
             "{}",
             lines[3]
         );

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::command::{COMMANDS, Entry};
-use crate::look::{Cpu, Process, Thread};
+use crate::look::{Cpu, Machine, Process, Thread};
 use rt::text::{Table, duration, grouped, pages, percent};
 
 /// What an exit code says, where it says more than a number: how the kernel ends processes.
@@ -69,6 +69,7 @@ pub fn processes(list: &[Process]) -> Table {
         ">CAPS",
         ">MEMORY",
         ">CPU TIME",
+        ">SWITCHES",
         "STATE",
     ]);
     let mut list: Vec<&Process> = list.iter().collect();
@@ -90,6 +91,7 @@ pub fn processes(list: &[Process]) -> Table {
             process.caps.to_string(),
             pages(process.pages),
             duration(process.runtime_ns),
+            grouped(process.switches),
             state,
         ]);
     }
@@ -141,8 +143,10 @@ pub fn cpus(list: &[Cpu]) -> Table {
         ">PREEMPTED",
         ">MOVED IN",
         ">STOLEN",
+        ">MOVED OUT",
         ">TIMER",
         ">RESCHED",
+        ">SAVED",
         ">SHOOTDOWN",
         ">QUEUE",
     ]);
@@ -158,13 +162,21 @@ pub fn cpus(list: &[Cpu]) -> Table {
             grouped(cpu.preemptions),
             grouped(cpu.migrations),
             grouped(cpu.steals),
+            grouped(cpu.given),
             grouped(cpu.ticks),
             grouped(cpu.reschedules),
+            grouped(cpu.saved),
             grouped(cpu.shootdowns),
             cpu.queue.to_string(),
         ]);
     }
     table
+}
+
+/// How the machine schedules, in a line.
+pub fn policy(machine: &Machine) -> String {
+    let (order, scope) = machine.policy;
+    format!("scheduler: {order}, fair between {scope}")
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Monitor: the machine, its CPUs, processes and threads, and what a process holds, as they are now. Nothing can be changed
-//! through it. Processes and threads are in [`processes`]. Counters are read where they are kept, each CPU's under that CPU's lock, one after the other: a look at
+//! through it. Processes and threads are in [`processes`], all that a CPU counts in [`counters`]. Counters are read where they are kept, each CPU's under that CPU's lock, one after the other: a look at
 //! the whole machine is no instant, but nothing in it ever runs backwards. Rules A1, C2, C3 and S2.
 
+mod counters;
 mod processes;
 
 use alloc::vec::Vec;
@@ -12,7 +13,7 @@ use machine::cpu::{apic_id, shootdowns};
 use machine::memory::{PAGE, frames};
 use schema_gen::monitor::cpu_status;
 use schema_gen::monitor::monitor::{
-    capabilities_params, capabilities_results, cpus_results, system_results, threads_params,
+    capabilities_params, capabilities_results, counters_params, cpus_results, system_results, threads_params,
 };
 
 use super::capability_manager::{self, require_fit};
@@ -41,6 +42,11 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
                 call,
                 message.get_root::<capabilities_params::Reader<'_>>()?.get_pid(),
             )?
+        }
+        5 => {
+            let words = call.params()?;
+            let message = words.message()?;
+            counters::of_cpu(call, message.get_root::<counters_params::Reader<'_>>()?.get_cpu())?
         }
         _ => return Err(unimplemented()),
     };
@@ -127,13 +133,12 @@ fn show_cpu(mut shown: cpu_status::Builder<'_>, cpu: &CpuState) {
     shown.set_timer_slice(counted.timer_slice.load(Relaxed));
     shown.set_timer_sleep(counted.timer_sleep.load(Relaxed));
     shown.set_timer_spurious(counted.timer_spurious.load(Relaxed));
-    shown.set_tick_suppressed(counted.tick_suppressed.load(Relaxed));
-    shown.set_local_enqueues(counted.local_wakes.load(Relaxed));
-    shown.set_remote_wakes(counted.remote_wakes.load(Relaxed));
+    shown.set_tick_suppressed(counted.idles_untimed.load(Relaxed));
+    shown.set_local_enqueues(counted.wakes_local.load(Relaxed) + counted.starts_local.load(Relaxed));
+    shown.set_remote_wakes(counted.wakes_remote.load(Relaxed) + counted.starts_remote.load(Relaxed));
     shown.set_syscalls(counted.syscalls.load(Relaxed));
     shown.set_sqes(counted.submissions.load(Relaxed));
-    // No thread can be told to run only where no CPU is, so a placement never fails.
-    shown.set_placement_failures(0);
+    shown.set_placement_failures(counted.placement_failures.load(Relaxed));
 
     let (sent, received) = shootdowns(index);
     shown.set_shootdowns_sent(sent);

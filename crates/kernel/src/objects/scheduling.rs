@@ -12,9 +12,12 @@ use schema_gen::system::scheduling_policy_cap::{set_latency_class_params, set_we
 use super::observe;
 use crate::call::{Answer, Call, Reply, Trouble, invalid, unimplemented};
 use crate::process::thread::Thread;
-use crate::run::cpus::{self, CpuState};
+use crate::run::cpus::{self, CpuState, count};
 use crate::run::wake::{self, now};
 use crate::wire::{self, ExceptionKind};
+
+/// The methods below this number change something.
+const FIRST_READER: u16 = 2;
 
 /// What a call wants to be different.
 enum Change {
@@ -30,7 +33,18 @@ struct Policy {
 }
 
 pub(super) fn call(call: &Call<'_, '_>, target: Option<&Arc<Thread>>) -> Answer {
-    let target = target.unwrap_or(call.thread());
+    let answer = perform(call, target.unwrap_or(call.thread()));
+    if call.method < FIRST_READER {
+        let counters = &call.caller.cpu.counters;
+        count(match answer {
+            Ok(_) => &counters.policy_admissions,
+            Err(_) => &counters.policy_denials,
+        });
+    }
+    answer
+}
+
+fn perform(call: &Call<'_, '_>, target: &Arc<Thread>) -> Answer {
     match call.method {
         0 => {
             let words = call.params()?;

@@ -87,9 +87,10 @@ fn expedite(thread: &Arc<Thread>, code: i64) {
     }
     // It runs, or is on its way to: whoever has it looks at the order before it runs a single instruction more.
     // A CPU that it has left may name it still, so each that does is interrupted.
+    let here = cpus::this();
     for cpu in thread.running_on() {
-        if cpu.index != cpus::this().index {
-            cpu::send_ipi(cpu.index as usize, vector::RESCHEDULE);
+        if cpu.index != here.index {
+            wake::interrupt(here, cpu);
         }
     }
 }
@@ -158,6 +159,7 @@ fn bury(entity: Owned, code: i64) {
     let code = entity.payload.exit_code.unwrap_or(code);
     let wait = entity.payload.wait;
     let thread = entity.payload.thread.clone();
+    let account = *entity.account();
     // The registers go first: nothing can run this thread any more.
     drop(entity);
     thread.ring.stop_waiting(&thread);
@@ -172,6 +174,7 @@ fn bury(entity: Owned, code: i64) {
         let mut threads = process.threads.lock();
         threads.living.retain(|living| !Arc::ptr_eq(living, &thread));
         threads.burials += 1;
+        threads.gone.add(&account);
     }
     if !Arc::ptr_eq(&thread.ring, &process.rings.lock()[0]) {
         thread.ring.close();
@@ -257,6 +260,8 @@ fn finish(process: &Arc<Process>, last_code: i64) {
             code,
             reason,
             runtime: process.usage.runtime(),
+            switches: process.usage.switches(),
+            tally: process.tally(),
         },
     );
     let waiters = {

@@ -16,7 +16,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use caps::Table;
 use machine::Lock;
-use sched::{Charge, Principal};
+use sched::{Account, Charge, Principal};
 
 use crate::capability::Capability;
 use crate::memory::space::Space;
@@ -70,8 +70,33 @@ pub struct Threads {
     pub living: Vec<Arc<Thread>>,
     /// How many have left the list above and are just being taken apart.
     pub burials: usize,
+    /// What those did that have left the list above.
+    pub gone: Tally,
     /// The number of the next one.
     pub next_tid: u32,
+}
+
+/// What threads did, added up (rule C3). CPU time and switches are in [`UsageCell`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Times one lost a CPU although it wanted to go on.
+    pub preemptions: u64,
+    /// Times one gave a CPU up to wait.
+    pub voluntary_blocks: u64,
+    /// Times one was given another CPU than before.
+    pub migrations: u64,
+    /// Time spent runnable but not running, in ns.
+    pub waiting: u64,
+}
+
+impl Tally {
+    /// Adds what one thread did.
+    pub fn add(&mut self, account: &Account) {
+        self.preemptions += account.preemptions;
+        self.voluntary_blocks += account.voluntary_blocks;
+        self.migrations += account.migrations;
+        self.waiting += account.waiting.0;
+    }
 }
 
 /// CPU time of all threads, living and gone (rule C3).
@@ -140,6 +165,16 @@ impl Process {
     /// Its living threads.
     pub fn living_threads(&self) -> Vec<Arc<Thread>> {
         self.threads.lock().living.clone()
+    }
+
+    /// What its threads did, living and gone, as of the last time each left a CPU.
+    pub fn tally(&self) -> Tally {
+        let threads = self.threads.lock();
+        let mut tally = threads.gone;
+        for thread in &threads.living {
+            tally.add(&thread.shown());
+        }
+        tally
     }
 
     /// The capability with this id.

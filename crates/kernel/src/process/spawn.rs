@@ -24,7 +24,7 @@ use super::exit::{self, Ending};
 use super::image::{self, Image};
 use super::park::Parking;
 use super::thread::Thread;
-use super::{Process, Quota, Threads, UsageCell, table};
+use super::{Process, Quota, Tally, Threads, UsageCell, table};
 use crate::boot;
 use crate::capability::Capability;
 use crate::memory::commitment;
@@ -170,6 +170,7 @@ fn build(
         threads: Lock::new(Threads {
             living: Vec::new(),
             burials: 0,
+            gone: Tally::default(),
             next_tid: 1,
         }),
         parking: Parking::default(),

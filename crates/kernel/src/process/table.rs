@@ -8,8 +8,8 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use machine::Lock;
 
-use super::Process;
 use super::exit::Reason;
+use super::{Process, Tally};
 
 /// Ended processes remembered.
 const REMEMBERED: usize = 32;
@@ -29,6 +29,10 @@ pub struct Ended {
     pub reason: Reason,
     /// CPU time it used, in ns.
     pub runtime: u64,
+    /// Times a thread of it left a CPU.
+    pub switches: u64,
+    /// What else its threads did.
+    pub tally: Tally,
 }
 
 static LIVING: Lock<BTreeMap<u32, Arc<Process>>> = Lock::new(BTreeMap::new());

@@ -4,16 +4,17 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU64};
 
 use machine::{BootCell, Lock};
 use sched::{Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, Policy, Topology};
 
+pub use super::counters::{Counters, count};
 use super::thread_body::Body;
 use super::timer::Timer;
 
-/// One CPU.
+/// One CPU. What it writes itself shares no cache line with another CPU's, nor with the one that prefetchers bring along.
+#[repr(align(128))]
 pub struct CpuState {
     /// Its index.
     pub index: u32,
@@ -37,55 +38,6 @@ pub struct CpuState {
     pub online: AtomicBool,
     /// Always-on counters (rule A1).
     pub counters: Counters,
-}
-
-/// Counters of one CPU that the scheduler core does not keep.
-#[derive(Default)]
-pub struct Counters {
-    /// System calls.
-    pub syscalls: AtomicU64,
-    /// Submissions dispatched.
-    pub submissions: AtomicU64,
-    /// Timer interrupts.
-    pub timer_interrupts: AtomicU64,
-    /// Of those, ends of turns.
-    pub timer_slice: AtomicU64,
-    /// Of those, deadlines of sleeps and time-outs.
-    pub timer_sleep: AtomicU64,
-    /// Of those, early ones that found nothing due.
-    pub timer_spurious: AtomicU64,
-    /// Times this CPU went on or idled without any timer armed, where a periodic tick would have run.
-    pub tick_suppressed: AtomicU64,
-    /// Threads taken from other CPUs' queues.
-    pub steals: AtomicU64,
-    /// Wake-ups that this CPU placed on another.
-    pub remote_wakes: AtomicU64,
-    /// Wake-ups that this CPU placed on itself.
-    pub local_wakes: AtomicU64,
-    /// Reschedule interrupts sent from here.
-    pub ipis_sent: AtomicU64,
-}
-
-/// Adds one to a counter that only this CPU writes.
-#[inline]
-pub fn count(counter: &AtomicU64) {
-    counter.store(counter.load(Relaxed) + 1, Relaxed);
-}
-
-impl Counters {
-    /// Counts a timer interrupt with its reason.
-    pub fn timer(&self, deadline: bool, slice: bool) {
-        count(&self.timer_interrupts);
-        if deadline {
-            count(&self.timer_sleep);
-        }
-        if slice {
-            count(&self.timer_slice);
-        }
-        if !deadline && !slice {
-            count(&self.timer_spurious);
-        }
-    }
 }
 
 impl CpuState {

@@ -1,9 +1,10 @@
 //! Running threads: each CPU's loop. The loop owns the entity of the thread it runs (rule B2: nobody else can have it),
 //! runs it until it traps, handles the trap to its end, and asks the scheduler core what comes next. Nothing here decides
-//! policy; `switch` applies the core's answers, `wake` moves woken threads, `timer` is time, `cpus` the state. In what order
+//! policy; `switch` applies the core's answers, `wake` moves woken threads, `timer` is time, `cpus` the state, `counters` what is counted. In what order
 //! all this happens on several CPUs is explored in crates/models (`machine`), which has a copy of it: change both.
 
 pub mod balance;
+pub mod counters;
 pub mod cpus;
 pub mod switch;
 pub mod thread_body;
@@ -101,7 +102,10 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
                 }
             }
             Trap::Interrupt(vector) => interrupt(cpu, vector),
-            Trap::Fault(fault) => exit::fault(&mut entity, fault),
+            Trap::Fault(fault) => {
+                count(&cpu.counters.faults);
+                exit::fault(&mut entity, fault);
+            }
         }
     }
 }
@@ -140,8 +144,9 @@ fn idle(cpu: &'static CpuState) -> Running {
             noted = true;
         }
         cpu::unload_space();
-        timer::quiesce(cpu);
-        count(&cpu.counters.tick_suppressed);
+        if !timer::quiesce(cpu) {
+            count(&cpu.counters.idles_untimed);
+        }
         cpu::idle();
     }
 }

@@ -79,10 +79,7 @@ pub fn call_helper(cpu: &CpuState, helper: CpuId) {
     if !cpus::board().call(helper) {
         return;
     }
-    let helper = &cpus::all()[helper.index()];
-    if helper.sched.lock().request_reschedule() {
-        wake::poke(cpu, helper);
-    }
+    wake::interrupt(cpu, &cpus::all()[helper.index()]);
 }
 
 /// Takes the next thread from this CPU's queue.
@@ -96,6 +93,7 @@ pub fn steal(cpu: &CpuState) -> Option<Running> {
     let _guard = hard_path();
     for victim in steal_order(cpu.id(), cpus::topology(), cpus::board()) {
         let victim = &cpus::all()[victim.index()];
+        count(&cpu.counters.steal_tries);
         // Waits for the lock: who holds it may have queued the thread there and looked for an idle CPU already, before
         // this one said that it is. It would call nobody, and this CPU would sleep beside the thread.
         let mut sched = victim.sched.lock();

@@ -9,6 +9,7 @@ use machine::apic;
 use machine::memory::heap::NoAllocation;
 use sched::{Deadline, DeadlineKey, Instant};
 
+use super::counters::Mode;
 use super::cpus::{self, CpuState};
 use super::wake;
 use crate::process::thread::Thread;
@@ -68,25 +69,29 @@ pub fn rearm(cpu: &CpuState) {
     }
 }
 
-/// Disarms the hardware if nothing waits: before idling, so that an idle CPU takes no timer interrupt (rule F3).
-pub fn quiesce(cpu: &CpuState) {
+/// Disarms the hardware if nothing waits: before idling, so that an idle CPU takes no timer interrupt (rule F3). Whether the
+/// timer is armed now.
+pub fn quiesce(cpu: &CpuState) -> bool {
     let head = cpu.deadlines.lock().next().map_or(u64::MAX, |at| at.0);
+    let is_armed = head != u64::MAX;
     cpu.slice_end.store(u64::MAX, Relaxed);
     if head == cpu.armed.load(Relaxed) {
-        return;
+        return is_armed;
     }
     cpu.armed.store(head, Relaxed);
-    if head == u64::MAX {
-        apic::timer::disarm();
-    } else {
+    if is_armed {
         apic::timer::arm_at(head);
+    } else {
+        apic::timer::disarm();
     }
+    is_armed
 }
 
 /// The timer interrupt: handles what is due and arms for what comes next.
 pub fn fired(cpu: &CpuState, now: Instant) {
     let _guard = NoAllocation::begin();
     cpu.armed.store(u64::MAX, Relaxed);
+    let mode = mode(cpu);
     let mut did_something = false;
     for _ in 0..BATCH {
         let due = cpu.deadlines.lock().pop_due(now);
@@ -109,6 +114,17 @@ pub fn fired(cpu: &CpuState, now: Instant) {
         cpu.slice_end.store(u64::MAX, Relaxed);
         cpu.reschedule.store(true, Relaxed);
     }
-    cpu.counters.timer(did_something, slice_over);
+    cpu.counters.timer(did_something, slice_over, mode);
     rearm(cpu);
+}
+
+/// What this CPU does.
+fn mode(cpu: &CpuState) -> Mode {
+    if cpu.current.load(Relaxed) == 0 {
+        Mode::Idle
+    } else if cpu.slice_end.load(Relaxed) == u64::MAX {
+        Mode::Alone
+    } else {
+        Mode::Shared
+    }
 }

@@ -11,7 +11,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use abi::trace::Event;
 use machine::memory::heap::NoAllocation;
 use machine::{clock, cpu, trace, vector};
-use sched::placement::{helper, new_thread_target, wake_target};
+use sched::placement::{NoCpuAllowed, helper, new_thread_target, wake_target};
 use sched::{Effect, EnqueueReason, Enqueued, Entity, Instant};
 
 use super::cpus::{self, CpuState, count};
@@ -79,17 +79,23 @@ pub fn place(cpu: &CpuState, mut entity: Box<Entity<Body>>, why: EnqueueReason) 
             board,
         ),
     };
-    // An affinity that names no CPU that is online cannot be set, and CPUs do not go away.
-    let target = chosen.map_or(cpu.id(), |placement| placement.cpu);
+    let target = match chosen {
+        Ok(placement) => {
+            count(&cpu.counters.placed[placement.reason as usize]);
+            placement.cpu
+        }
+        // An affinity that names no CPU that is online cannot be set, and CPUs do not go away.
+        Err(NoCpuAllowed) => {
+            count(&cpu.counters.placement_failures);
+            cpu.id()
+        }
+    };
     if entity.last_cpu().is_some_and(|last| last != target) {
         entity.observe_home_clock(|home| board.clock(home));
     }
     let target = &cpus::all()[target.index()];
-    if target.index == cpu.index {
-        count(&cpu.counters.local_wakes);
-    } else {
-        count(&cpu.counters.remote_wakes);
-    }
+    cpu.counters
+        .placement(why == EnqueueReason::New, target.index == cpu.index);
     if why == EnqueueReason::Wake && trace::is_on() {
         woken(cpu, target.index, &entity.payload.thread, now());
     }
@@ -121,6 +127,13 @@ pub fn put(cpu: &CpuState, target: &CpuState, entity: Box<Entity<Body>>, why: En
         cpu.reschedule.store(true, Relaxed);
     }
     if interrupt {
+        poke(cpu, target);
+    }
+}
+
+/// Has another CPU look at its queue and at what was ordered of its thread, unless it is about to (rule B4).
+pub fn interrupt(cpu: &CpuState, target: &CpuState) {
+    if target.sched.lock().request_reschedule() {
         poke(cpu, target);
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn answer_shootdown() {
     if wanted != mailbox.done.load(Ordering::Relaxed) {
         crate::registers::flush_all();
         mailbox.done.store(wanted, Ordering::SeqCst);
-        this.shootdowns_received.fetch_add(1, Ordering::Relaxed);
+        cpu::add_one(&this.shootdowns_received);
     }
 }
 
@@ -71,7 +71,7 @@ impl Pass {
         match self {
             Pass::Ask => {
                 other.mailbox.wanted.fetch_add(1, Ordering::SeqCst);
-                this.shootdowns_sent.fetch_add(1, Ordering::Relaxed);
+                cpu::add_one(&this.shootdowns_sent);
                 cpu::send_ipi(target, vector::SHOOTDOWN);
             }
             // A CPU that became active between the passes has loaded its root after our entries were written, so

@@ -36,7 +36,8 @@ impl Machine {
             _ => usize::MAX,
         };
         for cpu in self.running_on(thread).take(named) {
-            if cpu.index != here.index {
+            let interrupt = cpu.index != here.index && cpu.sched.lock().unwrap().request_reschedule();
+            if interrupt {
                 self.power.send(cpu.index);
             }
         }

@@ -55,6 +55,19 @@ fn a_key_that_changes_in_the_queue_is_noticed() {
 }
 
 #[test]
+fn a1_a_switch_without_an_end_is_noticed() {
+    let mut cpu = cpu_with(2);
+    let mut running = start(&mut cpu);
+    let _ = cpu.end(&mut running, NOW, EndReason::Exited);
+    assert_eq!(every_switch_has_an_end(&cpu), Ok(()));
+    cpu.counters_mut().exits = 0;
+    assert_eq!(
+        every_switch_has_an_end(&cpu),
+        Err(Broken::SwitchesDoNotAddUp(CpuId(0)))
+    );
+}
+
+#[test]
 fn a_wrong_length_is_noticed() {
     let mut cpu = cpu_with(5);
     cpu.queue_mut().falsify_len();

@@ -182,7 +182,8 @@ impl<P> Cpu<P> {
                 entity.account.preemptions += 1;
                 self.counters.preemptions += 1;
             }
-            EndReason::Yielded | EndReason::Exited => {}
+            EndReason::Yielded => self.counters.yields += 1,
+            EndReason::Exited => self.counters.exits += 1,
         }
         entity.home = Some(self.home());
         let charged_to = self.running().map_or(now, |running| running.charged_to.max(now));

@@ -1263,11 +1263,27 @@ pub mod process_status {
         pub fn get_switches(self) -> u64 {
             self.reader.get_data_field::<u64>(7)
         }
+        #[inline]
+        pub fn get_preemptions(self) -> u64 {
+            self.reader.get_data_field::<u64>(8)
+        }
+        #[inline]
+        pub fn get_voluntary_blocks(self) -> u64 {
+            self.reader.get_data_field::<u64>(9)
+        }
+        #[inline]
+        pub fn get_migrations(self) -> u64 {
+            self.reader.get_data_field::<u64>(10)
+        }
+        #[inline]
+        pub fn get_waiting_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(11)
+        }
     }
 
     pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
     impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
-        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 8, pointers: 2 };
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 12, pointers: 2 };
     }
     impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
         const TYPE_ID: u64 = _private::TYPE_ID;
@@ -1429,6 +1445,38 @@ pub mod process_status {
         pub fn set_switches(&mut self, value: u64)  {
             self.builder.set_data_field::<u64>(7, value);
         }
+        #[inline]
+        pub fn get_preemptions(self) -> u64 {
+            self.builder.get_data_field::<u64>(8)
+        }
+        #[inline]
+        pub fn set_preemptions(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(8, value);
+        }
+        #[inline]
+        pub fn get_voluntary_blocks(self) -> u64 {
+            self.builder.get_data_field::<u64>(9)
+        }
+        #[inline]
+        pub fn set_voluntary_blocks(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(9, value);
+        }
+        #[inline]
+        pub fn get_migrations(self) -> u64 {
+            self.builder.get_data_field::<u64>(10)
+        }
+        #[inline]
+        pub fn set_migrations(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(10, value);
+        }
+        #[inline]
+        pub fn get_waiting_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(11)
+        }
+        #[inline]
+        pub fn set_waiting_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(11, value);
+        }
     }
 
     pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
@@ -1440,33 +1488,40 @@ pub mod process_status {
     impl Pipeline  {
     }
     mod _private {
-        pub(crate) static ENCODED_NODE: [::capnp::Word; 205] = [
-::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(189,33,150,81,91,241,88,228),::capnp::word(14,0,0,0,1,0,8,0),::capnp::word(0,0,122,94,222,192,161,213),
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 269] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(189,33,150,81,91,241,88,228),::capnp::word(14,0,0,0,1,0,12,0),::capnp::word(0,0,122,94,222,192,161,213),
 ::capnp::word(2,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,226,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,167,2,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,135,3,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,80,114),::capnp::word(111,99,101,115,115,83,116,97),::capnp::word(116,117,115,0,0,0,0,0),
-::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(48,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(65,1,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(60,1,0,0,3,0,1,0),
-::capnp::word(72,1,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(69,1,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(68,1,0,0,3,0,1,0),::capnp::word(80,1,0,0,2,0,1,0),
-::capnp::word(2,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(77,1,0,0,82,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(76,1,0,0,3,0,1,0),::capnp::word(88,1,0,0,2,0,1,0),::capnp::word(3,0,0,0,0,0,0,0),
-::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(85,1,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(80,1,0,0,3,0,1,0),::capnp::word(92,1,0,0,2,0,1,0),::capnp::word(4,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(89,1,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(84,1,0,0,3,0,1,0),
-::capnp::word(96,1,0,0,2,0,1,0),::capnp::word(5,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(93,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(92,1,0,0,3,0,1,0),::capnp::word(104,1,0,0,2,0,1,0),
-::capnp::word(6,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(101,1,0,0,90,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(100,1,0,0,3,0,1,0),::capnp::word(112,1,0,0,2,0,1,0),::capnp::word(7,0,0,0,5,0,0,0),
-::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,1,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(104,1,0,0,3,0,1,0),::capnp::word(116,1,0,0,2,0,1,0),::capnp::word(8,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(113,1,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(108,1,0,0,3,0,1,0),
-::capnp::word(120,1,0,0,2,0,1,0),::capnp::word(9,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(117,1,0,0,114,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,1,0,0,3,0,1,0),::capnp::word(128,1,0,0,2,0,1,0),
-::capnp::word(10,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(125,1,0,0,82,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(124,1,0,0,3,0,1,0),::capnp::word(136,1,0,0,2,0,1,0),::capnp::word(11,0,0,0,7,0,0,0),
-::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(133,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(132,1,0,0,3,0,1,0),::capnp::word(144,1,0,0,2,0,1,0),::capnp::word(112,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(64,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(177,1,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(172,1,0,0,3,0,1,0),
+::capnp::word(184,1,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(181,1,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(180,1,0,0,3,0,1,0),::capnp::word(192,1,0,0,2,0,1,0),
+::capnp::word(2,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(189,1,0,0,82,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(188,1,0,0,3,0,1,0),::capnp::word(200,1,0,0,2,0,1,0),::capnp::word(3,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(197,1,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(192,1,0,0,3,0,1,0),::capnp::word(204,1,0,0,2,0,1,0),::capnp::word(4,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(201,1,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(196,1,0,0,3,0,1,0),
+::capnp::word(208,1,0,0,2,0,1,0),::capnp::word(5,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(205,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(204,1,0,0,3,0,1,0),::capnp::word(216,1,0,0,2,0,1,0),
+::capnp::word(6,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(213,1,0,0,90,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(212,1,0,0,3,0,1,0),::capnp::word(224,1,0,0,2,0,1,0),::capnp::word(7,0,0,0,5,0,0,0),
+::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(221,1,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(216,1,0,0,3,0,1,0),::capnp::word(228,1,0,0,2,0,1,0),::capnp::word(8,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(225,1,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(220,1,0,0,3,0,1,0),
+::capnp::word(232,1,0,0,2,0,1,0),::capnp::word(9,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(229,1,0,0,114,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(228,1,0,0,3,0,1,0),::capnp::word(240,1,0,0,2,0,1,0),
+::capnp::word(10,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(237,1,0,0,82,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(236,1,0,0,3,0,1,0),::capnp::word(248,1,0,0,2,0,1,0),::capnp::word(11,0,0,0,7,0,0,0),
+::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(245,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(244,1,0,0,3,0,1,0),::capnp::word(0,2,0,0,2,0,1,0),::capnp::word(12,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,12,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(253,1,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(252,1,0,0,3,0,1,0),
+::capnp::word(8,2,0,0,2,0,1,0),::capnp::word(13,0,0,0,9,0,0,0),::capnp::word(0,0,1,0,13,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(5,2,0,0,130,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(4,2,0,0,3,0,1,0),::capnp::word(16,2,0,0,2,0,1,0),
+::capnp::word(14,0,0,0,10,0,0,0),::capnp::word(0,0,1,0,14,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(13,2,0,0,90,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,2,0,0,3,0,1,0),::capnp::word(24,2,0,0,2,0,1,0),::capnp::word(15,0,0,0,11,0,0,0),
+::capnp::word(0,0,1,0,15,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,2,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(20,2,0,0,3,0,1,0),::capnp::word(32,2,0,0,2,0,1,0),::capnp::word(112,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(103,101,110,101,114,97,116,105),::capnp::word(111,110,0,0,0,0,0,0),
 ::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
@@ -1492,6 +1547,15 @@ pub mod process_status {
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(115,119,105,116,99,104,101,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,114,101,101,109,112,116,105),::capnp::word(111,110,115,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(118,111,108,117,110,116,97,114),::capnp::word(121,66,108,111,99,107,115,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,105,103,114,97,116,105,111),
+::capnp::word(110,115,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(119,97,105,116,105,110,103,78),::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),
         ];
         pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
@@ -1508,6 +1572,10 @@ pub mod process_status {
                 9 => <u64 as ::capnp::introspect::Introspect>::introspect(),
                 10 => <u64 as ::capnp::introspect::Introspect>::introspect(),
                 11 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                12 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                13 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                14 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                15 => <u64 as ::capnp::introspect::Introspect>::introspect(),
                 _ => ::capnp::introspect::panic_invalid_field_index(index),
             }
         }
@@ -1521,9 +1589,9 @@ pub mod process_status {
             MEMBERS_BY_DISCRIMINANT,
             MEMBERS_BY_NAME
         );
-        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11];
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15];
         pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
-        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[8,5,6,1,3,2,0,9,10,4,11,7];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[8,5,6,1,14,3,2,0,12,9,10,4,11,7,13,15];
         pub(crate) const TYPE_ID: u64 = 0xe458_f15b_5196_21bd;
     }
 }
@@ -1980,6 +2048,223 @@ pub mod thread_status {
         pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
         pub(crate) static MEMBERS_BY_NAME : &[u16] = &[6,4,12,2,0,10,7,3,9,1,8,11,13,5];
         pub(crate) const TYPE_ID: u64 = 0xa94b_f082_dca5_d1c4;
+    }
+}
+
+pub mod counter {
+    #[derive(Copy, Clone)]
+    pub struct Owned(());
+    impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+    impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+    pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+    impl <> ::core::marker::Copy for Reader<'_,>  {}
+    impl <> ::core::clone::Clone for Reader<'_,>  {
+        fn clone(&self) -> Self { *self }
+    }
+
+    impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+        fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+            Self { reader,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+        fn from(reader: Reader<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <> ::core::fmt::Debug for Reader<'_,>  {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+            core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+        fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+        fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+        fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+            self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+        }
+    }
+
+    impl <'a,> Reader<'a,>  {
+        pub fn reborrow(&self) -> Reader<'_,> {
+            Self { .. *self }
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.reader.total_size()
+        }
+        #[inline]
+        pub fn get_name(self) -> ::capnp::Result<::capnp::text::Reader<'a>> {
+            ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn has_name(&self) -> bool {
+            !self.reader.get_pointer_field(0).is_null()
+        }
+        #[inline]
+        pub fn get_value(self) -> u64 {
+            self.reader.get_data_field::<u64>(0)
+        }
+        #[inline]
+        pub fn get_is_level(self) -> bool {
+            self.reader.get_bool_field(64)
+        }
+    }
+
+    pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+    impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 2, pointers: 1 };
+    }
+    impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+        fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+            Self { builder,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+        fn from(builder: Builder<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+        fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+            self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+        fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+            builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+        fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+    }
+
+    impl <'a,> Builder<'a,>  {
+        pub fn into_reader(self) -> Reader<'a,> {
+            self.builder.into_reader().into()
+        }
+        pub fn reborrow(&mut self) -> Builder<'_,> {
+            Builder { builder: self.builder.reborrow() }
+        }
+        pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.builder.as_reader().total_size()
+        }
+        #[inline]
+        pub fn get_name(self) -> ::capnp::Result<::capnp::text::Builder<'a>> {
+            ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn set_name(&mut self, value: impl ::capnp::traits::SetterInput<::capnp::text::Owned>)  {
+            ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false).unwrap()
+        }
+        #[inline]
+        pub fn init_name(self, size: u32) -> ::capnp::text::Builder<'a> {
+            self.builder.get_pointer_field(0).init_text(size)
+        }
+        #[inline]
+        pub fn has_name(&self) -> bool {
+            !self.builder.is_pointer_field_null(0)
+        }
+        #[inline]
+        pub fn get_value(self) -> u64 {
+            self.builder.get_data_field::<u64>(0)
+        }
+        #[inline]
+        pub fn set_value(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(0, value);
+        }
+        #[inline]
+        pub fn get_is_level(self) -> bool {
+            self.builder.get_bool_field(64)
+        }
+        #[inline]
+        pub fn set_is_level(&mut self, value: bool)  {
+            self.builder.set_bool_field(64, value);
+        }
+    }
+
+    pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+    impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+        fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+            Self { _typeless: typeless,  }
+        }
+    }
+    impl Pipeline  {
+    }
+    mod _private {
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 62] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(198,245,144,196,148,238,170,133),::capnp::word(14,0,0,0,1,0,2,0),::capnp::word(0,0,122,94,222,192,161,213),
+::capnp::word(1,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,178,0,0,0),::capnp::word(29,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(25,0,0,0,175,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,67,111),::capnp::word(117,110,116,101,114,0,0,0),::capnp::word(0,0,0,0,1,0,1,0),
+::capnp::word(12,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(69,0,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(64,0,0,0,3,0,1,0),::capnp::word(76,0,0,0,2,0,1,0),
+::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(73,0,0,0,50,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(68,0,0,0,3,0,1,0),::capnp::word(80,0,0,0,2,0,1,0),::capnp::word(2,0,0,0,64,0,0,0),
+::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(77,0,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(72,0,0,0,3,0,1,0),::capnp::word(84,0,0,0,2,0,1,0),::capnp::word(110,97,109,101,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(118,97,108,117,101,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(105,115,76,101,118,101,108,0),::capnp::word(1,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+        ];
+        pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+            match index {
+                0 => <::capnp::text::Owned as ::capnp::introspect::Introspect>::introspect(),
+                1 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                2 => <bool as ::capnp::introspect::Introspect>::introspect(),
+                _ => ::capnp::introspect::panic_invalid_field_index(index),
+            }
+        }
+        pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+            ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+        }
+        pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+        pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+            &ARENA,
+            NONUNION_MEMBERS,
+            MEMBERS_BY_DISCRIMINANT,
+            MEMBERS_BY_NAME
+        );
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2];
+        pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[2,0,1];
+        pub(crate) const TYPE_ID: u64 = 0x85aa_ee94_c490_f5c6;
     }
 }
 
@@ -3718,6 +4003,380 @@ pub mod monitor {
             pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
             pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0];
             pub(crate) const TYPE_ID: u64 = 0xd138_a64c_5893_f920;
+        }
+    }
+
+    pub mod counters_params {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <> Reader<'_,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_cpu(self) -> u32 {
+                self.reader.get_data_field::<u32>(0)
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 1, pointers: 0 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_cpu(self) -> u32 {
+                self.builder.get_data_field::<u32>(0)
+            }
+            #[inline]
+            pub fn set_cpu(&mut self, value: u32)  {
+                self.builder.set_data_field::<u32>(0, value);
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 33] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(35,195,86,255,186,70,21,184),::capnp::word(22,0,0,0,1,0,1,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,50,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,63,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,77,111),::capnp::word(110,105,116,111,114,46,99,111),::capnp::word(117,110,116,101,114,115,36,80),
+::capnp::word(97,114,97,109,115,0,0,0),::capnp::word(4,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(13,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,3,0,1,0),
+::capnp::word(20,0,0,0,2,0,1,0),::capnp::word(99,112,117,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0];
+            pub(crate) const TYPE_ID: u64 = 0xb815_46ba_ff56_c323;
+        }
+    }
+
+    pub mod counters_results {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> Reader<'a,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_monotonic_ns(self) -> u64 {
+                self.reader.get_data_field::<u64>(0)
+            }
+            #[inline]
+            pub fn get_counters(self) -> ::capnp::Result<::capnp::struct_list::Reader<'a,crate::generated::monitor_capnp::counter::Owned>> {
+                ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn has_counters(&self) -> bool {
+                !self.reader.get_pointer_field(0).is_null()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 1, pointers: 1 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_monotonic_ns(self) -> u64 {
+                self.builder.get_data_field::<u64>(0)
+            }
+            #[inline]
+            pub fn set_monotonic_ns(&mut self, value: u64)  {
+                self.builder.set_data_field::<u64>(0, value);
+            }
+            #[inline]
+            pub fn get_counters(self) -> ::capnp::Result<::capnp::struct_list::Builder<'a,crate::generated::monitor_capnp::counter::Owned>> {
+                ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn set_counters(&mut self, value: ::capnp::struct_list::Reader<'_,crate::generated::monitor_capnp::counter::Owned>) -> ::capnp::Result<()> {
+                ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+            #[inline]
+            pub fn init_counters(self, size: u32) -> ::capnp::struct_list::Builder<'a,crate::generated::monitor_capnp::counter::Owned> {
+                ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), size)
+            }
+            #[inline]
+            pub fn has_counters(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 54] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(130,162,53,64,213,149,122,169),::capnp::word(22,0,0,0,1,0,1,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(1,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,58,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,119,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,77,111),::capnp::word(110,105,116,111,114,46,99,111),::capnp::word(117,110,116,101,114,115,36,82),
+::capnp::word(101,115,117,108,116,115,0,0),::capnp::word(8,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(41,0,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(40,0,0,0,3,0,1,0),
+::capnp::word(52,0,0,0,2,0,1,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(49,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(48,0,0,0,3,0,1,0),::capnp::word(76,0,0,0,2,0,1,0),
+::capnp::word(109,111,110,111,116,111,110,105),::capnp::word(99,78,115,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,111,117,110,116,101,114,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(198,245,144,196,148,238,170,133),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                    1 => <::capnp::struct_list::Owned<crate::generated::monitor_capnp::counter::Owned> as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[1,0];
+            pub(crate) const TYPE_ID: u64 = 0xa97a_95d5_4035_a282;
         }
     }
 }

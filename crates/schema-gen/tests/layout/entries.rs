@@ -258,6 +258,8 @@ pub(crate) fn all() -> Vec<Entry> {
             "Monitor.threads.results" monitor::monitor::threads_results;
             "Monitor.capabilities.params" monitor::monitor::capabilities_params;
             "Monitor.capabilities.results" monitor::monitor::capabilities_results;
+    "Monitor.counters.params" monitor::monitor::counters_params;
+            "Monitor.counters.results" monitor::monitor::counters_results;
             "Supervisor.process.params" monitor::supervisor::process_params;
             "Supervisor.process.results" monitor::supervisor::process_results;
             "Supervisor.threadPolicy.params" monitor::supervisor::thread_policy_params;
@@ -266,6 +268,7 @@ pub(crate) fn all() -> Vec<Entry> {
             "CpuStatus" monitor::cpu_status;
             "ProcessStatus" monitor::process_status;
             "ThreadStatus" monitor::thread_status;
+            "Counter" monitor::counter;
         }
         enums {
             system::AuthStrength;

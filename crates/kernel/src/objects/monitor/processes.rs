@@ -14,10 +14,10 @@ use super::super::capability_manager::require_fit;
 use super::super::observe;
 use super::super::supervisor::living;
 use crate::call::{Call, Trouble};
-use crate::process::Process;
 use crate::process::exit::Reason;
 use crate::process::table::{self, Ended};
 use crate::process::thread::Thread;
+use crate::process::{Process, Tally};
 use crate::wire::{self, ListBytes};
 
 /// What a process's number is paired with where references must be told apart. Numbers are never used again, so there is
@@ -74,6 +74,7 @@ fn show_process(mut shown: process_status::Builder<'_>, process: &Process) {
     shown.set_resident_pages(process.space.pages().frames());
     shown.set_runtime_ns(observe::runtime(process, &threads));
     shown.set_switches(process.usage.switches());
+    show_tally(shown, process.tally());
 }
 
 fn show_ended(mut shown: process_status::Builder<'_>, ended: &Ended, reason: &str) {
@@ -85,6 +86,15 @@ fn show_ended(mut shown: process_status::Builder<'_>, ended: &Ended, reason: &st
     shown.set_exit_code(ended.code);
     shown.set_exit_reason(reason);
     shown.set_runtime_ns(ended.runtime);
+    shown.set_switches(ended.switches);
+    show_tally(shown, ended.tally);
+}
+
+fn show_tally(mut shown: process_status::Builder<'_>, tally: Tally) {
+    shown.set_preemptions(tally.preemptions);
+    shown.set_voluntary_blocks(tally.voluntary_blocks);
+    shown.set_migrations(tally.migrations);
+    shown.set_waiting_ns(tally.waiting);
 }
 
 /// Why a process ended, for a person; empty when it did so by itself, since its code says it all.

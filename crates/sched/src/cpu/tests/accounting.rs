@@ -97,6 +97,25 @@ fn c2_switches_preemptions_and_blocks_are_told_apart() {
 }
 
 #[test]
+fn a1_every_way_off_the_cpu_is_counted_and_time_beside_others_is_apart() {
+    let mut bench = Bench::running_one();
+    bench.run_for(1_000);
+    let _ = bench.add(thread(2));
+    bench.run_for(500);
+    let first = bench.end(EndReason::Yielded);
+    let _ = bench.cpu.enqueue(first, EnqueueReason::Yielded, bench.now);
+    bench.dispatch();
+    let gone = bench.end(EndReason::Exited);
+    drop(gone);
+    bench.dispatch();
+    bench.run_for(300);
+    let _ = bench.cpu.uncollected(bench.now);
+    let counters = *bench.cpu.counters();
+    assert_eq!((counters.switches, counters.yields, counters.exits), (3, 1, 1));
+    assert_eq!((counters.busy, counters.shared), (Nanos(1_800), Nanos(500)));
+}
+
+#[test]
 fn c2_waiting_is_the_time_between_ready_and_running() {
     let mut bench = Bench::running_one();
     bench.now = Instant(1_000);

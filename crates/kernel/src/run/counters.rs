@@ -1,0 +1,144 @@
+//! What each CPU counts beside the scheduler core (rule A1), always and in every build. A counter is written by its own CPU
+//! alone, with a plain load and a plain store, and lies on no cache line that another CPU writes; others read it only to show
+//! it. docs/counters.md says of each when it moves; `objects::monitor` shows them.
+
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+
+use sched::PlacementReason;
+
+/// As many as there are rules of placement.
+const PLACEMENTS: usize = PlacementReason::CallerWinsTie as usize + 1;
+
+/// Counters of one CPU that the scheduler core does not keep.
+#[derive(Default)]
+#[repr(align(64))]
+pub struct Counters {
+    /// System calls.
+    pub syscalls: AtomicU64,
+    /// Submissions dispatched.
+    pub submissions: AtomicU64,
+    /// Exceptions in user mode: pages that are filled on first touch among them.
+    pub faults: AtomicU64,
+    /// Timer interrupts; the four below add up to this, and so do the three by mode.
+    pub timer_interrupts: AtomicU64,
+    /// Of those, ends of turns alone.
+    pub timer_slice: AtomicU64,
+    /// Of those, deadlines of sleeps and time-outs alone.
+    pub timer_sleep: AtomicU64,
+    /// Of those, both at once.
+    pub timer_both: AtomicU64,
+    /// Of those, early ones that found nothing due.
+    pub timer_spurious: AtomicU64,
+    /// Timer interrupts while nothing ran.
+    pub ticks_idle: AtomicU64,
+    /// Timer interrupts while a thread ran whose turn had no end.
+    pub ticks_alone: AtomicU64,
+    /// Timer interrupts while a thread ran whose turn was to end, because others waited.
+    pub ticks_shared: AtomicU64,
+    /// Times this CPU began to idle with no timer armed at all.
+    pub idles_untimed: AtomicU64,
+    /// Queues of other CPUs that this one looked into for a thread to take.
+    pub steal_tries: AtomicU64,
+    /// Threads taken from other CPUs' queues.
+    pub steals: AtomicU64,
+    /// Woken threads that this CPU placed on another.
+    pub wakes_remote: AtomicU64,
+    /// Woken threads that this CPU placed on itself.
+    pub wakes_local: AtomicU64,
+    /// New threads that this CPU placed on another.
+    pub starts_remote: AtomicU64,
+    /// New threads that this CPU placed on itself.
+    pub starts_local: AtomicU64,
+    /// Placements by the rule that decided, in the order of [`PlacementReason`].
+    pub placed: [AtomicU64; PLACEMENTS],
+    /// Placements for which no CPU that the thread may run on was online: it was queued where it was woken.
+    pub placement_failures: AtomicU64,
+    /// Reschedule interrupts sent from here.
+    pub ipis_sent: AtomicU64,
+    /// Changes of weight or class made for a caller here.
+    pub policy_admissions: AtomicU64,
+    /// Changes of weight or class refused to a caller here.
+    pub policy_denials: AtomicU64,
+}
+
+/// Adds one to a counter that only this CPU writes.
+#[inline]
+pub fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Relaxed) + 1, Relaxed);
+}
+
+/// What a CPU does when a timer interrupt comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It runs nothing.
+    Idle,
+    /// It runs a thread and nobody waits.
+    Alone,
+    /// It runs a thread and others wait.
+    Shared,
+}
+
+impl Counters {
+    /// Counts a timer interrupt with what it found due and what it interrupted.
+    pub fn timer(&self, deadline: bool, slice: bool, mode: Mode) {
+        count(&self.timer_interrupts);
+        count(match (deadline, slice) {
+            (true, true) => &self.timer_both,
+            (true, false) => &self.timer_sleep,
+            (false, true) => &self.timer_slice,
+            (false, false) => &self.timer_spurious,
+        });
+        count(match mode {
+            Mode::Idle => &self.ticks_idle,
+            Mode::Alone => &self.ticks_alone,
+            Mode::Shared => &self.ticks_shared,
+        });
+    }
+
+    /// Counts that a thread was placed, on this CPU or another.
+    #[inline]
+    pub fn placement(&self, is_new: bool, is_here: bool) {
+        count(match (is_new, is_here) {
+            (true, true) => &self.starts_local,
+            (true, false) => &self.starts_remote,
+            (false, true) => &self.wakes_local,
+            (false, false) => &self.wakes_remote,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a1_a_timer_interrupt_has_one_reason_and_one_mode() {
+        let counters = Counters::default();
+        counters.timer(true, true, Mode::Shared);
+        counters.timer(true, false, Mode::Idle);
+        counters.timer(false, true, Mode::Shared);
+        counters.timer(false, false, Mode::Alone);
+        let read = |counter: &AtomicU64| counter.load(Relaxed);
+        let reasons = [
+            &counters.timer_both,
+            &counters.timer_sleep,
+            &counters.timer_slice,
+            &counters.timer_spurious,
+        ];
+        assert_eq!(reasons.map(read), [1, 1, 1, 1]);
+        let modes = [
+            &counters.ticks_idle,
+            &counters.ticks_alone,
+            &counters.ticks_shared,
+        ];
+        assert_eq!(modes.map(read), [1, 1, 2]);
+        assert_eq!(read(&counters.timer_interrupts), 4);
+    }
+
+    #[test]
+    fn a1_no_counter_shares_a_cache_line_with_another_cpus() {
+        assert_eq!(align_of::<Counters>() % 64, 0);
+        assert_eq!(size_of::<Counters>() % 64, 0);
+    }
+}
