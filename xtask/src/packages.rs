@@ -40,6 +40,26 @@ pub fn install_qemu() -> Result<()> {
     install(&packages, why)
 }
 
+/// Fetches the lists of what the machine's suites hold.
+///
+/// # Errors
+/// When there is no way to become root, or apt fails.
+pub fn update_lists() -> Result<()> {
+    let Some(root) = Root::find() else {
+        bail!("new package lists need root or sudo. As root, type:  apt-get update");
+    };
+    root.apt("looking for new package lists", &["update"])
+}
+
+/// Gives apt the backports suite of a release and its lists; nothing happens when it is there already.
+///
+/// # Errors
+/// When there is no way to become root, no entry to copy, or apt fails.
+pub fn use_backports(release: &str) -> Result<()> {
+    add_backports(release)?;
+    update_lists()
+}
+
 /// Whether apt knows a package that can be installed.
 #[must_use]
 pub fn available(package: &str) -> bool {
@@ -191,7 +211,7 @@ fn add_backports(release: &str) -> Result<()> {
             continue;
         };
         progress::say(format!(
-            "adding the suite {suite} in {} (QEMU 10 is there)",
+            "adding the suite {suite} in {} (newer packages are there)",
             name.display()
         ));
         let draft = workspace::run_folder().join("backports-entry");

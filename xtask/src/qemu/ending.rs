@@ -50,6 +50,18 @@ impl Ending {
         }
     }
 
+    /// Reads QEMU's exit status after a write to its exit device, which makes it `2 * number + 1`. Any other status is
+    /// silence: the guest switched off or reset, as a kernel does that panics.
+    #[must_use]
+    pub fn from_exit_status(status: Option<i32>) -> Ending {
+        match status {
+            Some(odd) if odd > 0 && odd % 2 == 1 => Ending::Exited {
+                code: i64::from(odd / 2),
+            },
+            _ => Ending::Silent,
+        }
+    }
+
     /// The exit code a verb passes on.
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -125,6 +137,15 @@ mod tests {
             (Ending::TimedOut.exit_code(), Ending::Interrupted.exit_code()),
             (124, 130)
         );
+    }
+
+    #[test]
+    fn the_exit_device_gives_odd_statuses_and_nothing_else_does() {
+        assert_eq!(Ending::from_exit_status(Some(1)), Ending::Exited { code: 0 });
+        assert_eq!(Ending::from_exit_status(Some(7)), Ending::Exited { code: 3 });
+        for status in [Some(0), Some(2), Some(-1), None] {
+            assert_eq!(Ending::from_exit_status(status), Ending::Silent);
+        }
     }
 
     #[test]

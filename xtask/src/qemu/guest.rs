@@ -1,7 +1,7 @@
 //! A running guest. It never outlives whoever started it: dropping it kills it, and the host's kernel kills it
 //! when the process that started it dies without a chance to clean up.
 
-use super::{Console, Ending, Machine, QEMU, Terminal, arguments, interrupt, trace, trace::Trace};
+use super::{Console, Ending, Machine, QEMU, Report, Terminal, arguments, interrupt, trace, trace::Trace};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::path::Path;
@@ -18,6 +18,7 @@ pub struct Guest {
     child: Child,
     scratch: TempDir,
     began: Instant,
+    report: Report,
 }
 
 impl Guest {
@@ -48,6 +49,7 @@ impl Guest {
             child,
             scratch,
             began: Instant::now(),
+            report: machine.report,
         })
     }
 
@@ -65,8 +67,15 @@ impl Guest {
             return Ok(None);
         };
         let record = std::fs::read(arguments::end_file(self.scratch.path())).unwrap_or_default();
-        let ending = Ending::from_record(&record);
-        let refused = ending == Ending::Silent && status.code() == Some(1) && !self.complaints().is_empty();
+        let (ending, refused) = match self.report {
+            Report::Record => {
+                let ending = Ending::from_record(&record);
+                (ending, ending == Ending::Silent && !self.complaints().is_empty())
+            }
+            // Here QEMU's own refusal and an exit with 0 are the same status: its words tell them apart.
+            Report::ExitDevice => (Ending::from_exit_status(status.code()), self.refused()),
+        };
+        let refused = refused && status.code() == Some(1);
         Ok(Some(if refused { Ending::NotStarted } else { ending }))
     }
 
@@ -110,6 +119,11 @@ impl Guest {
     pub fn complaints(&self) -> String {
         let bytes = std::fs::read(self.scratch.path().join("complaints")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+
+    /// Whether QEMU said anything worse than a warning.
+    fn refused(&self) -> bool {
+        self.complaints().lines().any(|line| !line.contains("warning:"))
     }
 
     /// The kernel's trace as it is now, when the machine shares its memory.

@@ -27,9 +27,9 @@ pub const QEMU: &str = "qemu-system-x86_64";
 /// Everything that decides what a boot is. Two equal machines with `icount` run exactly alike.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// The kernel image, an ELF with a PVH note.
+    /// The kernel image: an ELF with a PVH note, or another system's bzImage.
     pub kernel: PathBuf,
-    /// The binary manifest, handed over as the initial RAM disk.
+    /// The binary manifest, handed over as the initial RAM disk; for another kernel, its initial RAM disk.
     pub manifest: PathBuf,
     /// Virtual CPUs: a count, or QEMU's form with its shape (`8,cores=4,threads=2`).
     pub cpus: String,
@@ -49,6 +49,8 @@ pub struct Machine {
     pub console: Console,
     /// What runs the guest's instructions.
     pub accelerator: Accelerator,
+    /// How the guest tells its end.
+    pub report: Report,
 }
 
 impl Machine {
@@ -67,6 +69,7 @@ impl Machine {
             terminal: Terminal::None,
             console: Console::Pipe,
             accelerator: Accelerator::Tcg,
+            report: Report::Record,
         }
     }
 
@@ -94,6 +97,15 @@ pub enum Terminal {
     Listen(PathBuf),
     /// QEMU connects to a Unix socket that must be listening.
     Connect(PathBuf),
+}
+
+/// How a guest tells its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// By the record that our kernel writes to the debug console port.
+    Record,
+    /// By the exit device alone, as a program on another kernel does: the number written there is its exit code.
+    ExitDevice,
 }
 
 /// Where the first serial line goes.
