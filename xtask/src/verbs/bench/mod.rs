@@ -1,70 +1,48 @@
-//! `bench`: what the kernel's operations cost. `bench core` boots the release kernel with the program of user/bench as its
-//! first process and prints one table: operation, cost, aim, met or missed. Costs are instructions, counted by the
-//! emulator (`-icount shift=0`, CPU model Nehalem, one CPU), so they do not depend on this machine or its load;
-//! the few rows that are wall times say so. Every row is kept with all its samples in bench/results/.
+//! `bench`: what the kernel's operations cost, beside Linux on the same virtual machine in the same run. Costs are
+//! instructions, counted by the emulator, so they do not depend on this machine or its load; the rows that are wall
+//! times say so, and their boots take turns. Every row is kept with all its samples in bench/results/.
 //!
-//! [`rows`] lists what there is; [`guest`] boots and reads what the program prints; [`costs`], [`boots`], [`scale`] and
-//! [`scheduler`] each fill some rows; [`report`] prints and keeps; [`recipe`] says what the figures belong to.
+//! [`table`] lists the rows, [`sources`] says from which of the programs' rows each comes and [`formulas`] how;
+//! [`system`], [`linux`], [`plan`] and [`boot`] are about what boots, [`readings`] reads what it prints. [`counted`],
+//! [`series`], [`memory`] and [`scheduler`] measure; [`gates`], [`screen`], [`compare`] and [`keep`] say what came out;
+//! [`recipe`] says what the figures belong to.
 
-mod boots;
-mod costs;
-mod guest;
+mod arguments;
+mod boot;
+mod compare;
+mod counted;
+mod formulas;
+mod gates;
+mod keep;
+mod linux;
+mod measured;
+mod memory;
+mod outcome;
+mod plan;
+mod readings;
 mod recipe;
-mod report;
-mod rows;
-mod scale;
 mod scheduler;
+mod screen;
+mod series;
+mod sources;
+mod statistics;
+mod system;
+mod table;
 
 use crate::build::Profile;
-use crate::qemu::{self, Machine, interrupt};
-use crate::{exit, progress, toolchain};
+use crate::qemu::{self, accelerator, interrupt};
+use crate::{exit, progress, toolchain, workspace};
 use anyhow::{Result, ensure};
-use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use arguments::{BenchArguments, Suite};
+use boot::Clock;
+use linux::Linux;
+use outcome::Outcome;
 use recipe::Recipe;
-use rows::{Measured, ROWS, Row};
-
-/// `bench`.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  ./x bench core                       the whole table
-  ./x bench core --quick               fewer rounds and boots; for a look, not for the record
-  ./x bench core --only N3 --only N13  some rows
-  ./x bench core --json                one JSON object per row instead of the table
-
-Exit code 1 when a row could not be measured or its check failed. A missed aim is printed as missed; it is no error.")]
-pub struct BenchArguments {
-    /// What to measure.
-    #[arg(value_enum)]
-    pub suite: Suite,
-    /// Print one JSON object per row instead of the table.
-    #[arg(long)]
-    pub json: bool,
-    /// Fewer rounds, shorter windows, fewer boots.
-    #[arg(long)]
-    pub quick: bool,
-    /// Only rows with this id, such as N3; may be given several times.
-    #[arg(long, value_name = "NAME")]
-    pub only: Vec<String>,
-    /// A kernel image to measure instead of this tree's.
-    #[arg(long, value_name = "ELF")]
-    pub kernel: Option<PathBuf>,
-    /// Keep the rows in bench/results/reference.jsonl, the run that is checked in.
-    #[arg(long)]
-    pub reference: bool,
-}
-
-/// Groups of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Suite {
-    /// Entries, calls, wake-ups, switches, ticks, boots, lives of threads and processes, and scaling.
-    Core,
-}
-
-/// Measures the rows of its file that are wanted.
-type Part = fn(&Bench) -> Result<Vec<Measured>>;
+use system::System;
+use table::ROWS;
 
 /// What every part of a run needs.
 struct Bench {
@@ -73,76 +51,160 @@ struct Bench {
     manifest: PathBuf,
     quick: bool,
     only: Vec<String>,
+    /// Those that are here.
+    systems: Vec<System>,
+    linux: Option<Linux>,
+    /// The clock of rows in wall time.
+    wall: Clock,
 }
 
 impl Bench {
-    /// Whether a row is to be measured.
-    fn wants(&self, row: &Row) -> bool {
-        self.only.is_empty() || self.only.iter().any(|id| id.eq_ignore_ascii_case(row.id))
+    /// Whether the row with this id is to be measured.
+    fn wants(&self, id: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only.eq_ignore_ascii_case(id))
     }
 
-    /// Whether any of the rows with these ids is to be measured.
-    fn wants_any(&self, ids: &[&str]) -> bool {
-        ROWS.iter().any(|row| ids.contains(&row.id) && self.wants(row))
+    /// The package of each system's Linux kernel.
+    fn linux_packages(&self) -> BTreeMap<&'static str, String> {
+        let kernel = |system: &System| {
+            let kernel = self.linux.as_ref()?.kernel(*system)?;
+            Some((system.name(), kernel.package.clone()))
+        };
+        self.systems.iter().filter_map(kernel).collect()
     }
 
-    /// The machine on which instructions are counted.
-    fn counting_machine(&self, manifest: PathBuf) -> Machine {
-        let mut machine = Machine::new(self.kernel.clone(), manifest);
-        machine.cpus = "1".to_owned();
-        machine.cpu_model = Some("Nehalem".to_owned());
-        machine.icount = true;
-        machine
+    /// Gets Linux, as far as it can be had and is wanted; the rest is a failure of the run.
+    fn add_linux(&mut self, arguments: &BenchArguments) -> Outcome {
+        let mut outcome = Outcome::default();
+        let wanted = |system: &System| {
+            let sources = |timed| sources::of(*system, timed, |id| self.wants(id));
+            *system != System::Sundial && !(sources(false).is_empty() && sources(true).is_empty())
+        };
+        let systems: Vec<System> = System::ALL.into_iter().filter(wanted).collect();
+        if systems.is_empty() {
+            return outcome;
+        }
+        match Linux::prepare(&systems, arguments.linux_program.as_deref()) {
+            Ok((linux, missing)) => {
+                for (system, reason) in missing {
+                    outcome.fail(format!("no rows of {system}: {reason}"));
+                }
+                let here = systems.iter().filter(|system| linux.kernel(**system).is_some());
+                self.systems.extend(here);
+                self.linux = Some(linux);
+            }
+            Err(error) => outcome.fail(format!("no rows of Linux: {error:#}")),
+        }
+        outcome
     }
 }
 
+/// Measures the rows of its file that are wanted.
+type Part = fn(&Bench) -> Outcome;
+
+/// In the order in which they run: what counts instructions first, as it leaves the host warm and its files read.
+const PARTS: [(&str, Part); 4] = [
+    ("instructions", counted::measure),
+    ("least memory", memory::measure),
+    ("the scheduler core", scheduler::measure),
+    ("wall time", series::measure),
+];
+
 /// The verb.
 pub(super) fn bench(arguments: &BenchArguments) -> Result<u8> {
-    let Suite::Core = arguments.suite;
     for id in &arguments.only {
-        let known = ROWS.iter().any(|row| row.id.eq_ignore_ascii_case(id));
         let ids: Vec<&str> = ROWS.iter().map(|row| row.id).collect();
-        ensure!(known, "there is no row {id}; there are: {}", ids.join(", "));
+        ensure!(
+            table::find(id).is_some(),
+            "there is no row {id}; there are: {}",
+            ids.join(", ")
+        );
     }
+    let old = arguments
+        .compare
+        .first()
+        .map(|path| keep::read(path))
+        .transpose()?;
+    if let (Some(old), Some(new)) = (&old, arguments.compare.get(1)) {
+        show_changes(old, &keep::read(new)?, arguments.json);
+        return Ok(exit::OK);
+    }
+
     qemu::find_or_install()?;
     interrupt::watch();
     let built = super::build::everything(Profile::Release, arguments.kernel.as_deref())?;
-    let bench = Bench {
-        kernel: std::path::absolute(&built.kernel)?,
+    let kernel = std::path::absolute(&built.kernel)?;
+    let mut bench = Bench {
+        wall: Clock::Wall(accelerator::choose(&kernel).accelerator),
+        kernel,
         programs: built.programs,
         manifest: built.manifest,
         quick: arguments.quick,
         only: arguments.only.clone(),
+        systems: vec![System::Sundial],
+        linux: None,
     };
+    let mut outcome = Outcome::default();
+    if arguments.suite == Suite::All {
+        outcome.join(bench.add_linux(arguments));
+    }
     let recipe = Recipe::of_this_run(&toolchain::find()?, &bench)?;
-
-    let mut measured = Vec::new();
-    let parts: [(&str, Part); 4] = [
-        ("costs in instructions", costs::measure),
-        ("boots", boots::measure),
-        ("scheduler core", scheduler::measure),
-        ("two workers against one", scale::measure),
-    ];
-    let mut failed = false;
-    for (what, measure) in parts {
+    for (what, measure) in PARTS {
         progress::say(format!("measuring: {what}"));
-        match measure(&bench) {
-            Ok(rows) => measured.extend(rows.into_iter().filter(|row| bench.wants(row.row))),
-            Err(error) => {
-                progress::say(format!("FAILED: {what}: {error:#}"));
-                failed = true;
-            }
+        outcome.join(measure(&bench));
+        ensure!(!interrupt::pending(), "interrupted: nothing is kept");
+    }
+    finish(outcome, &recipe, old.as_deref(), arguments)
+}
+
+/// Judges, keeps and prints what was measured: the exit code.
+fn finish(
+    mut outcome: Outcome,
+    recipe: &Recipe,
+    old: Option<&[serde_json::Value]>,
+    arguments: &BenchArguments,
+) -> Result<u8> {
+    let place = |row: &measured::Measured| {
+        let place = ROWS.iter().position(|known| known.id == row.row.id);
+        (place, row.variant, row.system)
+    };
+    outcome.rows.sort_by_key(place);
+    let verdicts = gates::judge(&mut outcome.rows);
+    let voids = screen::voids(&outcome.rows);
+    let values = keep::values(&outcome.rows, recipe);
+    let kept = keep::keep(&values, recipe, arguments.reference)?;
+
+    match (old, arguments.json) {
+        (Some(old), json) => show_changes(old, &values, json),
+        (None, true) => values.iter().for_each(|row| println!("{row}")),
+        (None, false) => screen::print(&outcome.rows, recipe),
+    }
+    if !arguments.json {
+        for (id, verdict) in &verdicts {
+            let word = match verdict.at_least_linux {
+                Some(true) => "accepted",
+                Some(false) => "NOT ACCEPTED",
+                None => "not judged",
+            };
+            println!("gate {id}, at least Linux: {word} ({})", verdict.reason);
         }
+        println!("raw rows: {}", workspace::shown(&kept));
     }
-    let place = |row: &Measured| ROWS.iter().position(|known| known.id == row.row.id);
-    measured.sort_by_key(place);
-    failed |= measured.iter().any(|row| !row.verified);
-    let kept = report::keep(&measured, &recipe, arguments.reference)?;
-    if arguments.json {
-        report::print_json(&measured, &recipe);
-    } else {
-        report::print_table(&measured, &recipe);
-        println!("raw rows: {}", crate::workspace::shown(&kept));
+    for trouble in voids.iter().chain(&outcome.failures) {
+        progress::say(format!("FAILED: {trouble}"));
     }
+    let refused = verdicts
+        .iter()
+        .any(|(_, verdict)| verdict.at_least_linux == Some(false));
+    let failed = refused || !voids.is_empty() || !outcome.failures.is_empty();
     Ok(if failed { exit::FAILED } else { exit::OK })
+}
+
+fn show_changes(old: &[serde_json::Value], new: &[serde_json::Value], json: bool) {
+    let compared = compare::compare(old, new);
+    if json {
+        compared.iter().for_each(|row| println!("{}", row.to_json()));
+    } else {
+        compare::print(&compared, old, new);
+    }
 }

@@ -5,6 +5,7 @@ use crate::toolchain::Bare;
 use crate::{qemu, workspace};
 use anyhow::Result;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,6 +28,8 @@ pub(super) struct Recipe {
     pub(super) began: u64,
     /// Whether the run was a quick one.
     pub(super) quick: bool,
+    /// The packages of the Linux kernels, by system.
+    pub(super) linux: BTreeMap<&'static str, String>,
 }
 
 impl Recipe {
@@ -47,6 +50,7 @@ impl Recipe {
             priority: priority(),
             began: SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
             quick: bench.quick,
+            linux: bench.linux_packages(),
         })
     }
 
@@ -55,6 +59,7 @@ impl Recipe {
         json!({
             "commit": self.commit, "toolchain": self.toolchain, "qemu": self.qemu, "host": self.host,
             "load": self.load, "priority": self.priority, "began": self.began, "quick": self.quick, "pinning": "none",
+            "linux": self.linux,
         })
     }
 }

@@ -2,8 +2,8 @@
 //! valgrind here, instructions are counted (by its callgrind tool, as the difference of a run with turns and one
 //! without); else it is wall time, and the row says so.
 
-use super::Bench;
-use super::rows::Measured;
+use super::measured::{Figures, Measured};
+use super::{Bench, Outcome};
 use crate::progress;
 use crate::verbs::tools;
 use crate::workspace;
@@ -17,11 +17,25 @@ const SIZES: [(&str, u32); 4] = [("S10", 10), ("S100", 100), ("S1000", 1_000), (
 /// Turns that are counted.
 const TURNS: u32 = 20_000;
 
-/// Measures all sizes and their growth.
-pub(super) fn measure(bench: &Bench) -> Result<Vec<Measured>> {
-    if !bench.wants_any(&["S", "S10", "S100", "S1000", "S10000"]) {
-        return Ok(Vec::new());
+/// Measures all sizes and their growth, and hands back those that are wanted.
+pub(super) fn measure(bench: &Bench) -> Outcome {
+    let mut outcome = Outcome::default();
+    if !["S", "S10", "S100", "S1000", "S10000"]
+        .iter()
+        .any(|id| bench.wants(id))
+    {
+        return outcome;
     }
+    match all() {
+        Ok(rows) => outcome
+            .rows
+            .extend(rows.into_iter().filter(|row| bench.wants(row.row.id))),
+        Err(error) => outcome.fail(format!("the scheduler core: {error:#}")),
+    }
+    outcome
+}
+
+fn all() -> Result<Vec<Measured>> {
     let program = build()?;
     let counts = Command::new("valgrind")
         .arg("--version")
@@ -46,14 +60,16 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Measured>> {
         } else {
             nanoseconds(&program, runnable)?
         };
-        measured.push(Measured::new(id, vec![figure], machine).with("turns", TURNS));
+        let figures = Figures::of(vec![figure]).with("turns", TURNS);
+        measured.push(Measured::on_the_host(id, machine, figures));
     }
-    let (smallest, largest) = (measured[0].median(), measured[SIZES.len() - 1].median());
+    let of_size = |index: usize| measured[index].median().context("no figure");
+    let (smallest, largest) = (of_size(0)?, of_size(SIZES.len() - 1)?);
     let of_log = (f64::from(SIZES[SIZES.len() - 1].1).ln()) / f64::from(SIZES[0].1).ln();
-    let growth = Measured::new("S", vec![largest / smallest / of_log], machine)
+    let growth = Figures::of(vec![largest / smallest / of_log])
         .with("cost_grows", largest / smallest)
         .with("log_n_grows", of_log);
-    measured.push(growth);
+    measured.push(Measured::on_the_host("S", machine, growth));
     Ok(measured)
 }
 

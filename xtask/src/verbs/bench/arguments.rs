@@ -1,0 +1,54 @@
+//! The command line of `bench`.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// `bench`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ./x bench                              everything, Sundial beside Linux
+  ./x bench --quick                      fewer rounds and boots, under five minutes; for a look, not for the record
+  ./x bench core                         Sundial alone
+  ./x bench --only N3 --only N13         some rows
+  ./x bench core --compare old.jsonl     measure, and say what changed since an older run
+  ./x bench --compare old.jsonl new.jsonl    compare two runs without measuring
+  ./x bench --json                       one JSON object per row instead of the table
+
+Exit code 1 when a row could not be measured, its check failed, Linux could not be had, or two workers are clearly slower
+than on Linux. A missed aim is printed as missed; it is no error.")]
+pub struct BenchArguments {
+    /// What to measure.
+    #[arg(value_enum, default_value_t = Suite::All)]
+    pub suite: Suite,
+    /// Print one JSON object per row instead of the table.
+    #[arg(long)]
+    pub json: bool,
+    /// Fewer rounds, shorter windows, fewer boots.
+    #[arg(long)]
+    pub quick: bool,
+    /// Only rows with this id, such as N3; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Say what changed since an older results file; with a second file, compare the two and measure nothing.
+    #[arg(long, value_names = ["OLD", "NEW"], num_args = 1..=2)]
+    pub compare: Vec<PathBuf>,
+    /// A kernel image to measure instead of this tree's.
+    #[arg(long, value_name = "ELF")]
+    pub kernel: Option<PathBuf>,
+    /// A static program to boot on Linux instead of this tree's bench/linux.
+    #[arg(long, value_name = "ELF")]
+    pub linux_program: Option<PathBuf>,
+    /// Keep the rows in bench/results/reference.jsonl, the run that is checked in.
+    #[arg(long)]
+    pub reference: bool,
+}
+
+/// Groups of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// Sundial beside Linux: costs, wake-ups, shares, boots and scaling.
+    All,
+    /// The same rows of Sundial alone.
+    Core,
+}

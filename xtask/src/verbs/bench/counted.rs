@@ -1,0 +1,115 @@
+//! Rows that are counted in instructions: one boot of each system measures all of its rows. Neither the host nor its load
+//! changes these figures, so boots run side by side, as many as the host has processors.
+
+use super::boot::{self, Clock};
+use super::measured::Measured;
+use super::plan::Plan;
+use super::sources::{self, Source};
+use super::system::System;
+use super::table::Aim;
+use super::{Bench, Outcome};
+use crate::progress;
+use crate::qemu::Machine;
+use anyhow::{Context, Result};
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+/// Seconds of virtual time for Linux to end what it deferred at boot; sleeping costs the host next to nothing here.
+const SETTLE: u32 = 10;
+
+/// One system's boot.
+struct Job {
+    system: System,
+    sources: Vec<&'static Source>,
+    machine: Machine,
+}
+
+/// Measures those that are wanted.
+pub(super) fn measure(bench: &Bench) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut jobs = VecDeque::new();
+    for system in &bench.systems {
+        match job(bench, *system) {
+            Ok(Some(job)) => jobs.push_back(job),
+            Ok(None) => {}
+            Err(error) => outcome.fail(format!("{system}: {error:#}")),
+        }
+    }
+    // The slowest first: Linux boots for a minute where Sundial takes a second.
+    jobs.make_contiguous().reverse();
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(jobs.len());
+    let (jobs, results) = (Mutex::new(jobs), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(job) = jobs.lock().ok().and_then(|mut jobs| jobs.pop_front()) {
+                    let result = run(&job);
+                    progress::say(format!("instructions counted: {}", job.system));
+                    if let Ok(mut results) = results.lock() {
+                        results.push(result);
+                    }
+                }
+            });
+        }
+    });
+    for result in results.into_inner().unwrap_or_default() {
+        outcome.join(result);
+    }
+    share_the_image_copy(bench, &mut outcome.rows);
+    outcome
+}
+
+fn job(bench: &Bench, system: System) -> Result<Option<Job>> {
+    let sources = sources::of(system, false, |id| bench.wants(id));
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    let plan = Plan {
+        name: format!("counted-{system}"),
+        rows: sources::names(&sources),
+        rounds: if bench.quick { 3 } else { 11 },
+        window: if bench.quick { 200_000_000 } else { 1_000_000_000 },
+        settle: SETTLE,
+    };
+    let machine = bench.machine(system, Clock::Instructions, &plan)?;
+    Ok(Some(Job {
+        system,
+        sources,
+        machine,
+    }))
+}
+
+fn run(job: &Job) -> Outcome {
+    let mut outcome = Outcome::default();
+    let booted = boot::boot(&job.machine).with_context(|| format!("{}, counting", job.system));
+    match booted {
+        Ok(booted) => {
+            for source in &job.sources {
+                outcome.take(source.measured(job.system, Clock::Instructions, &booted));
+            }
+        }
+        Err(error) => outcome.fail(format!("{error:#}")),
+    }
+    outcome
+}
+
+/// N14 is aimed at without the copy of the image: the aim of this run is the aim and the copy.
+#[expect(clippy::cast_precision_loss, reason = "an image has few pages")]
+fn share_the_image_copy(bench: &Bench, measured: &mut [Measured]) {
+    let page = measured
+        .iter()
+        .find(|row| row.row.id == "N14b")
+        .and_then(Measured::median);
+    let bytes = std::fs::metadata(bench.programs.join("bench-nothing")).map_or(0, |data| data.len());
+    let of_sundial = |row: &&mut Measured| row.row.id == "N14" && row.system == System::Sundial;
+    let Some(row) = measured.iter_mut().find(of_sundial) else {
+        return;
+    };
+    if let (Some(page), Aim::AtMost(most)) = (page, row.aim) {
+        let pages = bytes.div_ceil(4096);
+        row.aim = Aim::AtMost(most + (page * pages as f64).round());
+        row.figures.details.insert("image_pages".into(), pages.into());
+    }
+}

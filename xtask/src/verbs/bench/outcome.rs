@@ -1,0 +1,43 @@
+//! What parts of a run hand back: the rows that were measured, and a sentence for everything that was not.
+
+use super::measured::Measured;
+use crate::progress;
+use anyhow::Result;
+
+/// Rows and failures.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) rows: Vec<Measured>,
+    pub(super) failures: Vec<String>,
+}
+
+impl Outcome {
+    /// Takes in a row, or the reason why there is none.
+    pub(super) fn take(&mut self, row: Result<Measured>) {
+        match row {
+            Ok(row) => self.rows.push(row),
+            Err(error) => self.fail(format!("{error:#}")),
+        }
+    }
+
+    /// Notes what could not be measured, and says it at once.
+    pub(super) fn fail(&mut self, reason: String) {
+        progress::say(format!("FAILED: {reason}"));
+        self.note(reason);
+    }
+
+    /// Notes a reason once, however many boots gave it.
+    fn note(&mut self, reason: String) {
+        if !self.failures.contains(&reason) {
+            self.failures.push(reason);
+        }
+    }
+
+    /// Takes in those of another part.
+    pub(super) fn join(&mut self, other: Outcome) {
+        self.rows.extend(other.rows);
+        for reason in other.failures {
+            self.note(reason);
+        }
+    }
+}
