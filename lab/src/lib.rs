@@ -8,6 +8,7 @@
 //! docs/traces.md tells how each is made and what becomes of which event.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod ctf;
 pub mod cyclictest;
 pub mod histogram;

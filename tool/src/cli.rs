@@ -1,6 +1,6 @@
 //! Arguments of the `sundial` command, and what each verb prints.
 
-use crate::{simulate, trace};
+use crate::{report, simulate, trace};
 use clap::{Args, Parser, Subcommand};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -21,6 +21,8 @@ enum Verb {
     Manifest(ManifestVerb),
     /// Look at a recorded trace, or write it as Perfetto, CTF, histograms or an HTML page.
     Trace(trace::Arguments),
+    /// Make a page of what `./x bench` measured, as HTML or Markdown.
+    Report(report::Arguments),
     Sim(simulate::Sim),
 }
 
@@ -81,6 +83,7 @@ impl Cli {
             Verb::Manifest(ManifestVerb::Check(check)) => check.run(),
             Verb::Sim(sim) => sim.run(),
             Verb::Trace(trace) => trace.run(),
+            Verb::Report(report) => report.run(),
         }
     }
 }

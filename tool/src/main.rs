@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod output;
+mod report;
 mod simulate;
 mod trace;
 

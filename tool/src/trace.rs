@@ -1,14 +1,13 @@
 //! `sundial trace`: looks at a recorded trace, or turns it into what other tools read.
 
+use crate::output::{put, say, told};
 use clap::Args;
 use lab::cyclictest::{self, Report, Unit};
 use lab::histogram::Latency;
 use lab::summary::Summary;
 use lab::wakeups::{together, wakeups};
 use lab::{Trace, ctf, perfetto, report, steps, text};
-use std::fmt::Display;
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// What to do with a trace. Without an option a summary is printed; options may be combined.
@@ -41,6 +40,9 @@ pub(crate) struct Arguments {
     /// Write a page with plots and tables into OUT.
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
+    /// Write the words and tables of that page as Markdown into OUT (- is standard output).
+    #[arg(long, value_name = "OUT")]
+    markdown: Option<PathBuf>,
     /// Choose threads for --hgrm and --cyclictest: those whose name contains NAME, or whose pid/tid is NAME.
     #[arg(long, value_name = "NAME")]
     thread: Vec<String>,
@@ -65,7 +67,11 @@ impl Arguments {
         }
         if let Some(out) = &self.html {
             let page = report::of_trace(&trace, &command(&self.file, "--html", out));
-            page.write(out).map_err(|error| told(out, error))?;
+            put(out, &page.html())?;
+        }
+        if let Some(out) = &self.markdown {
+            let page = report::of_trace(&trace, &command(&self.file, "--markdown", out));
+            put(out, &page.markdown())?;
         }
         if self.hgrm.is_some() || self.cyclictest.is_some() {
             self.latencies(&trace)?;
@@ -87,6 +93,7 @@ impl Arguments {
             &self.hgrm,
             &self.cyclictest,
             &self.html,
+            &self.markdown,
         ];
         outputs.into_iter().all(Option::is_none)
     }
@@ -135,26 +142,7 @@ impl Arguments {
     }
 }
 
-/// Writes text into a file, or to standard output.
-fn put(out: &Path, text: &str) -> Result<(), String> {
-    if out == Path::new("-") {
-        say(text);
-        return Ok(());
-    }
-    std::fs::write(out, text).map_err(|error| told(out, error))
-}
-
-/// Prints. A reader that has seen enough (`| head`) is no error.
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
 /// The command that makes an output again.
 fn command(file: &Path, option: &str, out: &Path) -> String {
     format!("sundial trace {} {option} {}", file.display(), out.display())
-}
-
-fn told(file: &Path, error: impl Display) -> String {
-    format!("error: {}: {error}\n", file.display())
 }

@@ -144,13 +144,25 @@ impl Scale {
 
     /// Draws the marks of a horizontal axis below `bottom`, with lines up to `top`.
     pub(super) fn draw_horizontal(&self, svg: &mut Svg, label: &str, top: f64, bottom: f64) {
+        self.draw_grid(svg, top, bottom + 4.0);
         for (value, text) in self.marks() {
-            let x = self.at(value);
-            svg.path(&format!("M{x:.1} {top:.1}V{:.1}", bottom + 4.0), "grid");
-            svg.text(x, bottom + 18.0, "middle", "", &text);
+            svg.text(self.at(value), bottom + 18.0, "middle", "", &text);
         }
-        svg.path(&format!("M{LEFT:.1} {bottom:.1}H{RIGHT:.1}"), "axis");
-        svg.text(0.5 * (LEFT + RIGHT), bottom + 38.0, "middle", "label", label);
+        svg.path(&format!("M{:.1} {bottom:.1}H{:.1}", self.from, self.to), "axis");
+        svg.text(
+            0.5 * (self.from + self.to),
+            bottom + 38.0,
+            "middle",
+            "label",
+            label,
+        );
+    }
+
+    /// Draws the upright lines of a horizontal axis alone.
+    pub(super) fn draw_grid(&self, svg: &mut Svg, top: f64, bottom: f64) {
+        for (value, _) in self.marks() {
+            svg.path(&format!("M{:.1} {top:.1}V{bottom:.1}", self.at(value)), "grid");
+        }
     }
 
     /// Draws the marks of a vertical axis at the left, with lines across.

@@ -1,87 +1,142 @@
-//! How often which latency occurred, on logarithmic axes both ways: the tail is what matters, and it is thin and far out.
+//! How often which latency occurred, on logarithmic axes both ways: the tail is what matters, and it is thin and far out. Several
+//! histograms stand below each other over one axis, so that they can be compared.
 
 use super::axis::{Axis, Scale};
 use super::colour;
 use super::svg::{BOTTOM, LEFT, RIGHT, Svg};
-use crate::histogram::Latency;
-use sched::Nanos;
 use std::collections::BTreeMap;
 
-/// A histogram of latencies.
-#[derive(Clone, Copy, Debug)]
-pub struct Histogram<'a> {
-    /// What it shows, in a few words.
-    pub title: &'a str,
-    /// The latencies.
-    pub latency: &'a Latency,
+/// One or more histograms over one axis.
+#[derive(Clone, Debug)]
+pub struct Histograms {
+    /// What they show, in a few words.
+    pub title: String,
+    /// The horizontal axis; logarithmic.
+    pub x: Axis,
+    /// What is counted.
+    pub counted: String,
+    /// From the top.
+    pub histograms: Vec<Histogram>,
 }
 
-/// Height of the plotted area.
-const HEIGHT: f64 = 230.0;
-/// Bars in each decade.
-const BARS: f64 = 10.0;
-/// Percentiles that are marked.
-const MARKED: [(f64, &str); 4] = [(50.0, "50 %"), (99.0, "99 %"), (99.9, "99.9 %"), (100.0, "max")];
+/// A histogram.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    /// Its name; empty if there is only one.
+    pub name: String,
+    /// Which colour.
+    pub series: usize,
+    /// Values, ascending, and how often each was seen. Zero is drawn with one.
+    pub counts: Vec<(u64, u64)>,
+    /// Values that are marked with a line and a name, ascending.
+    pub marks: Vec<(f64, String)>,
+}
 
-impl Histogram<'_> {
-    /// The picture. Latencies below a nanosecond are drawn with those of one.
+/// Height of a plotted area, if there is one and if there are several.
+const HEIGHTS: [f64; 2] = [230.0, 120.0];
+/// Bars over the whole axis, about.
+const BARS: f64 = 60.0;
+/// Room that a letter takes.
+const LETTER: f64 = 7.0;
+
+impl Histograms {
+    /// The picture.
     #[must_use]
     pub fn svg(&self) -> String {
-        let mut bars: BTreeMap<i32, u64> = BTreeMap::new();
-        for (latency, count) in self.latency.buckets() {
-            let bar = (latency.0.max(1) as f64).log10() * BARS;
-            *bars.entry(bar.floor() as i32).or_default() += count;
-        }
-        let edge = |bar: i32| 10_f64.powf(f64::from(bar) / BARS);
-        let most = bars.values().copied().max().unwrap_or(1) as f64;
-        let first = bars.first_key_value().map_or(0, |(bar, _)| *bar);
-        let last = bars.last_key_value().map_or(9, |(bar, _)| *bar);
+        let values = || {
+            self.histograms
+                .iter()
+                .flat_map(|of| &of.counts)
+                .map(|(value, _)| (*value).max(1) as f64)
+        };
+        let (least, most) = values().fold((f64::INFINITY, 1.0), |(least, most), value| {
+            (value.min(least), value.max(most))
+        });
+        let least = if least.is_finite() { least } else { 1.0 };
+        // Where values are close together, more bars to the decade; never so many that one bar is less than a value.
+        let per_decade = [10.0, 20.0, 50.0]
+            .into_iter()
+            .rfind(|bars| (most / least).log10() * bars <= BARS)
+            .unwrap_or(10.0);
+        let edge = |bar: i32| 10_f64.powf(f64::from(bar) / per_decade);
+        let bar_of = |value: u64| ((value.max(1) as f64).log10() * per_decade + 1e-9).floor() as i32;
+        let (first, last) = (bar_of(least as u64), bar_of(most as u64));
+        // A single bar does not fill the picture.
+        let end = last.max(first + 9) + 1;
+        let x = Scale::new(&self.x, (edge(first), edge(end)), (LEFT, RIGHT));
 
         let mut svg = Svg::new();
-        let top = 30.0;
-        let bottom = top + HEIGHT;
-        let across = Axis::times("latency");
-        let up = Axis::logarithmic("wake-ups");
-        // At least a decade, so that a single bar does not fill the picture.
-        let end = last.max(first + BARS as i32 - 1) + 1;
-        let x = Scale::new(&across, (edge(first), edge(end)), (LEFT, RIGHT));
-        let y = Scale::new(&up, (0.5, 1.5 * most), (bottom, top));
-        x.draw_horizontal(&mut svg, &across.label, top, bottom);
-        y.draw_vertical(&mut svg, &up.label);
-        let class = format!("fill {}", colour(0));
-        for (bar, count) in &bars {
-            let (begin, end) = (x.at(edge(*bar)), x.at(edge(bar + 1)));
-            let height = bottom - y.at(*count as f64);
-            let hint = format!("{count} from {:.0} to {:.0} ns", edge(*bar), edge(bar + 1));
-            svg.rect(
-                begin + 0.5,
-                bottom - height,
-                end - begin - 1.0,
-                height,
-                &class,
-                Some(&hint),
-            );
+        let height = HEIGHTS[usize::from(self.histograms.len() > 1)];
+        let mut top = 0.0;
+        let mut bottom = top;
+        for shown in &self.histograms {
+            if !shown.name.is_empty() {
+                top += 18.0;
+                svg.text(LEFT, top - 4.0, "start", "group", &shown.name);
+            }
+            top += 24.0;
+            bottom = top + height;
+            let mut bars: BTreeMap<i32, u64> = BTreeMap::new();
+            for (value, count) in &shown.counts {
+                *bars.entry(bar_of(*value)).or_default() += count;
+            }
+            let most = bars.values().copied().max().unwrap_or(1) as f64;
+            let y = Scale::new(&Axis::logarithmic(""), (0.5, 1.5 * most), (bottom, top));
+            x.draw_grid(&mut svg, top, bottom);
+            y.draw_vertical(&mut svg, &self.counted);
+            let class = format!("fill {}", colour(shown.series));
+            for (bar, count) in &bars {
+                let (begin, end) = (x.at(edge(*bar)), x.at(edge(bar + 1)));
+                let high = bottom - y.at(*count as f64);
+                let hint = format!("{count} from {:.0} to {:.0}", edge(*bar), edge(bar + 1));
+                svg.rect(
+                    begin + 0.5,
+                    bottom - high,
+                    end - begin - 1.0,
+                    high,
+                    &class,
+                    Some(&hint),
+                );
+            }
+            svg.path(&format!("M{LEFT:.1} {bottom:.1}H{RIGHT:.1}"), "axis");
+            mark(&mut svg, shown, &x, (top, bottom));
+            top = bottom + 10.0;
         }
-        self.mark(&mut svg, &x, top, bottom);
-        svg.finish(bottom + BOTTOM, self.title)
+        x.draw_horizontal(&mut svg, &self.x.label, bottom, bottom);
+        svg.finish_described(bottom + BOTTOM, &self.title, &self.words())
     }
 
-    /// Lines at percentiles, with names above that do not cover each other.
-    fn mark(&self, svg: &mut Svg, x: &Scale, top: f64, bottom: f64) {
-        let mut free = f64::INFINITY;
-        for (percent, name) in MARKED.into_iter().rev() {
-            let Nanos(latency) = self.latency.percentile(percent);
-            let at = x.at(latency.max(1) as f64);
-            if at < free {
-                svg.path(&format!("M{at:.1} {top:.1}V{bottom:.1}"), "mark");
-                let (text_at, anchor) = if at < LEFT + 50.0 {
-                    (at.max(LEFT), "start")
-                } else {
-                    (at, "end")
-                };
-                svg.text(text_at, top - 6.0, anchor, "", name);
-                free = at - 50.0;
-            }
+    /// The marks, for whoever does not see them.
+    fn words(&self) -> String {
+        let words = |of: &Histogram| {
+            let marks: Vec<String> = of
+                .marks
+                .iter()
+                .map(|(value, name)| format!("{name} {value:.0}"))
+                .collect();
+            format!("{} {}.", of.name, marks.join(", "))
+        };
+        let all: Vec<String> = self.histograms.iter().map(words).collect();
+        all.join(" ").trim().to_owned()
+    }
+}
+
+/// Lines at what is marked, with names above that do not cover each other.
+fn mark(svg: &mut Svg, shown: &Histogram, x: &Scale, (top, bottom): (f64, f64)) {
+    let mut free = f64::INFINITY;
+    for (value, name) in shown.marks.iter().rev() {
+        let at = x.at(value.max(1.0));
+        let width = LETTER * name.chars().count() as f64;
+        let (text_at, anchor, begin) = if at < LEFT + width {
+            (at.max(LEFT), "start", at)
+        } else {
+            (at, "end", at - width)
+        };
+        if at >= free {
+            continue;
         }
+        svg.path(&format!("M{at:.1} {top:.1}V{bottom:.1}"), "mark");
+        svg.text(text_at, top - 6.0, anchor, "", name);
+        free = begin - LETTER;
     }
 }

@@ -51,11 +51,28 @@ impl Svg {
         ));
     }
 
+    /// A round mark.
+    pub(super) fn dot(&mut self, x: f64, y: f64, class: &str, hint: &str) {
+        let hint = escape(hint);
+        self.put(format_args!(
+            r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="3.5"><title>{hint}</title></circle>"#
+        ));
+    }
+
     /// The whole picture. `about` is read out to whoever does not see it.
     pub(super) fn finish(self, height: f64, about: &str) -> String {
+        self.finish_described(height, about, "")
+    }
+
+    /// The whole picture, with what it shows in words.
+    pub(super) fn finish_described(self, height: f64, about: &str, described: &str) -> String {
         let (about, body) = (escape(about), self.0);
+        let described = match described {
+            "" => String::new(),
+            text => format!("<desc>{}</desc>", escape(text)),
+        };
         format!(
-            r#"<svg viewBox="0 0 {WIDTH:.0} {height:.0}" role="img" aria-label="{about}" xmlns="http://www.w3.org/2000/svg">{body}</svg>"#
+            r#"<svg viewBox="0 0 {WIDTH:.0} {height:.0}" role="img" aria-label="{about}" xmlns="http://www.w3.org/2000/svg">{described}{body}</svg>"#
         )
     }
 

@@ -4,7 +4,7 @@
 
 use crate::Trace;
 use crate::lag::Lags;
-use crate::plot::{Axis, Bar, Bars, COLOURS, Histogram, Lines, Row, Series, TimeUnit, Timeline};
+use crate::plot::{Axis, Bar, Bars, COLOURS, Histogram, Histograms, Lines, Row, Series, TimeUnit, Timeline};
 use crate::service::{Run, totals};
 use abi::trace::Thread;
 use sched::{Instant, Nanos};
@@ -158,7 +158,21 @@ impl Clock {
 /// How long wake-ups took.
 #[must_use]
 pub fn latency(title: &str, latency: &crate::histogram::Latency) -> String {
-    Histogram { title, latency }.svg()
+    let marks = [(50.0, "50 %"), (99.0, "99 %"), (99.9, "99.9 %"), (100.0, "max")];
+    let marks = marks.map(|(percent, name)| (latency.percentile(percent).0 as f64, name.to_owned()));
+    let histogram = Histogram {
+        name: String::new(),
+        series: 0,
+        counts: latency.buckets().map(|(value, count)| (value.0, count)).collect(),
+        marks: marks.into(),
+    };
+    let histograms = Histograms {
+        title: title.to_owned(),
+        x: Axis::times("latency"),
+        counted: "wake-ups".to_owned(),
+        histograms: vec![histogram],
+    };
+    histograms.svg()
 }
 
 /// What each CPU did, and what part of the window is drawn: as much as can be told apart.

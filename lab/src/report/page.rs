@@ -1,42 +1,48 @@
-//! The page: sections of prose, tables and figures, written as HTML.
+//! The page: sections of prose, lists, tables and figures, in order. [`Page::html`] and [`Page::markdown`] write the same parts,
+//! so that whoever reads one has read the other; only the pictures are in the first alone.
 
-use crate::plot::escape;
+use super::{html, markdown};
 use std::io;
 use std::path::Path;
-
-/// How the page looks.
-const STYLE: &str = include_str!("style.css");
 
 /// A report.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    title: String,
-    about: String,
-    sections: Vec<Section>,
+    pub(super) title: String,
+    pub(super) about: String,
+    pub(super) sections: Vec<Section>,
 }
 
 /// A part of a report with a heading.
 #[derive(Clone, Debug, Default)]
 pub struct Section {
-    title: String,
-    /// Pieces of HTML, in order.
-    parts: Vec<String>,
+    pub(super) title: String,
+    pub(super) parts: Vec<Part>,
+}
+
+/// What sections are made of.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    Prose(String),
+    List(Vec<String>),
+    Table(Table),
+    Figure(Figure),
 }
 
 /// A table. Columns whose cells are all numbers are set to the right.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    caption: String,
-    heads: Vec<String>,
-    rows: Vec<Vec<String>>,
+    pub(super) caption: String,
+    pub(super) heads: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
 }
 
 /// A picture with its caption and the command that made it.
 #[derive(Clone, Debug, Default)]
 pub struct Figure {
-    svg: String,
-    caption: String,
-    recipe: String,
+    pub(super) svg: String,
+    pub(super) caption: String,
+    pub(super) recipe: String,
 }
 
 impl Page {
@@ -63,42 +69,32 @@ impl Page {
         self
     }
 
-    /// The file's text.
+    /// The text of the HTML file. It is well-formed XML as well.
     #[must_use]
     pub fn html(&self) -> String {
-        let title = escape(&self.title);
-        let about = if self.about.is_empty() {
-            String::new()
-        } else {
-            format!("<p class=\"about\">{}</p>\n", escape(&self.about))
-        };
-        let (mut contents, mut body) = (String::new(), String::new());
-        for (number, section) in self.sections.iter().enumerate() {
-            let heading = escape(&section.title);
-            contents += &format!("<li><a href=\"#s{number}\">{heading}</a></li>\n");
-            body += &format!(
-                "<section id=\"s{number}\">\n<h2>{heading}</h2>\n{}</section>\n",
-                section.parts.concat()
-            );
-        }
-        let contents = match self.sections.len() {
-            0..3 => String::new(),
-            _ => format!("<nav><ul>\n{contents}</ul></nav>\n"),
-        };
-        format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-             <header><h1>{title}</h1>\n{about}</header>\n{contents}<main>\n{body}</main>\n</body>\n</html>\n"
-        )
+        html::page(self)
     }
 
-    /// Writes the file.
+    /// The same as Markdown, with each picture's caption in its place.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        markdown::page(self)
+    }
+
+    /// Writes the HTML file.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, to: &Path) -> io::Result<()> {
         std::fs::write(to, self.html())
+    }
+
+    /// Writes the Markdown file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_markdown(&self, to: &Path) -> io::Result<()> {
+        std::fs::write(to, self.markdown())
     }
 }
 
@@ -114,22 +110,33 @@ impl Section {
 
     /// Adds a paragraph.
     #[must_use]
-    pub fn prose(mut self, text: &str) -> Section {
-        self.parts.push(format!("<p>{}</p>\n", escape(text)));
-        self
+    pub fn prose(self, text: &str) -> Section {
+        self.part(Part::Prose(text.to_owned()))
+    }
+
+    /// Adds a list, unless it is empty.
+    #[must_use]
+    pub fn list(self, items: Vec<String>) -> Section {
+        if items.is_empty() {
+            return self;
+        }
+        self.part(Part::List(items))
     }
 
     /// Adds a table.
     #[must_use]
-    pub fn table(mut self, table: &Table) -> Section {
-        self.parts.push(table.html());
-        self
+    pub fn table(self, table: &Table) -> Section {
+        self.part(Part::Table(table.clone()))
     }
 
     /// Adds a figure.
     #[must_use]
-    pub fn figure(mut self, figure: &Figure) -> Section {
-        self.parts.push(figure.html());
+    pub fn figure(self, figure: &Figure) -> Section {
+        self.part(Part::Figure(figure.clone()))
+    }
+
+    fn part(mut self, part: Part) -> Section {
+        self.parts.push(part);
         self
     }
 }
@@ -153,45 +160,27 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    fn html(&self) -> String {
-        let numeric: Vec<bool> = (0..self.heads.len())
-            .map(|column| {
-                self.rows
-                    .iter()
-                    .filter_map(|row| row.get(column))
-                    .all(|cell| is_number(cell))
-            })
-            .collect();
-        let cells = |tag: &str, cells: &[String]| -> String {
-            let cell = |(column, cell): (usize, &String)| {
-                let class = if numeric.get(column) == Some(&true) {
-                    " class=\"n\""
-                } else {
-                    ""
-                };
-                format!("<{tag}{class}>{}</{tag}>", escape(cell))
-            };
-            cells.iter().enumerate().map(cell).collect()
+    /// Whether it has no rows.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// For each column, whether all its cells are numbers.
+    pub(super) fn numeric(&self) -> Vec<bool> {
+        let all_numbers = |column: usize| {
+            let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.all(|cell| is_number(cell))
         };
-        let rows: String = self
-            .rows
-            .iter()
-            .map(|row| format!("<tr>{}</tr>\n", cells("td", row)))
-            .collect();
-        format!(
-            "<div class=\"wide\"><table>\n<caption>{}</caption>\n<thead><tr>{}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n",
-            escape(&self.caption),
-            cells("th", &self.heads)
-        )
+        (0..self.heads.len()).map(all_numbers).collect()
     }
 }
 
-/// Whether a cell reads as a number, perhaps with its unit: `-1.5 ms`, `12 %`, or nothing.
+/// Whether a cell reads as a number, perhaps with its unit: `-1.5 ms`, `≤ 12 %`, or nothing.
 fn is_number(cell: &str) -> bool {
-    cell.is_empty()
-        || cell == "n/a"
+    matches!(cell, "" | "n/a" | "void")
         || cell
-            .trim_start_matches(['-', '+', '±'])
+            .trim_start_matches(['-', '+', '±', '≤', '≥', ' '])
             .starts_with(|first: char| first.is_ascii_digit())
 }
 
@@ -204,22 +193,6 @@ impl Figure {
             caption: caption.into(),
             recipe: recipe.into(),
         }
-    }
-
-    fn html(&self) -> String {
-        let recipe = if self.recipe.is_empty() {
-            String::new()
-        } else {
-            format!(
-                "<span class=\"recipe\">Made by <code>{}</code></span>",
-                escape(&self.recipe)
-            )
-        };
-        format!(
-            "<figure>\n{}\n<figcaption>{} {recipe}</figcaption>\n</figure>\n",
-            self.svg,
-            escape(&self.caption)
-        )
     }
 }
 
@@ -245,7 +218,11 @@ mod tests {
 
     #[test]
     fn l3_columns_of_numbers_are_told_from_columns_of_words() {
-        assert!(["-1.5 ms", "12 %", "", "n/a", "+3"].into_iter().all(is_number));
+        assert!(
+            ["-1.5 ms", "12 %", "", "n/a", "+3", "≤ 330", "void"]
+                .into_iter()
+                .all(is_number)
+        );
         assert!(!["hog", "-", "x1"].into_iter().any(is_number));
     }
 }

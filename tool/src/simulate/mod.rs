@@ -83,11 +83,15 @@ struct Pictures {
     /// Write a report with plots: one HTML file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write the report's words and tables as Markdown.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
 }
 
 impl Pictures {
     fn any(&self) -> bool {
-        self.trace.is_some() || self.perfetto.is_some() || self.ctf.is_some() || self.html.is_some()
+        let pictures = [&self.trace, &self.perfetto, &self.ctf, &self.html, &self.markdown];
+        pictures.into_iter().any(Option::is_some)
     }
 
     /// Writes what was asked for; `recipe` is the command that makes it again.
@@ -116,6 +120,9 @@ impl Pictures {
         }
         if let Some(file) = &self.html {
             told(file, lab::report::of_trace(&trace, recipe).write(file))?;
+        }
+        if let Some(file) = &self.markdown {
+            told(file, lab::report::of_trace(&trace, recipe).write_markdown(file))?;
         }
         Ok(())
     }

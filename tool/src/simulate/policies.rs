@@ -1,6 +1,7 @@
 //! The fair policies beside each other.
 
 use super::recipe;
+use crate::output::put;
 use clap::Args;
 use lab::plot::Axis;
 use lab::report::{Figure, Page, Section, Table, figures};
@@ -24,6 +25,9 @@ pub(super) struct Policies {
     /// Write a report with plots: one HTML file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write the report's words and tables as Markdown.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
 }
 
 /// What a figure shows of each row, and what that is called.
@@ -49,12 +53,14 @@ impl Policies {
             }
         }
         print!("{}", compare::markdown(&rows));
-        let Some(file) = &self.html else {
-            return Ok(());
-        };
-        page(&rows, &self.cpus)
-            .write(file)
-            .map_err(|error| format!("error: {}: {error}\n", file.display()))
+        let page = page(&rows, &self.cpus);
+        if let Some(file) = &self.html {
+            put(file, &page.html())?;
+        }
+        if let Some(file) = &self.markdown {
+            put(file, &page.markdown())?;
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,146 @@
+//! A run beside an older one: what changed, and whether that is more than noise.
+//!
+//! Two medians differ when they are further apart than either side's quartiles are, and by at least a thousandth. Where instructions
+//! are counted the quartiles mostly coincide, so there nearly every difference is one of the build; whether it matters is for
+//! the reader.
+
+use super::judge::noise;
+use super::row::{Clock, Row};
+use super::rows::Rows;
+
+/// Part of a figure below which a difference is of no interest.
+const LEAST: f64 = 1e-3;
+
+/// A row of both runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// As it was.
+    pub old: &'a Row,
+    /// As it is.
+    pub new: &'a Row,
+    /// The larger of both sides' distances between quartiles, in the row's unit.
+    pub noise: f64,
+    /// What that comes to.
+    pub kind: Kind,
+}
+
+/// What a difference comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Better by more than the noise.
+    Better,
+    /// Worse by more than the noise.
+    Worse,
+    /// No more than the noise, or less than a thousandth.
+    Noise,
+    /// Equal to the last digit.
+    Same,
+    /// One side is void.
+    Void,
+}
+
+impl Kind {
+    /// As tables say it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Kind::Better => "better",
+            Kind::Worse => "worse",
+            Kind::Noise => "within noise",
+            Kind::Same => "same",
+            Kind::Void => "void",
+        }
+    }
+}
+
+impl Change<'_> {
+    /// By how many per cent the figure grew; nothing where there is none to grow from.
+    #[must_use]
+    pub fn percent(&self) -> Option<f64> {
+        let (old, new) = (self.old.figure()?, self.new.figure()?);
+        (old != 0.0).then(|| 100.0 * (new - old) / old)
+    }
+}
+
+/// The rows of a kind of time that both runs have.
+#[must_use]
+pub fn changes<'a>(old: &'a Rows, new: &'a Rows, clock: Clock) -> Vec<Change<'a>> {
+    let new = new.all().iter().filter(|row| row.clock() == clock);
+    new.filter_map(|new| Some(change(find(old, new)?, new))).collect()
+}
+
+/// The rows that `rows` has and `others` has not.
+#[must_use]
+pub fn only_in<'a>(rows: &'a Rows, others: &Rows) -> Vec<&'a Row> {
+    rows.all()
+        .iter()
+        .filter(|row| find(others, row).is_none())
+        .collect()
+}
+
+/// The row of another run that measured the same in the same way.
+fn find<'a>(rows: &'a Rows, like: &Row) -> Option<&'a Row> {
+    rows.all().iter().find(|row| {
+        (&row.row, row.system, &row.variant, &row.unit) == (&like.row, like.system, &like.variant, &like.unit)
+            && (row.clock(), row.workers()) == (like.clock(), like.workers())
+    })
+}
+
+fn change<'a>(old: &'a Row, new: &'a Row) -> Change<'a> {
+    let noise = noise(old).max(noise(new));
+    let kind = match (old.figure(), new.figure()) {
+        (Some(before), Some(after)) if before == after => Kind::Same,
+        (Some(before), Some(after)) if (after - before).abs() <= noise.max(LEAST * before.abs()) => {
+            Kind::Noise
+        }
+        (Some(before), Some(after)) if (after > before) == new.more_is_better() => Kind::Better,
+        (Some(_), Some(_)) => Kind::Worse,
+        _ => Kind::Void,
+    };
+    Change {
+        old,
+        new,
+        noise,
+        kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read;
+    use super::*;
+
+    fn run(rows: &[(&str, &str)]) -> Rows {
+        let line = |(name, samples): &(&str, &str)| {
+            let first: f64 = samples.split(',').next().unwrap().parse().unwrap();
+            format!(
+                r#"{{"row":"{name}","what":"","unit":"u","median":{first},"samples":[{samples}],"machine":"","accelerator":"icount","verified":true,"recipe":{{"commit":"c"}}}}"#
+            ) + "\n"
+        };
+        read(&rows.iter().map(line).collect::<String>()).unwrap()
+    }
+
+    #[test]
+    fn a4_a_change_counts_when_it_is_more_than_noise() {
+        let old = run(&[
+            ("N1", "300,300"),
+            ("N2", "60,50,70"),
+            ("N3", "700"),
+            ("N15a", "1.8"),
+            ("N6", "5"),
+        ]);
+        let new = run(&[
+            ("N1", "290,290"),
+            ("N2", "62,50,70"),
+            ("N3", "800"),
+            ("N15a", "1.9"),
+            ("N7a", "0"),
+        ]);
+        let changes = changes(&old, &new, Clock::Instructions);
+        let kinds: Vec<Kind> = changes.iter().map(|change| change.kind).collect();
+        assert_eq!(kinds, [Kind::Better, Kind::Noise, Kind::Worse, Kind::Better]);
+        assert_eq!(changes[2].percent().map(f64::round), Some(14.0));
+        assert_eq!(only_in(&new, &old)[0].row, "N7a");
+        assert_eq!(only_in(&old, &new)[0].row, "N6");
+    }
+}
