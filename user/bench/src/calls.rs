@@ -1,27 +1,39 @@
-//! N3: a call to another process and its return, with an empty message. The client enters the kernel once per call,
+//! Calls to a process that serves them, by its endpoint. For empty messages the client enters the kernel once per call,
 //! and the server once: it answers one call and receives the next in the same entry.
 
 use abi::endpoint::HEADER_BYTES;
 use rt::cap::Client;
 use rt::endpoint::Endpoint;
-use rt::env::{ARGUMENTS, OUTPUT};
 use rt::message::Aligned;
-use rt::process::{Grant, KernelSource, ProcessSpawner};
+use rt::process::ProcessHandle;
 use rt::raw::{Operation, with_ring};
 use rt::{Env, Error};
+use workloads::calls::piece_of_work;
+use workloads::system::{Calls, Link, Service};
 
-use crate::SERVE;
-use crate::plan::{Plan, fact};
+use crate::processes::{SERVICE, spawn, stop};
+use crate::system::Sundial;
 
-/// The manifest's name for this program.
-const BINARY: &str = "bench";
-/// Name of the answering process's endpoint.
-const SERVICE: &str = "service";
+/// Parts of this program that serve.
+const EMPTY: &str = "serve-empty";
+const WORK: &str = "serve-work";
 
-const CALLS: u64 = 2_000;
+/// Methods of a serving process: a piece of work, and its process id.
+const PIECE: u16 = 0;
+const WHO: u16 = 2;
+
+/// Runs a serving part: its exit code, or `None` when `part` is none.
+pub fn serve_part(env: &Env, part: &str) -> Option<i64> {
+    let served = match part {
+        EMPTY => serve_empty(env),
+        WORK => serve_work(env),
+        _ => return None,
+    };
+    Some(served.map_or(1, |()| 0))
+}
 
 /// Answers empty calls with nothing, until one that is not empty.
-pub fn serve(env: &Env) -> Result<(), Error> {
+fn serve_empty(env: &Env) -> Result<(), Error> {
     let service: Endpoint = env.get(SERVICE)?;
     let mut buffer = Aligned::<{ HEADER_BYTES + 8 }>::zeroed();
     with_ring(|ring| {
@@ -42,32 +54,90 @@ pub fn serve(env: &Env) -> Result<(), Error> {
     Ok(())
 }
 
-/// Calls, and waits for each answer.
-pub fn call_and_return(env: &Env, plan: &Plan) -> Result<(), Error> {
-    let spawner: ProcessSpawner = env.first()?;
-    let arguments = spawner.arguments([SERVE])?;
-    let mut grants = alloc::vec![
-        Grant::kernel(SERVICE, KernelSource::Endpoint),
-        Grant::give(ARGUMENTS, &arguments)
-    ];
-    if let Some(output) = env.capabilities().find(|entry| entry.name == "console") {
-        grants.push(Grant::copy_entry(OUTPUT, &output));
+/// Answers words, each with a piece of work.
+fn serve_work(env: &Env) -> Result<(), Error> {
+    let service: Endpoint = env.get(SERVICE)?;
+    let mut buffer = Aligned::<{ HEADER_BYTES + 16 }>::zeroed();
+    let mut call = service.receive(&mut buffer.0)?;
+    loop {
+        let answer = match call.header.method_id {
+            PIECE => piece_of_work(word(call.params)?),
+            WHO => env.pid(),
+            _ => return service.reply(call.call_id, &[]),
+        };
+        call = service.reply_and_receive(call.call_id, &answer.to_le_bytes(), &mut buffer.0)?;
     }
-    let child = spawner.spawn("server", BINARY, &grants)?;
-    let service = child.endpoints.first().ok_or(Error::Malformed)?;
-    let target = service.cap().method(0);
+}
 
-    let call = Operation::call(target, &[], &mut []);
-    let mut wrong = 0;
-    plan.measure("call", CALLS, |operations| {
+fn word(bytes: &[u8]) -> Result<u64, Error> {
+    let bytes = bytes.try_into().map_err(|_| Error::Malformed)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// A client's end: the serving process and its endpoint.
+pub struct Connection {
+    handle: ProcessHandle,
+    service: Endpoint,
+    kind: Service,
+}
+
+impl Calls for Sundial {
+    /// There is one way.
+    type Way = ();
+    type Link = Connection;
+
+    fn connect(&self, (): (), kind: Service) -> Result<Connection, Error> {
+        let part = match kind {
+            Service::Empty => EMPTY,
+            Service::Work => WORK,
+        };
+        let (handle, service) = spawn(&self.0, part)?;
+        Ok(Connection {
+            handle,
+            service,
+            kind,
+        })
+    }
+}
+
+impl Connection {
+    fn ask(&self, method: u16, params: &[u8]) -> Result<u64, Error> {
+        let mut room = Aligned::<8>::zeroed();
+        word(self.service.call(method, params, &mut room.0)?.payload())
+    }
+}
+
+impl Link for Connection {
+    type Error = Error;
+
+    #[inline]
+    fn empty_calls(&mut self, count: u64) -> Result<u64, Error> {
+        let call = Operation::call(self.service.cap().method(0), &[], &mut []);
+        let mut wrong = 0;
         with_ring(|ring| {
-            for _ in 0..operations {
+            for _ in 0..count {
                 wrong += u64::from(ring.perform(&call).result != 0);
             }
         });
-    });
-    with_ring(|ring| ring.perform(&Operation::call(target, &[1], &mut [])));
-    fact("call", "wrong", wrong);
-    fact("call", "server-code", child.handle.wait()?.unsigned_abs());
-    Ok(())
+        Ok(wrong)
+    }
+
+    fn call(&mut self, request: u64) -> Result<u64, Error> {
+        self.ask(PIECE, &request.to_le_bytes())
+    }
+
+    fn server(&mut self) -> Result<u32, Error> {
+        Ok(self.ask(WHO, &[])? as u32)
+    }
+
+    fn end(self) -> Result<u64, Error> {
+        match self.kind {
+            Service::Empty => {
+                let last = Operation::call(self.service.cap().method(0), &[1], &mut []);
+                with_ring(|ring| ring.perform(&last));
+            }
+            Service::Work => stop(&self.service)?,
+        }
+        Ok(self.handle.wait()?.unsigned_abs())
+    }
 }

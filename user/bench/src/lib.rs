@@ -1,10 +1,12 @@
-//! What the kernel's operations cost, one file per group: [`entry`] the way into the kernel, [`calls`] between
-//! processes, [`parking`] and [`yielding`] between threads, [`tick`] the timer, [`threads`] and [`processes`] their
-//! lives, [`boot`] the way here, and [`scale`] two workers against one.
+//! What the kernel's operations cost: the loads of crates/workloads on Sundial.
 //!
-//! The program is booted as the first process. The manifest's `[config]` says which rows to measure and how often
-//! ([`plan`]); each row prints its raw samples, and `./x bench core` makes a table of them (docs/benchmarks.md).
-//! Loops drive the ring by hand (`rt::raw`), and all of their instructions count: the kernel's and ours.
+//! [`system`] says how Sundial does what a load needs: time, threads and the ring; [`processes`] and [`calls`] say it for
+//! processes and calls, [`turns`] for threads that wake each other, [`counters`] for what the kernel counted. [`own_rows`]
+//! has what only Sundial has.
+//!
+//! The program is booted as the first process. The manifest's `[config]` says which rows to measure and how often;
+//! each row prints its raw samples, and `./x bench core` makes a table of them (docs/benchmarks.md). Loops that are
+//! counted drive the ring by hand (`rt::raw`), and all of their instructions count: the kernel's and ours.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -12,69 +14,58 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod boot;
 pub mod calls;
-pub mod entry;
-pub mod parking;
-pub mod plan;
+pub mod counters;
+pub mod own_rows;
 pub mod processes;
-pub mod scale;
-pub mod threads;
-pub mod tick;
-pub mod yielding;
+pub mod system;
+pub mod turns;
 
-use rt::config::BootPackage;
-use rt::{Env, Error, println};
+use alloc::string::String;
 
-use plan::Plan;
+use rt::config::{BootPackage, Value};
+use rt::raw::ticks;
+use rt::{Env, println};
+use workloads::plan::Plan;
+use workloads::run;
 
-/// First argument of the process that answers calls.
-const SERVE: &str = "--serve";
+use system::Sundial;
 
-/// What measures a row.
-type Measure = fn(&Env, &Plan) -> Result<(), Error>;
-
-/// Every row by the name the manifest uses, in the order of the table.
-const ROWS: [(&str, Measure); 14] = [
-    ("boot", boot::first_instruction),
-    ("null-entry", entry::null_entry),
-    ("nop-batch", entry::nop_batch),
-    ("call", calls::call_and_return),
-    ("park", parking::ping_pong),
-    ("park-apart", parking::ping_pong_apart),
-    ("yield", yielding::two_switches),
-    ("tick-idle", tick::idle),
-    ("tick-alone", tick::alone),
-    ("tick-shared", tick::shared),
-    ("thread", threads::create_and_join),
-    ("process", processes::spawn_to_reaped),
-    ("process-padded", processes::spawn_padded),
-    ("scale", scale::one_and_two_workers),
-];
+/// First argument of a process that runs a part of this program; the part's name follows.
+const PART: &str = "--part";
 
 /// The program.
 pub fn run(env: &Env) -> i64 {
-    if env.arguments().first().is_some_and(|first| first == SERVE) {
-        return calls::serve(env).map_or(1, |()| 0);
+    let system = Sundial(*env);
+    let arguments = env.arguments();
+    if let [first, part] = arguments.as_slice()
+        && first == PART
+    {
+        return calls::serve_part(env, part).unwrap_or_else(|| i64::from(run::part(&system, part)));
     }
     // Before the manifest is read: the host takes the wall time of this line for the time of the first instruction.
-    let begun = rt::raw::ticks();
+    let begun = ticks();
     println!("@begin");
-    let plan = match env.first::<BootPackage>().and_then(|package| package.config()) {
-        Ok(config) => Plan::from_config(&config, begun),
+    let config = match env.first::<BootPackage>().and_then(|package| package.config()) {
+        Ok(config) => config,
         Err(error) => {
             println!("@error bench {error}");
             return 2;
         }
     };
-    let mut failed = 0;
-    for (name, measure) in ROWS {
-        if plan.wants(name)
-            && let Err(error) = measure(env, &plan)
-        {
-            println!("@error {name} {error}");
-            failed = 1;
-        }
+    let mut rows = own_rows::rows();
+    rows.extend(run::common_rows());
+    i64::from(run::rows(&system, &plan_from(&config, begun), &rows))
+}
+
+/// The manifest's wishes: `[config] rows = ["call"]`, `rounds = 11`, `window = 1000000000`, `settle = 0`.
+fn plan_from(config: &Value, begun: u64) -> Plan {
+    let plan = Plan::new(begun);
+    Plan {
+        rows: config.texts_of("rows").map(String::from).collect(),
+        rounds: config.uint_of("rounds").unwrap_or(plan.rounds).max(1),
+        window: config.uint_of("window").unwrap_or(plan.window),
+        settle: config.uint_of("settle").unwrap_or(plan.settle),
+        begun,
     }
-    failed
 }

@@ -1,0 +1,108 @@
+//! Runs the program on this machine, with few rounds, and reads what it prints. How long anything takes is not looked
+//! at: only that it was done, and that the program's own checks passed.
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_linux-bench"))
+        .args(arguments)
+        .output()
+        .expect("the program was built with the tests")
+}
+
+/// The program's lines, after it has ended well.
+fn lines(arguments: &[&str]) -> Vec<String> {
+    let output = run(arguments);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}\n{text}",
+        output.status
+    );
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Runs a row with two rounds: it prints so many samples of so many operations, and nothing was wrong.
+fn a_row_prints(row: &str, samples: usize, operations: u64) {
+    let lines = lines(&["--rows", row, "--rounds", "2"]);
+    assert_eq!(lines.first().map(String::as_str), Some("@begin"));
+    let start = format!("@sample {row} {operations} ");
+    let ticks: Vec<u64> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix(&start)?.parse().ok())
+        .collect();
+    assert_eq!(ticks.len(), samples, "{lines:?}");
+    assert!(ticks.iter().all(|ticks| *ticks > 0), "{lines:?}");
+    let wrong = format!("@fact {row} wrong 0");
+    assert!(lines.contains(&wrong), "{lines:?}");
+}
+
+#[test]
+fn n1_null_system_calls_are_counted() {
+    a_row_prints("null-entry", 2, 2_000);
+}
+
+#[test]
+fn n3_every_way_to_call_answers_every_call() {
+    for row in ["call-pipe", "call-socket", "call-futex"] {
+        a_row_prints(row, 2, 2_000);
+    }
+}
+
+#[test]
+fn n5_two_threads_take_turns() {
+    a_row_prints("park", 2, 2_000);
+}
+
+#[test]
+fn n13_threads_live_and_are_joined() {
+    a_row_prints("thread", 2, 100);
+}
+
+#[test]
+fn n14_processes_live_and_are_reaped_both_ways() {
+    for row in ["process", "process-fork"] {
+        a_row_prints(row, 2, 20);
+    }
+}
+
+#[test]
+fn the_help_tells_how_it_is_used_and_the_list_has_every_row() {
+    let help = lines(&["--help"]).concat();
+    assert!(
+        help.contains("--rows ROW,ROW") && help.contains("/plan"),
+        "{help}"
+    );
+    let rows = lines(&["--list"]);
+    for row in [
+        "boot",
+        "null-entry",
+        "call-pipe",
+        "park",
+        "yield",
+        "process-fork",
+        "scale",
+    ] {
+        assert!(
+            rows.iter().any(|known| known == row),
+            "{row} is missing in {rows:?}"
+        );
+    }
+}
+
+#[test]
+fn a_row_that_does_not_exist_is_named_and_nothing_is_measured() {
+    let output = run(&["--rows", "park,call-letter"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.contains("@error call-letter"), "{text}");
+    assert!(!text.contains("@sample"), "{text}");
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_named() {
+    let output = run(&["--rows", "park", "--round", "3"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.contains("--round 3") && text.contains("usage:"), "{text}");
+}

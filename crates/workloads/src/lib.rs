@@ -1,0 +1,29 @@
+//! The loads of every benchmark, written once: compiled for Sundial (user/bench) and for Linux (bench/linux), so that a
+//! comparison of the two compares the systems and nothing else.
+//!
+//! [`system`] says what a load needs of an operating system, and each program implements it; [`plan`] says what to
+//! measure and prints. The loads themselves are one file per idea: the way into the kernel ([`entry`]), calls between
+//! processes ([`calls`]), two threads that take turns ([`parking`], [`yielding`]), lives of threads and processes
+//! ([`lives`]), the timer ([`tick`]), and one worker against two ([`scale`] on top of [`team`]).
+//!
+//! Each load checks its own work, and prints how much of it was wrong. docs/workloads.md describes them for whoever
+//! reads the figures.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod calls;
+pub mod entry;
+pub mod hog;
+pub mod lives;
+pub mod parking;
+pub mod plan;
+pub mod run;
+pub mod scale;
+pub mod system;
+pub mod team;
+pub mod tick;
+pub mod yielding;

@@ -1,0 +1,68 @@
+//! N7: the scheduler's tick. An idle CPU and a CPU with one thread should take no timer interrupt at all; with two
+//! threads that always want to run, each slice ends in one, and what one costs is what the two get less of.
+//!
+//! A hog works in pieces of known length and counts those that it finishes within a window of time. Alone, it tells
+//! how long a piece is; two of them together finish as many less as the kernel took time from them.
+
+use crate::hog::{Hogged, hog};
+use crate::plan::{Plan, fact};
+use crate::system::{Counters, System, Threads};
+
+/// Ticks from now on until a window opens: long enough for a thread to start.
+const LEAD: u64 = 20_000_000;
+
+/// A CPU with nothing to do: this thread sleeps, which takes the one interrupt that ends the sleep.
+pub fn idle<S: Counters>(system: &S, plan: &Plan) -> Result<(), S::Error> {
+    let before = system.timer_interrupts()?;
+    system.sleep_ns(plan.window)?;
+    let after = system.timer_interrupts()?;
+    fact(system, "tick-idle", "interrupts", after.all - before.all);
+    fact(system, "tick-idle", "asked-for", 1);
+    fact(system, "tick-idle", "window", plan.window);
+    Ok(())
+}
+
+/// A CPU with one thread.
+pub fn alone<S: Counters>(system: &S, plan: &Plan) -> Result<(), S::Error> {
+    let before = system.timer_interrupts()?;
+    let start = S::ticks();
+    let hogged = hog::<S>(start, start + plan.window);
+    let after = system.timer_interrupts()?;
+    fact(system, "tick-alone", "interrupts", after.all - before.all);
+    fact(system, "tick-alone", "window", plan.window);
+    wrong(system, "tick-alone", &[hogged]);
+    Ok(())
+}
+
+/// A CPU with two threads of the same weight.
+pub fn shared<S: Threads + Counters>(system: &S, plan: &Plan) -> Result<(), S::Error> {
+    let start = S::ticks();
+    let alone = hog::<S>(start, start + plan.window);
+
+    let before = system.timer_interrupts()?;
+    let switches = system.switches()?;
+    let start = S::ticks() + LEAD;
+    let end = start + plan.window;
+    let other = system.spawn(move || hog::<S>(start, end))?;
+    let own = hog::<S>(start, end);
+    let other = system.join(other)?;
+    let after = system.timer_interrupts()?;
+    let switches = system.switches()? - switches;
+
+    // Interrupts outside the window, during the lead, are as dense as those inside.
+    let slices = (after.slice - before.slice) * plan.window / (plan.window + LEAD);
+    fact(system, "tick-shared", "pieces-alone", alone.pieces);
+    fact(system, "tick-shared", "pieces-own", own.pieces);
+    fact(system, "tick-shared", "pieces-other", other.pieces);
+    fact(system, "tick-shared", "window", plan.window);
+    fact(system, "tick-shared", "interrupts", after.all - before.all);
+    fact(system, "tick-shared", "switches", switches);
+    fact(system, "tick-shared", "slices", slices);
+    wrong(system, "tick-shared", &[alone, own, other]);
+    Ok(())
+}
+
+fn wrong<S: System>(system: &S, row: &str, hogs: &[Hogged]) {
+    let wrong = hogs.iter().filter(|hogged| !hogged.is_right()).count();
+    fact(system, row, "wrong", wrong as u64);
+}
