@@ -1,15 +1,12 @@
 //! A run beside an older one: what changed, and whether that is more than noise.
 //!
-//! Two medians differ when they are further apart than either side's quartiles are, and by at least a thousandth. Where instructions
-//! are counted the quartiles mostly coincide, so there nearly every difference is one of the build; whether it matters is for
-//! the reader.
+//! Two medians differ when they are further apart than half of both spreads together: then the middle halves of the samples, laid
+//! around their medians, do not touch. Where instructions are counted there is next to no spread, so there nearly every
+//! difference is one of the build; whether it matters is for the reader.
 
-use super::judge::noise;
+use super::judge::between;
 use super::row::{Clock, Row};
 use super::rows::Rows;
-
-/// Part of a figure below which a difference is of no interest.
-const LEAST: f64 = 1e-3;
 
 /// A row of both runs.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +15,7 @@ pub struct Change<'a> {
     pub old: &'a Row,
     /// As it is.
     pub new: &'a Row,
-    /// The larger of both sides' distances between quartiles, in the row's unit.
+    /// What a difference must exceed, in the row's unit.
     pub noise: f64,
     /// What that comes to.
     pub kind: Kind,
@@ -31,12 +28,14 @@ pub enum Kind {
     Better,
     /// Worse by more than the noise.
     Worse,
-    /// No more than the noise, or less than a thousandth.
+    /// No more than the noise.
     Noise,
     /// Equal to the last digit.
     Same,
     /// One side is void.
     Void,
+    /// Not measured on the same machine; wall times not on the same host either.
+    OtherMachine,
 }
 
 impl Kind {
@@ -49,6 +48,7 @@ impl Kind {
             Kind::Noise => "within noise",
             Kind::Same => "same",
             Kind::Void => "void",
+            Kind::OtherMachine => "another machine",
         }
     }
 }
@@ -57,8 +57,19 @@ impl Change<'_> {
     /// By how many per cent the figure grew; nothing where there is none to grow from.
     #[must_use]
     pub fn percent(&self) -> Option<f64> {
-        let (old, new) = (self.old.figure()?, self.new.figure()?);
-        (old != 0.0).then(|| 100.0 * (new - old) / old)
+        self.of_old(self.new.figure()? - self.old.figure()?)
+    }
+
+    /// The noise in per cent of the old figure.
+    #[must_use]
+    pub fn noise_percent(&self) -> Option<f64> {
+        self.of_old(self.noise)
+    }
+
+    /// A difference in per cent of the old figure; nothing on another machine.
+    fn of_old(&self, difference: f64) -> Option<f64> {
+        let (old, _) = (self.old.figure()?, self.new.figure()?);
+        (old != 0.0 && self.kind != Kind::OtherMachine).then(|| 100.0 * difference / old.abs())
     }
 }
 
@@ -87,12 +98,11 @@ fn find<'a>(rows: &'a Rows, like: &Row) -> Option<&'a Row> {
 }
 
 fn change<'a>(old: &'a Row, new: &'a Row) -> Change<'a> {
-    let noise = noise(old).max(noise(new));
+    let noise = between(old, new);
     let kind = match (old.figure(), new.figure()) {
+        _ if !same_machine(old, new) => Kind::OtherMachine,
         (Some(before), Some(after)) if before == after => Kind::Same,
-        (Some(before), Some(after)) if (after - before).abs() <= noise.max(LEAST * before.abs()) => {
-            Kind::Noise
-        }
+        (Some(before), Some(after)) if (after - before).abs() <= noise => Kind::Noise,
         (Some(before), Some(after)) if (after > before) == new.more_is_better() => Kind::Better,
         (Some(_), Some(_)) => Kind::Worse,
         _ => Kind::Void,
@@ -103,6 +113,12 @@ fn change<'a>(old: &'a Row, new: &'a Row) -> Change<'a> {
         noise,
         kind,
     }
+}
+
+/// Instructions are the same on any host; wall times are not.
+fn same_machine(old: &Row, new: &Row) -> bool {
+    let counted = new.clock() == Clock::Instructions;
+    old.machine == new.machine && (counted || old.recipe.host == new.recipe.host)
 }
 
 #[cfg(test)]
@@ -140,7 +156,21 @@ mod tests {
         let kinds: Vec<Kind> = changes.iter().map(|change| change.kind).collect();
         assert_eq!(kinds, [Kind::Better, Kind::Noise, Kind::Worse, Kind::Better]);
         assert_eq!(changes[2].percent().map(f64::round), Some(14.0));
+        assert_eq!(changes[1].noise_percent().map(f64::round), Some(17.0));
         assert_eq!(only_in(&new, &old)[0].row, "N7a");
         assert_eq!(only_in(&old, &new)[0].row, "N6");
+    }
+
+    #[test]
+    fn a4_figures_of_different_machines_are_not_compared() {
+        let old = run(&[("N1", "300,300")]);
+        let mut new = old.all().to_vec();
+        new[0].machine = "another".to_owned();
+        let new = Rows::new(new);
+        let changes = changes(&old, &new, Clock::Instructions);
+        assert_eq!(
+            (changes[0].kind, changes[0].percent()),
+            (Kind::OtherMachine, None)
+        );
     }
 }

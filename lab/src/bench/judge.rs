@@ -52,7 +52,7 @@ pub struct Beside<'a> {
     pub ratio: Option<f64>,
     /// Whether ours is worse.
     pub worse: bool,
-    /// Whether the two are closer to each other than either one's quartiles.
+    /// Whether the difference is no more than the samples differ among themselves.
     pub within_noise: bool,
 }
 
@@ -71,13 +71,13 @@ pub fn beside<'a>(rows: &'a Rows, row: &Row, system: System) -> Option<Beside<'a
         other,
         ratio: (theirs != 0.0).then(|| ours / theirs),
         worse,
-        within_noise: (ours - theirs).abs() <= noise(row).max(noise(other)),
+        within_noise: (ours - theirs).abs() <= between(row, other),
     })
 }
 
-/// How far samples of the same thing lie apart; zero with less than two.
-pub(super) fn noise(row: &Row) -> f64 {
-    row.spread().unwrap_or(0.0)
+/// What a difference of two medians must exceed to be one: half of both spreads together.
+pub(super) fn between(one: &Row, other: &Row) -> f64 {
+    0.5 * (one.spread().unwrap_or(0.0) + other.spread().unwrap_or(0.0))
 }
 
 /// What a gate of a row says: its name in words, and whether it is passed; nothing when it could not be checked.

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A line of a results file. Keys that are not listed here are left alone.
@@ -140,6 +141,9 @@ pub struct Recipe {
     /// Whether it was a quick one.
     #[serde(default)]
     pub quick: bool,
+    /// The packages of the other systems' kernels.
+    #[serde(default)]
+    pub linux: BTreeMap<String, String>,
 }
 
 /// What time is in a row. Figures of the two never stand in one table.
@@ -210,12 +214,13 @@ impl Row {
         }
     }
 
-    /// What its time is. Older files name the accelerator in the machine's line only.
+    /// What its time is. The machine's line says it where there is no accelerator: in older files, and for programs on the host.
     #[must_use]
     pub fn clock(&self) -> Clock {
         let counted = match self.accelerator.as_deref() {
-            Some(name) => name == "icount" || name == "callgrind",
-            None => self.machine.contains("icount") || self.machine.contains("callgrind"),
+            Some("icount") => true,
+            Some("tcg-multi" | "kvm") => false,
+            _ => self.machine.contains("icount") || self.machine.contains("callgrind"),
         };
         if counted { Clock::Instructions } else { Clock::Wall }
     }
@@ -341,7 +346,7 @@ mod tests {
             Clock::Instructions
         );
         assert_eq!(
-            clock(r#"{"machine":"host, release, callgrind"}"#),
+            clock(r#"{"accelerator":"host","machine":"host, release, callgrind"}"#),
             Clock::Instructions
         );
         assert_eq!(

@@ -127,10 +127,18 @@ impl Scale {
             }
             // Less than two decades: their halves and fifths too.
             let first = self.low.log10().floor() as i32;
-            let finer =
-                (first..=last + 1).flat_map(|decade| [1.0, 2.0, 5.0].map(|part| part * 10_f64.powi(decade)));
-            let inside = finer.filter(|value| (self.low..=self.high).contains(value));
-            return inside.map(|value| (value, plain(value))).collect();
+            let between = |parts: &[f64]| -> Vec<f64> {
+                let finer = (first..=last + 1)
+                    .flat_map(|decade| parts.iter().map(move |part| part * 10_f64.powi(decade)));
+                finer
+                    .filter(|value| (self.low..=self.high).contains(value))
+                    .collect()
+            };
+            let mut values = between(&[1.0, 2.0, 5.0]);
+            if values.len() < 3 {
+                values = between(&[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0]);
+            }
+            return values.into_iter().map(|value| (value, plain(value))).collect();
         }
         let step = nice_step((self.high - self.low) / 6.0);
         let decimals = (-step.log10().floor()).max(0.0) as usize;
@@ -229,7 +237,7 @@ mod tests {
             marks(&logarithmic, 0.5, 2e6),
             ["1", "10", "100", "1k", "10k", "100k", "1M"]
         );
-        assert_eq!(marks(&logarithmic, 30.0, 70.0), ["50"]);
+        assert_eq!(marks(&logarithmic, 30.0, 70.0), ["30", "40", "50", "60"]);
         assert_eq!(marks(&Axis::times("x"), 100.0, 1e4), ["100 ns", "1 µs", "10 µs"]);
     }
 

@@ -45,7 +45,7 @@ pub struct Bar {
 /// Where bars begin: their owners' names are at the left.
 const START: f64 = 150.0;
 /// Room for numbers behind the longest bar.
-const NUMBERS: f64 = 90.0;
+const NUMBERS: f64 = 100.0;
 const HEADING: f64 = 24.0;
 const BAR: f64 = 18.0;
 const GAP: f64 = 6.0;
@@ -62,13 +62,14 @@ impl Beside {
             .collect();
         let top = coloured(&mut svg, &names, false);
         if self.bars().any(|bar| bar.aim.is_some()) {
-            svg.path(&format!("M{:.1} 3v14", RIGHT - 40.0), "aim");
+            svg.path(&format!("M{:.1} 3v14", RIGHT - 32.0), "aim");
             svg.text(RIGHT, 14.0, "end", "", "aim");
         }
         let rows: f64 = self.groups.iter().map(height).sum();
         let bottom = top + rows;
         let x = Scale::new(&self.x, self.range(), (START, RIGHT - NUMBERS));
         x.draw_horizontal(&mut svg, &self.x.label, top, bottom);
+        svg.path(&format!("M{START:.1} {top:.1}V{bottom:.1}"), "axis");
         let mut y = top;
         for group in &self.groups {
             svg.text(0.0, y + HEADING - 8.0, "start", "group", &group.name);
@@ -78,7 +79,6 @@ impl Beside {
             }
             y += height(group);
         }
-        svg.path(&format!("M{START:.1} {top:.1}V{bottom:.1}"), "axis");
         svg.finish_described(bottom + BOTTOM, &self.title, &self.words())
     }
 

@@ -121,22 +121,28 @@ impl Histograms {
     }
 }
 
-/// Lines at what is marked, with names above that do not cover each other.
+/// Lines at what is marked, with names above them where these do not cover each other: first the last one, which matters most.
 fn mark(svg: &mut Svg, shown: &Histogram, x: &Scale, (top, bottom): (f64, f64)) {
-    let mut free = f64::INFINITY;
-    for (value, name) in shown.marks.iter().rev() {
+    let mut taken: Vec<(f64, f64)> = Vec::new();
+    let (last, others) = shown
+        .marks
+        .split_last()
+        .map_or((None, &[][..]), |(last, others)| (Some(last), others));
+    for (value, name) in last.into_iter().chain(others) {
         let at = x.at(value.max(1.0));
-        let width = LETTER * name.chars().count() as f64;
-        let (text_at, anchor, begin) = if at < LEFT + width {
-            (at.max(LEFT), "start", at)
-        } else {
-            (at, "end", at - width)
-        };
-        if at >= free {
-            continue;
-        }
         svg.path(&format!("M{at:.1} {top:.1}V{bottom:.1}"), "mark");
-        svg.text(text_at, top - 6.0, anchor, "", name);
-        free = begin - LETTER;
+        let width = LETTER * name.chars().count() as f64;
+        let places = [("end", at - width, at), ("start", at, at + width)];
+        let free = places.into_iter().find(|(_, begin, end)| {
+            let inside = *begin >= LEFT - LETTER && *end <= RIGHT + LETTER;
+            inside
+                && taken
+                    .iter()
+                    .all(|(from, to)| *end + 3.0 <= *from || *begin >= *to + 3.0)
+        });
+        if let Some((anchor, begin, end)) = free {
+            svg.text(at, top - 6.0, anchor, "", name);
+            taken.push((begin, end));
+        }
     }
 }

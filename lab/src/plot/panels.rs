@@ -61,8 +61,10 @@ impl Panels {
             .map(|(name, colour)| (name.as_str(), *colour))
             .collect();
         let mut top = coloured(&mut svg, &names, true);
-        let columns = self.panels.len().clamp(1, MOST);
-        for line in self.panels.chunks(MOST) {
+        // As many lines as are needed, all equally full.
+        let lines = self.panels.len().div_ceil(MOST).max(1);
+        let columns = self.panels.len().div_ceil(lines).max(1);
+        for line in self.panels.chunks(columns) {
             let bottom = top + NAMES + HEIGHT;
             let y = Scale::new(&self.y, (0.0, self.most()), (bottom, top + NAMES));
             y.draw_vertical(&mut svg, &self.y.label);

@@ -82,7 +82,7 @@ fn table(table: &Table) -> String {
 /// Words that are set apart. The word says it; the look only helps to find it.
 const NOTED: [&str; 4] = ["missed", "void", "slower", "failed"];
 /// A cell longer than this may go over several lines.
-const LONG: usize = 48;
+const LONG: usize = 24;
 
 /// The attribute of a cell: numbers to the right, what went wrong set apart, long text in several lines.
 fn class(numeric: &[bool], column: usize, cell: &str) -> String {

@@ -166,6 +166,26 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The same without the columns that have no cell.
+    #[must_use]
+    pub fn without_empty_columns(self) -> Table {
+        let filled = |column: usize| {
+            self.rows
+                .iter()
+                .any(|row| row.get(column).is_some_and(|cell| !cell.is_empty()))
+        };
+        let filled: Vec<bool> = (0..self.heads.len()).map(filled).collect();
+        let keep = |cells: Vec<String>| {
+            let cells = cells.into_iter().zip(&filled).filter(|(_, filled)| **filled);
+            cells.map(|(cell, _)| cell).collect()
+        };
+        Table {
+            heads: keep(self.heads),
+            rows: self.rows.into_iter().map(keep).collect(),
+            caption: self.caption,
+        }
+    }
+
     /// For each column, whether all its cells are numbers.
     pub(super) fn numeric(&self) -> Vec<bool> {
         let all_numbers = |column: usize| {
@@ -176,12 +196,15 @@ impl Table {
     }
 }
 
-/// Whether a cell reads as a number, perhaps with its unit: `-1.5 ms`, `≤ 12 %`, or nothing.
+/// Whether a cell reads as a number, perhaps with its unit: `-1.5 ms`, `≤ 12 %`, or nothing. A list of numbers does not, nor
+/// does a sentence.
 fn is_number(cell: &str) -> bool {
-    matches!(cell, "" | "n/a" | "void")
-        || cell
-            .trim_start_matches(['-', '+', '±', '≤', '≥', ' '])
-            .starts_with(|first: char| first.is_ascii_digit())
+    let digit = |word: &str| word.starts_with(|first: char| first.is_ascii_digit());
+    let words = cell.trim_start_matches(['-', '+', '±', '≤', '≥', ' ']);
+    let mut words = words.split(' ');
+    let number =
+        words.next().is_some_and(digit) && !words.next().is_some_and(digit) && words.next().is_none();
+    number || matches!(cell, "" | "n/a" | "void")
 }
 
 impl Figure {
@@ -217,12 +240,31 @@ mod tests {
     }
 
     #[test]
+    fn l3_columns_without_a_cell_can_be_left_out() {
+        let mut table = Table::new("", ["a", "b", "c"]);
+        table.row(["1", "", "3"]);
+        table.row(["", "", "6"]);
+        let table = table.without_empty_columns();
+        assert_eq!(
+            (table.heads, table.rows),
+            (
+                vec!["a".into(), "c".into()],
+                vec![vec!["1".into(), "3".into()], vec![String::new(), "6".into()]]
+            )
+        );
+    }
+
+    #[test]
     fn l3_columns_of_numbers_are_told_from_columns_of_words() {
         assert!(
             ["-1.5 ms", "12 %", "", "n/a", "+3", "≤ 330", "void"]
                 .into_iter()
                 .all(is_number)
         );
-        assert!(!["hog", "-", "x1"].into_iter().any(is_number));
+        assert!(
+            !["hog", "-", "x1", "1 2 3", "0.9 of the other"]
+                .into_iter()
+                .any(is_number)
+        );
     }
 }

@@ -15,11 +15,15 @@ pub(super) fn table(caption: &str, shown: &[&Row], rows: &Rows) -> Table {
         .filter(|system| shown.iter().any(|row| row.system == *system))
         .collect();
     let mut heads = vec!["row".to_owned(), "what".to_owned(), "system".to_owned()];
-    match units.as_slice() {
-        [unit] => heads.push(format!("median ({unit})")),
-        _ => heads.extend(["median".to_owned(), "unit".to_owned()]),
+    heads.push("median".to_owned());
+    if units.len() != 1 {
+        heads.push("unit".to_owned());
     }
     heads.extend(["spread", "aim", "verdict"].map(str::to_owned));
+    let caption = match units.as_slice() {
+        [unit] if !caption.contains(unit) => format!("{caption}, in {unit}"),
+        _ => caption.to_owned(),
+    };
     heads.extend(systems.iter().map(|system| format!("of {}", system.name())));
     let mut table = Table::new(caption, heads);
     let mut said = None;
@@ -44,16 +48,18 @@ pub(super) fn table(caption: &str, shown: &[&Row], rows: &Rows) -> Table {
         }
         table.row(cells);
     }
-    table
+    table.without_empty_columns()
 }
 
 /// What the last columns of [`table`] mean; to be said once above it.
 pub(super) const ABOUT_TABLE: &str = "Spread is the distance between the quartiles of the samples. The last columns give Sundial's median divided by the best \
      median that the other system has for the same work, of all its ways to do it; n/a where that is zero.";
 
-/// Bars of rows with one unit, grouped by what was measured. `None` when no row has a figure.
+/// Bars of rows with one unit, grouped by what was measured. `None` when no row has a figure, or all of them are zero.
 pub(super) fn figure(title: &str, caption: &str, shown: &[&Row]) -> Option<Figure> {
-    shown.iter().find_map(|row| row.figure())?;
+    shown
+        .iter()
+        .find_map(|row| row.figure().filter(|figure| *figure != 0.0))?;
     let unit = &shown.first()?.unit;
     let figures = || {
         shown
@@ -66,7 +72,7 @@ pub(super) fn figure(title: &str, caption: &str, shown: &[&Row]) -> Option<Figur
     });
     let logarithmic = least > 0.0 && most > 20.0 * least;
     let x = if logarithmic {
-        Axis::logarithmic(format!("{unit} (each mark is a multiple of the one before)"))
+        Axis::logarithmic(format!("{unit} (logarithmic)"))
     } else {
         Axis::linear(unit)
     };

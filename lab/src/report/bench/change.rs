@@ -9,9 +9,9 @@ pub(super) fn section(old: Compared<'_>, rows: &Rows) -> Section {
     let commits =
         |rows: &Rows| words::distinct(rows.all().iter().map(|row| row.recipe.commit.clone())).join(", ");
     let mut section = Section::new("What changed").prose(&format!(
-        "Beside {} (commit {}), commit {}. Noise is the larger distance between quartiles of the two runs, in the row's unit; a difference \
-         that is no larger, or less than a thousandth, is called noise. Where instructions are counted, the noise of one build is next to nothing, but two builds differ \
-         in layout: a change of a per cent or two may come from that alone.",
+        "Beside {} (commit {}), commit {}. Noise is half of both spreads together; a difference that is no larger is called \
+         noise. Where instructions are counted there is next to none within a build, but two builds differ in layout: a change of a per \
+         cent or two may come from that alone.",
         old.name,
         commits(old.rows),
         commits(rows)
@@ -22,7 +22,14 @@ pub(super) fn section(old: Compared<'_>, rows: &Rows) -> Section {
             continue;
         }
         let counted = |kind: Kind| changes.iter().filter(|change| change.kind == kind).count();
-        let kinds = [Kind::Better, Kind::Worse, Kind::Noise, Kind::Same, Kind::Void];
+        let kinds = [
+            Kind::Better,
+            Kind::Worse,
+            Kind::Noise,
+            Kind::Same,
+            Kind::Void,
+            Kind::OtherMachine,
+        ];
         let counts: Vec<String> = kinds
             .into_iter()
             .filter(|kind| counted(*kind) > 0)
@@ -34,10 +41,13 @@ pub(super) fn section(old: Compared<'_>, rows: &Rows) -> Section {
         ));
     }
     let list = |rows: Vec<&Row>| {
-        rows.iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
+        let those = |who: &String| {
+            let of_them = rows.iter().filter(|row| row.who() == *who);
+            let names: Vec<&str> = of_them.map(|row| row.row.as_str()).collect();
+            format!("{who}: {}", names.join(" "))
+        };
+        let who = words::distinct(rows.iter().map(|row| row.who()));
+        who.iter().map(those).collect::<Vec<_>>().join("; ")
     };
     let (gone, new) = (change::only_in(old.rows, rows), change::only_in(rows, old.rows));
     let mut told = Vec::new();
@@ -56,9 +66,14 @@ fn table(caption: &str, changes: &[Change<'_>]) -> Table {
     ];
     let mut table = Table::new(caption, heads);
     for change in changes {
-        let percent = change
-            .percent()
-            .map_or_else(String::new, |percent| format!("{percent:+.1} %"));
+        let percent = match change.percent() {
+            None => String::new(),
+            Some(0.0) => "0 %".to_owned(),
+            Some(percent) if percent.abs() < 0.05 => format!("{percent:+.4} %"),
+            Some(percent) => format!("{percent:+.1} %"),
+        };
+        let noise = change.noise_percent();
+        let noise = noise.map_or_else(String::new, |noise| format!("{noise:.1} %"));
         table.row([
             change.new.row.clone(),
             change.new.who(),
@@ -66,9 +81,9 @@ fn table(caption: &str, changes: &[Change<'_>]) -> Table {
             words::median(change.new),
             change.new.unit.clone(),
             percent,
-            words::figure(change.noise),
+            noise,
             change.kind.word().to_owned(),
         ]);
     }
-    table
+    table.without_empty_columns()
 }

@@ -41,5 +41,5 @@ fn table(system: System, clock: Clock, rows: &[&Row]) -> Table {
         let variant = row.variant.clone().unwrap_or_default();
         table.row([row.row.clone(), variant].into_iter().chain(counters));
     }
-    table
+    table.without_empty_columns()
 }

@@ -116,5 +116,5 @@ fn shares(caption: &str, rows: &[&Row]) -> Table {
             list(ideals),
         ]);
     }
-    table
+    table.without_empty_columns()
 }

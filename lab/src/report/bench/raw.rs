@@ -64,7 +64,7 @@ fn table(clock: Clock, rows: &[&Row]) -> Table {
             },
         ]);
     }
-    table
+    table.without_empty_columns()
 }
 
 /// Samples in a line.

@@ -34,6 +34,13 @@ fn recipe(rows: &Rows) -> Table {
         "" => String::new(),
         version => format!("QEMU {version}"),
     });
+    line("other kernels", &|recipe| {
+        let kernels = recipe
+            .linux
+            .iter()
+            .map(|(system, package)| format!("{system}: {package}"));
+        kernels.collect::<Vec<_>>().join(", ")
+    });
     line("compiler", &|recipe| recipe.toolchain.clone());
     table
 }
@@ -86,7 +93,7 @@ fn machines(rows: &Rows) -> Table {
             names,
         ]);
     }
-    table
+    table.without_empty_columns()
 }
 
 fn caveats(rows: &Rows) -> Vec<String> {

@@ -15,6 +15,8 @@ struct Case<'a> {
     median: Option<f64>,
     /// One per pair of neighbours.
     pairs: Vec<f64>,
+    /// Times of one worker and of several, in ms.
+    times: Vec<(f64, f64)>,
     /// Whether aim and gate of the row are about these pairs.
     own: bool,
 }
@@ -23,7 +25,7 @@ pub(super) fn section(rows: &Rows) -> Option<Section> {
     let mut section = Section::new("Several workers against one").prose(
         "A pair is the same work done by one worker and by several, one right after the other in one boot, so that a slow moment of the host \
          hits both; the speed-up is the ratio of their times. Work is from all workers being ready to the last one being done, total \
-         from the first being created to the last being joined. Efficiency is speed-up divided by workers. A ratio above the number of \
+         from the first being created to the last being joined. The figure is the median over boots. Efficiency is speed-up divided by workers. A ratio above the number of \
          workers is the host's doing: the neighbours did not get the same cores, clock or cache.",
     );
     let mut found = false;
@@ -58,13 +60,13 @@ fn total<'a>(rows: &[&'a Row]) -> Vec<Case<'a>> {
         if is_total(row) {
             return Some(own(row));
         }
-        let pairs = row.list("total");
-        if pairs.is_empty() {
-            return None;
-        }
+        let totals = row.list("total_speed_up");
+        let median = Some(middle(&totals)?).filter(|_| row.verified);
+        let times = row.pairs("ms_total_one_and_two");
         Some(Case {
-            median: middle(&pairs).filter(|_| row.verified),
-            pairs: if row.verified { pairs } else { Vec::new() },
+            median,
+            pairs: pairs(row, &totals, &times),
+            times,
             own: false,
             ..own(row)
         })
@@ -78,6 +80,7 @@ fn is_total(row: &Row) -> bool {
 }
 
 fn own(row: &Row) -> Case<'_> {
+    let times = row.pairs("ms_one_and_two");
     let name = match row.row.strip_prefix("S3-") {
         Some(load) => load.to_owned(),
         None => row.row.trim_end_matches(['a', 'b']).to_owned(),
@@ -86,12 +89,21 @@ fn own(row: &Row) -> Case<'_> {
         name,
         row,
         median: row.figure(),
-        pairs: if row.verified {
-            row.samples.clone()
-        } else {
-            Vec::new()
-        },
+        pairs: pairs(row, &row.samples, &times),
+        times,
         own: true,
+    }
+}
+
+/// Speed-ups pair by pair. Where a sample stands for several pairs of a boot, they come from the times.
+fn pairs(row: &Row, samples: &[f64], times: &[(f64, f64)]) -> Vec<f64> {
+    let usable = times.iter().all(|(_, several)| *several > 0.0);
+    match row.verified {
+        false => Vec::new(),
+        true if usable && times.len() > samples.len() => {
+            times.iter().map(|(one, several)| one / several).collect()
+        }
+        true => samples.to_vec(),
     }
 }
 
@@ -121,10 +133,9 @@ fn table(caption: &str, cases: &[Case<'_>], rows: &Rows) -> Table {
     for case in cases {
         let row = case.row;
         let workers = row.workers() as f64;
-        let times = row.pairs("ms_one_and_two");
         let of_times = |of: fn(&(f64, f64)) -> f64| {
-            let times: Vec<f64> = times.iter().map(of).collect();
-            words::cell(middle(&times).filter(|_| case.own && case.median.is_some()))
+            let times: Vec<f64> = case.times.iter().map(of).collect();
+            words::cell(middle(&times).filter(|_| case.median.is_some()))
         };
         let told = |text: String| if case.own { text } else { String::new() };
         let linux =
@@ -146,7 +157,7 @@ fn table(caption: &str, cases: &[Case<'_>], rows: &Rows) -> Table {
             linux().map_or_else(String::new, |beside| words::ratio(beside.ratio)),
         ]);
     }
-    table
+    table.without_empty_columns()
 }
 
 fn figure(title: &str, cases: &[Case<'_>]) -> Option<Figure> {
@@ -186,7 +197,7 @@ fn figure(title: &str, cases: &[Case<'_>]) -> Option<Figure> {
         panels: names.into_iter().map(panel).collect(),
     };
     let caption = format!(
-        "{title}. A dot is a pair, the line goes to their median; the dotted line is what could not be better. Higher is better."
+        "{title}. A dot is a pair, the line goes to the median of all boots; the dotted line is what could not be better. Higher is better."
     );
     Some(Figure::new(
         panels.svg(),

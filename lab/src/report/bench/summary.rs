@@ -4,6 +4,7 @@ use super::words;
 use crate::bench::judge::{self, Verdict};
 use crate::bench::{Clock, Row, Rows, System};
 use crate::report::page::{Section, Table};
+use serde_json::Value;
 
 pub(super) fn section(rows: &Rows) -> Section {
     let names = |wanted: Verdict| {
@@ -77,7 +78,7 @@ fn missed(rows: &Rows, clock: Clock) -> Table {
 }
 
 fn gates(section: Section, rows: &Rows) -> Section {
-    let mut table = Table::new("Gates", ["row", "what", "condition", "result"]);
+    let mut table = Table::new("Gates", ["row", "what", "condition", "result", "reason"]);
     for row in rows.all() {
         for (condition, passed) in judge::gates(row) {
             let result = match passed {
@@ -86,13 +87,24 @@ fn gates(section: Section, rows: &Rows) -> Section {
                 Some(false) => "failed",
                 None => "not checked",
             };
-            table.row([name(row), row.what.clone(), condition, result.to_owned()]);
+            let reason = row
+                .details
+                .get("gate")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            table.row([
+                name(row),
+                row.what.clone(),
+                condition,
+                result.to_owned(),
+                reason.to_owned(),
+            ]);
         }
     }
     if table.is_empty() {
         return section.prose("No row of this run has a gate.");
     }
-    section.table(&table)
+    section.table(&table.without_empty_columns())
 }
 
 /// Rows in which Linux does better, worst first.
@@ -136,5 +148,5 @@ fn worse(rows: &Rows, clock: Clock, system: System) -> Table {
             if beside.within_noise { "no" } else { "yes" }.to_owned(),
         ]);
     }
-    table
+    table.without_empty_columns()
 }

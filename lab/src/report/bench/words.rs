@@ -69,7 +69,7 @@ pub(super) fn aimed(row: &Row) -> Option<f64> {
 pub(super) fn ratio(ratio: Option<f64>) -> String {
     match ratio {
         None => "n/a".to_owned(),
-        Some(ratio) if ratio >= 100.0 => figure(ratio),
+        Some(ratio) if ratio >= 100.0 || ratio == 0.0 => figure(ratio),
         Some(ratio) if ratio >= 0.01 => format!("{ratio:.2}"),
         Some(ratio) => format!("{ratio:.4}"),
     }
