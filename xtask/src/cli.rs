@@ -34,7 +34,7 @@ pub enum Verb {
     Doctor(JsonArguments),
     /// Everything CI runs: format, lints, documents, unit and model tests, builds, boots.
     Test(TestArguments),
-    /// What the kernel's operations cost, against what is aimed for.
+    /// What the kernel's operations cost, beside Linux and against what is aimed for.
     Bench(crate::verbs::bench::BenchArguments),
     /// Run the kernel's scheduler on virtual machines: scenarios, campaigns, comparisons.
     #[command(disable_help_flag = true)]

@@ -1,6 +1,5 @@
 //! What a change did: two results files, row by row and system by system. A difference counts only when it is larger than the
-//! noise, which is half of both spreads together: then the middle halves of the two, laid around their medians, do not
-//! touch. Figures of different machines are not compared.
+//! noise, which is the larger of both spreads, and at least a thousandth. Figures of different machines are not compared.
 
 use super::screen::figure;
 use super::statistics;
@@ -119,9 +118,12 @@ impl Figure {
     }
 }
 
+/// Part of a figure below which a difference is of no interest.
+const LEAST: f64 = 1e-3;
+
 /// What a difference must exceed to be one, in the row's unit.
 fn noise(old: &Figure, new: &Figure) -> f64 {
-    (old.spread + new.spread) / 2.0
+    old.spread.max(new.spread).max(LEAST * old.median.abs())
 }
 
 fn verdict(old: &Figure, new: &Figure, more_is_better: bool) -> Verdict {

@@ -59,6 +59,8 @@ pub(super) type Formula = fn(&Booted, &str) -> anyhow::Result<Figures>;
 pub(super) struct Measured {
     pub(super) row: &'static Row,
     pub(super) system: System,
+    /// Of the figure: the row's, or what it had to be measured in.
+    pub(super) unit: &'static str,
     /// Which of several ways to do it on that system.
     pub(super) variant: Option<&'static str>,
     /// Stands in for the row's aim where that depends on what was measured; other systems have none.
@@ -66,7 +68,7 @@ pub(super) struct Measured {
     pub(super) figures: Figures,
     /// How many boots the samples are from.
     pub(super) boots: u32,
-    /// `icount`, `tcg-multi`, `kvm`, or `host` for what needs no boot.
+    /// `icount`, `tcg-multi`, `kvm`; without a boot `callgrind` or `host`.
     pub(super) accelerator: &'static str,
     /// The guest's CPUs.
     pub(super) topology: &'static str,
@@ -88,6 +90,7 @@ impl Measured {
         Measured {
             row,
             system,
+            unit: row.unit,
             variant: None,
             aim: if system == System::Sundial {
                 row.aim
@@ -104,14 +107,22 @@ impl Measured {
         }
     }
 
-    /// A row that was measured on the host, without a boot.
-    pub(super) fn on_the_host(id: &str, machine: &str, figures: Figures) -> Measured {
+    /// A row that was measured on the host, without a boot: in wall time, or by what counts instructions there.
+    pub(super) fn on_the_host(
+        id: &str,
+        accelerator: &'static str,
+        machine: &str,
+        figures: Figures,
+    ) -> Measured {
+        let row = Measured::new(id, System::Sundial, Clock::Instructions, figures);
+        let timed = accelerator == "host" && row.unit == table::INSTRUCTIONS;
         Measured {
+            unit: if timed { "ns" } else { row.unit },
             boots: 0,
-            accelerator: "host",
+            accelerator,
             topology: "the host's",
             machine: machine.to_owned(),
-            ..Measured::new(id, System::Sundial, Clock::Instructions, figures)
+            ..row
         }
     }
 
@@ -160,7 +171,7 @@ impl Measured {
         } = &self.figures;
         let bound = |part| self.median().map(|_| statistics::quantile(samples, part));
         let mut row = json!({
-            "row": self.row.id, "what": self.row.what, "unit": self.row.unit,
+            "row": self.row.id, "what": self.row.what, "unit": self.unit,
             "system": self.system.name(), "variant": self.variant,
             "median": self.median(), "spread": self.spread(), "min": bound(0.0), "max": bound(1.0),
             "aim": aim, "met": self.met(), "verified": !self.void(),
@@ -223,6 +234,17 @@ mod tests {
             assert_eq!(json[key], value, "{key}");
         }
         assert!(json.get("gate").is_none());
+    }
+
+    #[test]
+    fn a_row_of_the_host_says_when_it_is_time_and_not_instructions() {
+        let unit =
+            |accelerator, id| Measured::on_the_host(id, accelerator, "host", Figures::of(vec![1.0])).unit;
+        assert_eq!(
+            (unit("callgrind", "S10"), unit("host", "S10")),
+            ("instructions", "ns")
+        );
+        assert_eq!(unit("host", "S"), "ratio");
     }
 
     #[test]

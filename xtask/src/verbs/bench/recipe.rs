@@ -2,7 +2,7 @@
 
 use super::Bench;
 use crate::toolchain::Bare;
-use crate::{qemu, workspace};
+use crate::{progress, qemu, workspace};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,6 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Where and from what a run's figures come.
 #[derive(Debug)]
 pub(super) struct Recipe {
+    /// What was typed.
+    pub(super) command: String,
     /// Commit, with a `+` when files differ from it.
     pub(super) commit: String,
     /// The compiler of kernel and programs.
@@ -41,7 +43,12 @@ impl Recipe {
         let changed =
             git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|list| !list.is_empty());
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let words: Vec<String> = std::env::args()
+            .skip(1)
+            .map(|word| progress::quoted(&word))
+            .collect();
         Ok(Recipe {
+            command: format!("./x {}", words.join(" ")),
             commit: if changed { format!("{commit}+") } else { commit },
             toolchain: said_by(Command::new(&bare.rustc).arg("--version")).unwrap_or_default(),
             qemu: qemu::version().unwrap_or_default(),
@@ -57,7 +64,7 @@ impl Recipe {
     /// As it is kept.
     pub(super) fn to_json(&self) -> Value {
         json!({
-            "commit": self.commit, "toolchain": self.toolchain, "qemu": self.qemu, "host": self.host,
+            "command": self.command, "commit": self.commit, "toolchain": self.toolchain, "qemu": self.qemu, "host": self.host,
             "load": self.load, "priority": self.priority, "began": self.began, "quick": self.quick, "pinning": "none",
             "linux": self.linux,
         })

@@ -47,10 +47,10 @@ fn all() -> Result<Vec<Measured>> {
             "no valgrind here: the scheduler's rows are nanoseconds of wall time, not instructions",
         );
     }
-    let machine = if counts {
-        "host, release, callgrind"
+    let (accelerator, machine) = if counts {
+        ("callgrind", "host, release, callgrind")
     } else {
-        "host, release, wall time in ns"
+        ("host", "host, release, wall time in ns")
     };
     let mut measured = Vec::new();
     for (id, runnable) in SIZES {
@@ -61,7 +61,7 @@ fn all() -> Result<Vec<Measured>> {
             nanoseconds(&program, runnable)?
         };
         let figures = Figures::of(vec![figure]).with("turns", TURNS);
-        measured.push(Measured::on_the_host(id, machine, figures));
+        measured.push(Measured::on_the_host(id, accelerator, machine, figures));
     }
     let of_size = |index: usize| measured[index].median().context("no figure");
     let (smallest, largest) = (of_size(0)?, of_size(SIZES.len() - 1)?);
@@ -69,7 +69,7 @@ fn all() -> Result<Vec<Measured>> {
     let growth = Figures::of(vec![largest / smallest / of_log])
         .with("cost_grows", largest / smallest)
         .with("log_n_grows", of_log);
-    measured.push(Measured::on_the_host("S", machine, growth));
+    measured.push(Measured::on_the_host("S", accelerator, machine, growth));
     Ok(measured)
 }
 

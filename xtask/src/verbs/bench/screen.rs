@@ -21,7 +21,7 @@ pub(super) fn print(measured: &[Measured], recipe: &Recipe) {
     for (system, package) in &recipe.linux {
         println!("{system}: {package}");
     }
-    for accelerator in ["icount", "tcg-multi", "kvm", "host"] {
+    for accelerator in ["icount", "callgrind", "tcg-multi", "kvm", "host"] {
         let rows: Vec<&Measured> = measured
             .iter()
             .filter(|row| row.accelerator == accelerator)
@@ -43,7 +43,8 @@ fn title(accelerator: &str) -> String {
         "icount" => {
             "Counted: -icount shift=0, -cpu Nehalem, one CPU, the program's own loop included".to_owned()
         }
-        "host" => "On the host".to_owned(),
+        "callgrind" => "Counted on the host, by callgrind".to_owned(),
+        "host" => "Wall time on the host: nanoseconds".to_owned(),
         wall => {
             format!("Wall time: {wall}, two CPUs, boots in turns; the median, ~ the range of its middle half")
         }
@@ -96,7 +97,7 @@ fn line(rows: &[&Measured], systems: &[System]) -> String {
     }
     let ours = rows.iter().find(|row| row.system == System::Sundial);
     let (aim, verdict) = ours.map_or((String::new(), ""), |row| (aim(row.aim), verdict(row)));
-    line += &format!("  {:13}{aim:>13}  {verdict}", first.row.unit);
+    line += &format!("  {:13}{aim:>13}  {verdict}", first.unit);
     line.trim_end().to_owned()
 }
 

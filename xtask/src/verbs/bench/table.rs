@@ -31,7 +31,8 @@ impl Row {
     }
 }
 
-const INSTRUCTIONS: &str = "instructions";
+/// The unit of what is counted.
+pub(super) const INSTRUCTIONS: &str = "instructions";
 const TIMES: &str = "times";
 
 const fn row(id: &'static str, what: &'static str, unit: &'static str, aim: Aim) -> Row {

@@ -10,7 +10,7 @@ use super::number;
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-const WORKERS: f64 = 2.0;
+const WORKERS: u32 = 2;
 
 /// The work's speed-up of every pair.
 pub(in super::super) fn work_of_pairs(booted: &Booted, name: &str) -> Result<Figures> {
@@ -36,11 +36,10 @@ pub(in super::super) fn total_of_boot(booted: &Booted, name: &str) -> Result<Fig
     described(row, vec![median(&ratios(row, "total")?)], "total")
 }
 
-/// A load: its work is the figure, one for the boot; the total is a detail.
+/// A load: its work is the figure, one for the boot; the total is a detail, pair by pair.
 pub(in super::super) fn load(booted: &Booted, name: &str) -> Result<Figures> {
     let row = booted.printed.row(name)?;
-    let total = ratios(row, "total")?;
-    let figures = work_of_boot(booted, name)?.with("total_speed_up", vec![median(&total)]);
+    let figures = work_of_boot(booted, name)?.with("total", ratios(row, "total")?);
     Ok(figures.with("ms_total_one_and_two", milliseconds(row, "total")?))
 }
 
@@ -66,12 +65,16 @@ fn milliseconds(row: &Readings, what: &str) -> Result<Vec<Vec<f64>>> {
 }
 
 fn described(row: &Readings, samples: Vec<f64>, what: &str) -> Result<Figures> {
-    let efficiency: Vec<f64> = samples.iter().map(|speed_up| speed_up / WORKERS).collect();
+    let efficiency: Vec<f64> = samples
+        .iter()
+        .map(|speed_up| speed_up / f64::from(WORKERS))
+        .collect();
     Ok(Figures {
         refuted: !row.verified(),
         warm_up: 1,
         ..Figures::of(samples)
     }
+    .with("workers", WORKERS)
     .with("efficiency", json!(efficiency))
     .with("ms_one_and_two", json!(milliseconds(row, what)?)))
 }
@@ -110,8 +113,8 @@ mod tests {
         assert_eq!(total_of_boot(&booted, "s").unwrap().samples, [1.5]);
         let load = load(&booted, "s").unwrap();
         assert_eq!(
-            (load.samples, &load.details["total_speed_up"]),
-            (vec![1.8], &json!([1.5]))
+            (load.samples, &load.details["total"]),
+            (vec![1.8], &json!([1.25, 2.0, 1.5]))
         );
     }
 
