@@ -43,6 +43,8 @@ fn fail(what: &str, why: &dyn Display) -> ! {
 
 /// Ends the machine: by the emulator's exit device, and if there is none by switching off.
 fn end(code: u8) -> ! {
+    // The kernel still has lines to send, and the exit device does not wait for them.
+    let _ = rustix::termios::tcdrain(std::io::stdout());
     raw::exit_machine(code);
     let _ = rustix::system::reboot(rustix::system::RebootCommand::PowerOff);
     loop {
