@@ -13,6 +13,7 @@ use crate::qemu::Machine;
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Instant;
 
 /// Seconds of virtual time for Linux to end what it deferred at boot; sleeping costs the host next to nothing here.
 const SETTLE: u32 = 10;
@@ -35,18 +36,27 @@ pub(super) fn measure(bench: &Bench) -> Outcome {
             Err(error) => outcome.fail(format!("{system}: {error:#}")),
         }
     }
+    if jobs.is_empty() {
+        return outcome;
+    }
     // The slowest first: Linux boots for a minute where Sundial takes a second.
     jobs.make_contiguous().reverse();
     let workers = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(jobs.len());
+    let names: Vec<&str> = jobs.iter().map(|job| job.system.name()).collect();
+    progress::say(format!(
+        "counting on {}, {workers} boots at a time",
+        names.join(", ")
+    ));
     let (jobs, results) = (Mutex::new(jobs), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(job) = jobs.lock().ok().and_then(|mut jobs| jobs.pop_front()) {
+                    let began = Instant::now();
                     let result = run(&job);
-                    progress::say(format!("instructions counted: {}", job.system));
+                    progress::say(format!("{}: {:.0} s", job.system, began.elapsed().as_secs_f64()));
                     if let Ok(mut results) = results.lock() {
                         results.push(result);
                     }

@@ -3,7 +3,8 @@
 use super::measured::Measured;
 use super::recipe::Recipe;
 use crate::workspace;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use lab::bench::Rows;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -40,42 +41,58 @@ pub(super) fn keep(rows: &[Value], recipe: &Recipe, reference: bool) -> Result<P
 ///
 /// # Errors
 /// When it is not there, or a line is no row.
-pub(super) fn read(path: &Path) -> Result<Vec<Value>> {
+pub(super) fn read(path: &Path) -> Result<Rows> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(index, line)| {
-            let row: Value = serde_json::from_str(line)
-                .with_context(|| format!("{}, line {}", path.display(), index + 1))?;
-            anyhow::ensure!(
-                row["row"].is_string() && row["samples"].is_array(),
-                "{}, line {}: no row of a benchmark",
-                path.display(),
-                index + 1
-            );
-            Ok(row)
-        })
-        .collect()
+    lab::bench::read(&text).map_err(|refused| anyhow!("{}: {refused}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::boot::Clock;
+    use super::super::measured::Figures;
+    use super::super::system::System;
     use super::*;
+    use crate::qemu::Accelerator;
+
+    fn recipe() -> Recipe {
+        Recipe {
+            command: "./x bench".to_owned(),
+            commit: "abc+".to_owned(),
+            linux: [("linux", "linux-image-6.12.1".to_owned())].into(),
+            ..Recipe::default()
+        }
+    }
 
     #[test]
-    fn a_file_that_holds_something_else_is_told_by_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rows.jsonl");
-        std::fs::write(&path, "{\"row\":\"N1\",\"samples\":[1]}\n\n").unwrap();
-        assert_eq!(read(&path).unwrap().len(), 1);
-        for bad in ["{\"row\":\"N1\",\"samples\":[1]}\n{}\n", "\n{"] {
-            std::fs::write(&path, bad).unwrap();
-            let error = format!("{:#}", read(&path).unwrap_err());
-            assert!(error.contains("line 2"), "{error}");
-        }
-        assert!(read(&folder.path().join("none")).is_err());
+    fn a4_what_is_kept_can_be_read_by_the_report() {
+        let row = |system| {
+            let figures = Figures::of(vec![1.5, 2.0]).with("workers", 2);
+            Measured::new("N15a", system, Clock::Wall(Accelerator::Tcg), figures)
+        };
+        let mut rows = vec![row(System::Sundial), row(System::Linux)];
+        rows[0].at_least_linux = Some(None);
+        rows[1].figures.refuted = true;
+        let lines: String = values(&rows, &recipe())
+            .iter()
+            .map(|row| format!("{row}\n"))
+            .collect();
+        let read = lab::bench::read(&lines).unwrap();
+        let (ours, theirs) = (&read.all()[0], &read.all()[1]);
+        assert_eq!((ours.figure(), theirs.figure()), (Some(1.75), None));
+        assert_eq!(
+            (ours.accelerator.as_deref(), ours.boots),
+            (Some("tcg-multi"), Some(1))
+        );
+        assert_eq!(ours.recipe.command.as_deref(), Some("./x bench"));
+        assert!(ours.gate.is_some() && theirs.gate.is_none());
+        assert_eq!(ours.spread, Some(0.25));
+    }
+
+    #[test]
+    fn a_row_names_its_own_systems_kernel() {
+        let row = |system| Measured::new("N1", system, Clock::Instructions, Figures::of(vec![1.0]));
+        let values = values(&[row(System::Sundial), row(System::Linux)], &recipe());
+        let kernels: Vec<&Value> = values.iter().map(|row| &row["kernel"]).collect();
+        assert_eq!(kernels, ["abc+", "linux-image-6.12.1"]);
     }
 }

@@ -34,16 +34,19 @@ struct Search {
 /// Measures the systems that are wanted.
 pub(super) fn measure(bench: &Bench) -> Outcome {
     let mut outcome = Outcome::default();
-    if !bench.wants(ID) {
-        return outcome;
-    }
-    for system in [System::Sundial, System::Linux] {
-        // A boot of Linux takes a quarter of a minute or more, and the search needs eight.
-        if bench.systems.contains(&system) && (system == System::Sundial || !bench.quick) {
-            outcome.take(smallest(bench, system));
+    for system in &bench.systems {
+        if is_for(bench, *system) {
+            outcome.take(smallest(bench, *system));
         }
     }
     outcome
+}
+
+/// Whether a system's least memory is looked for. On Linux only in a full run: a boot takes a quarter of a minute or more
+/// there, and the search needs eight.
+pub(super) fn is_for(bench: &Bench, system: System) -> bool {
+    let measured = system == System::Sundial || system == System::Linux && !bench.quick;
+    measured && bench.wants(ID)
 }
 
 fn smallest(bench: &Bench, system: System) -> Result<Measured> {

@@ -4,7 +4,7 @@
 //!
 //! [`table`] lists the rows, [`sources`] says from which of the programs' rows each comes and [`formulas`] how;
 //! [`system`], [`linux`], [`plan`] and [`boot`] are about what boots, [`readings`] reads what it prints. [`counted`],
-//! [`series`], [`memory`] and [`scheduler`] measure; [`gates`], [`screen`], [`compare`] and [`keep`] say what came out;
+//! [`series`], [`memory`] and [`scheduler`] measure; [`gates`], [`screen`], [`compare`], [`keep`] and [`report`] say what came out;
 //! [`recipe`] says what the figures belong to.
 
 mod arguments;
@@ -21,6 +21,7 @@ mod outcome;
 mod plan;
 mod readings;
 mod recipe;
+mod report;
 mod scheduler;
 mod screen;
 mod series;
@@ -33,6 +34,7 @@ use crate::build::Profile;
 use crate::qemu::{self, accelerator, interrupt};
 use crate::{exit, progress, toolchain, workspace};
 use anyhow::{Result, ensure};
+use lab::bench::Rows;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -78,7 +80,8 @@ impl Bench {
         let mut outcome = Outcome::default();
         let wanted = |system: &System| {
             let sources = |timed| sources::of(*system, timed, |id| self.wants(id));
-            *system != System::Sundial && !(sources(false).is_empty() && sources(true).is_empty())
+            let asked = !sources(false).is_empty() || !sources(true).is_empty();
+            *system != System::Sundial && (asked || memory::is_for(self, *system))
         };
         let systems: Vec<System> = System::ALL.into_iter().filter(wanted).collect();
         if systems.is_empty() {
@@ -154,14 +157,14 @@ pub(super) fn bench(arguments: &BenchArguments) -> Result<u8> {
         outcome.join(measure(&bench));
         ensure!(!interrupt::pending(), "interrupted: nothing is kept");
     }
-    finish(outcome, &recipe, old.as_deref(), arguments)
+    finish(outcome, &recipe, old.as_ref(), arguments)
 }
 
 /// Judges, keeps and prints what was measured: the exit code.
 fn finish(
     mut outcome: Outcome,
     recipe: &Recipe,
-    old: Option<&[serde_json::Value]>,
+    old: Option<&Rows>,
     arguments: &BenchArguments,
 ) -> Result<u8> {
     let place = |row: &measured::Measured| {
@@ -173,9 +176,10 @@ fn finish(
     let voids = screen::voids(&outcome.rows);
     let values = keep::values(&outcome.rows, recipe);
     let kept = keep::keep(&values, recipe, arguments.reference)?;
+    let rows = keep::read(&kept)?;
 
     match (old, arguments.json) {
-        (Some(old), json) => show_changes(old, &values, json),
+        (Some(old), json) => show_changes(old, &rows, json),
         (None, true) => values.iter().for_each(|row| println!("{row}")),
         (None, false) => screen::print(&outcome.rows, recipe),
     }
@@ -190,6 +194,14 @@ fn finish(
         }
         println!("raw rows: {}", workspace::shown(&kept));
     }
+    let name = arguments.compare.first().map(|path| path.display().to_string());
+    match report::write(&rows, name.as_deref().zip(old)) {
+        Ok(pages) if !arguments.json => pages
+            .iter()
+            .for_each(|page| println!("report: {}", workspace::shown(page))),
+        Ok(_) => {}
+        Err(error) => outcome.fail(format!("the report could not be made: {error:#}")),
+    }
     for trouble in voids.iter().chain(&outcome.failures) {
         progress::say(format!("FAILED: {trouble}"));
     }
@@ -200,11 +212,10 @@ fn finish(
     Ok(if failed { exit::FAILED } else { exit::OK })
 }
 
-fn show_changes(old: &[serde_json::Value], new: &[serde_json::Value], json: bool) {
-    let compared = compare::compare(old, new);
+fn show_changes(old: &Rows, new: &Rows, json: bool) {
     if json {
-        compared.iter().for_each(|row| println!("{}", row.to_json()));
+        compare::print_json(old, new);
     } else {
-        compare::print(&compared, old, new);
+        compare::print(old, new);
     }
 }

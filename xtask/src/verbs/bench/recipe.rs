@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where and from what a run's figures come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Recipe {
     /// What was typed.
     pub(super) command: String,

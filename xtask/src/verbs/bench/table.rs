@@ -24,13 +24,6 @@ pub(super) struct Row {
     pub(super) aim: Aim,
 }
 
-impl Row {
-    /// Whether a larger figure is a better one.
-    pub(super) fn more_is_better(&self) -> bool {
-        self.unit == TIMES
-    }
-}
-
 /// The unit of what is counted.
 pub(super) const INSTRUCTIONS: &str = "instructions";
 const TIMES: &str = "times";

@@ -157,12 +157,27 @@ fn fetch(package: &str, cache: &Path) -> Result<()> {
         workspace::shown(cache)
     ));
     let finished = cache.join(format!("{package}_{}", version.replace(['/', ':'], "-")));
+    clear_leftovers(cache);
     let draft = cache.join(format!("{}{UNFINISHED}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&draft);
     std::fs::create_dir_all(&draft).with_context(|| format!("cannot make {}", draft.display()))?;
     let outcome = unpack(package, &draft, &finished);
     let _ = std::fs::remove_dir_all(&draft);
     outcome
+}
+
+/// Removes what fetches left that did not come to their end: each folder is named after its process.
+fn clear_leftovers(cache: &Path) {
+    for folder in files(cache).unwrap_or_default() {
+        let name = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let process = name.strip_suffix(UNFINISHED);
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+    }
 }
 
 /// Everything of a fetch that happens in the folder `draft`; its result is renamed to `finished`.
@@ -268,8 +283,15 @@ mod tests {
             folder
         };
         assert_eq!(cached(cache.path()), None);
-        std::fs::write(folder("17.unfinished").join(IMAGE), "half").unwrap();
+        let nobody = "999999999.unfinished";
+        let somebody = format!("{}.unfinished", std::process::id());
+        for name in [nobody, &somebody] {
+            std::fs::write(folder(name).join(IMAGE), "half").unwrap();
+        }
         assert_eq!(cached(cache.path()), None);
+        clear_leftovers(cache.path());
+        let left = |name: &str| cache.path().join(name).exists();
+        assert_eq!((left(nobody), left(&somebody)), (false, true));
         for version in ["9", "10"] {
             let name = format!("linux-image-6.12.{version}-cloud-amd64_6.12.{version}-1");
             std::fs::write(folder(&name).join(IMAGE), "whole").unwrap();
