@@ -78,12 +78,14 @@ fn look_for(flavour: Flavour) -> Result<String> {
     if let Some(package) = wanted() {
         return Ok(package);
     }
-    let release = packages::release_name();
-    if let Err(error) = packages::use_backports(&release) {
-        progress::say(format!("no backports of {release}: {error:#}"));
-    }
-    if let Some(package) = wanted() {
-        return Ok(package);
+    // Debian 12's own is 6.1; later releases have it or something newer.
+    if packages::release_name() == "bookworm" {
+        if let Err(error) = packages::use_backports("bookworm") {
+            progress::say(format!("no backports: {error:#}"));
+        }
+        if let Some(package) = wanted() {
+            return Ok(package);
+        }
     }
     let meta = format!("linux-image-{}-amd64", flavour.name());
     let text = said(Command::new("apt-cache").args(["show", "--no-all-versions", &meta]));
