@@ -155,7 +155,10 @@ pub(super) fn bench(arguments: &BenchArguments) -> Result<u8> {
     for (what, measure) in PARTS {
         progress::say(format!("measuring: {what}"));
         outcome.join(measure(&bench));
-        ensure!(!interrupt::pending(), "interrupted: nothing is kept");
+        if interrupt::pending() {
+            progress::say("interrupted: nothing is kept");
+            return Ok(exit::INTERRUPTED);
+        }
     }
     finish(outcome, &recipe, old.as_ref(), arguments)
 }

@@ -2,6 +2,7 @@
 
 use super::measured::Measured;
 use crate::progress;
+use crate::qemu::interrupt;
 use anyhow::Result;
 
 /// Rows and failures.
@@ -20,9 +21,11 @@ impl Outcome {
         }
     }
 
-    /// Notes what could not be measured, and says it at once.
+    /// Notes what could not be measured, and says it at once; whoever interrupts a run knows why it fails.
     pub(super) fn fail(&mut self, reason: String) {
-        progress::say(format!("FAILED: {reason}"));
+        if !interrupt::pending() {
+            progress::say(format!("FAILED: {reason}"));
+        }
         self.note(reason);
     }
 
