@@ -6,10 +6,12 @@
 
 pub mod change;
 pub mod judge;
+mod kind;
 mod read;
 mod row;
 mod rows;
 
+pub use kind::{Clock, System, Topic};
 pub use read::{Refused, read};
-pub use row::{Aim, Clock, Recipe, Row, System, Topic};
+pub use row::{Aim, Recipe, Row};
 pub use rows::Rows;

@@ -5,7 +5,8 @@
 //! difference is one of the build; whether it matters is for the reader.
 
 use super::judge::between;
-use super::row::{Clock, Row};
+use super::kind::Clock;
+use super::row::Row;
 use super::rows::Rows;
 
 /// A row of both runs.

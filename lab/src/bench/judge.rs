@@ -1,6 +1,7 @@
 //! What a figure is worth: beside its aim, and beside Linux in the same run.
 
-use super::row::{Aim, Row, System};
+use super::kind::System;
+use super::row::{Aim, Row};
 use super::rows::Rows;
 
 /// A figure beside its aim.
@@ -85,7 +86,7 @@ pub(super) fn between(one: &Row, other: &Row) -> f64 {
 pub fn gates(row: &Row) -> Vec<(String, Option<bool>)> {
     let gates = row.gate.iter().flatten();
     gates
-        .map(|(name, passed)| (name.replace('_', " "), passed.as_bool()))
+        .map(|(name, passed)| (name.replace('_', " ").replace("linux", "Linux"), passed.as_bool()))
         .collect()
 }
 

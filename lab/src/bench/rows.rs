@@ -1,6 +1,7 @@
 //! A file of rows, and which of them belong together.
 
-use super::row::{Aim, Clock, Row, System, Topic};
+use super::kind::{Clock, System, Topic};
+use super::row::{Aim, Row};
 
 /// The rows of a file, in the order in which the report shows them: by what was measured, and Sundial first.
 #[derive(Clone, Debug)]

@@ -92,6 +92,7 @@ impl Bars {
 /// A value with three digits or so.
 fn short(value: f64) -> String {
     match value.abs() {
+        size if size >= 1e4 => format!("{:.1}k", value / 1e3),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         0.0 => "0".to_owned(),

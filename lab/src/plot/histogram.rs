@@ -121,7 +121,7 @@ impl Histograms {
     }
 }
 
-/// Lines at what is marked, with names above them where these do not cover each other: first the last one, which matters most.
+/// Lines at what is marked, with names above them. Of those whose names would cover each other the last one stays, then the first.
 fn mark(svg: &mut Svg, shown: &Histogram, x: &Scale, (top, bottom): (f64, f64)) {
     let mut taken: Vec<(f64, f64)> = Vec::new();
     let (last, others) = shown
@@ -130,7 +130,6 @@ fn mark(svg: &mut Svg, shown: &Histogram, x: &Scale, (top, bottom): (f64, f64)) 
         .map_or((None, &[][..]), |(last, others)| (Some(last), others));
     for (value, name) in last.into_iter().chain(others) {
         let at = x.at(value.max(1.0));
-        svg.path(&format!("M{at:.1} {top:.1}V{bottom:.1}"), "mark");
         let width = LETTER * name.chars().count() as f64;
         let places = [("end", at - width, at), ("start", at, at + width)];
         let free = places.into_iter().find(|(_, begin, end)| {
@@ -141,6 +140,7 @@ fn mark(svg: &mut Svg, shown: &Histogram, x: &Scale, (top, bottom): (f64, f64)) 
                     .all(|(from, to)| *end + 3.0 <= *from || *begin >= *to + 3.0)
         });
         if let Some((anchor, begin, end)) = free {
+            svg.path(&format!("M{at:.1} {top:.1}V{bottom:.1}"), "mark");
             svg.text(at, top - 6.0, anchor, "", name);
             taken.push((begin, end));
         }

@@ -21,7 +21,7 @@ pub(super) fn table(caption: &str, shown: &[&Row], rows: &Rows) -> Table {
     }
     heads.extend(["spread", "aim", "verdict"].map(str::to_owned));
     let caption = match units.as_slice() {
-        [unit] if !caption.contains(unit) => format!("{caption}, in {unit}"),
+        [unit] if !caption.contains(unit.trim_end_matches('s')) => format!("{caption}, in {unit}"),
         _ => caption.to_owned(),
     };
     heads.extend(systems.iter().map(|system| format!("of {}", system.name())));

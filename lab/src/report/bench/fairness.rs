@@ -41,8 +41,8 @@ fn pairs(row: &Row) -> Vec<(f64, f64)> {
     if !complete {
         return Vec::new();
     }
-    // Parts of one may be written as such: no case has all its shares below one per cent together.
-    let unit = if ideals.iter().sum::<f64>() <= 1.0 + 1e-6 {
+    // Parts of one may be written as such; those of several boots stand behind each other.
+    let unit = if ideals.iter().sum::<f64>() < 50.0 {
         100.0
     } else {
         1.0
@@ -103,7 +103,8 @@ fn shares(caption: &str, rows: &[&Row]) -> Table {
     };
     for row in rows {
         let (shares, ideals): (Vec<f64>, Vec<f64>) = pairs(row).into_iter().unzip();
-        let members = shares.len();
+        let boots = row.boots.unwrap_or(1).max(1) as usize;
+        let members = shares.len() / boots;
         table.row([
             case(row).to_owned(),
             row.who(),
