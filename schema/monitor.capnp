@@ -23,6 +23,8 @@ struct SystemStatus {
   tscHz @11 :UInt64;
   scheduler @12 :System.SchedulerPolicy;
   fairness @13 :System.FairnessScope;
+  # Events are traced, which makes everything slower.
+  isTraced @14 :Bool;
 }
 
 # One CPU: where it is, and what it did since boot.

@@ -276,6 +276,7 @@ pub fn init_ended(code: i64, reason: Reason) -> ! {
         )),
         _ => say(format_args!("init exited with code {code}\n")),
     }
+    crate::attribution::tell();
     power::end_vm(
         Report {
             kind: Kind::InitExited,

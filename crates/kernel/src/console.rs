@@ -4,9 +4,10 @@
 use core::fmt::{self, Write};
 
 use machine::Lock;
+use machine::attribution::Site;
 use machine::serial::{Format, Line, Uart};
 
-static UART: Lock<Uart> = Lock::new(Uart::new(Line::Com1));
+static UART: Lock<Uart> = Site::Serial.lock(Uart::new(Line::Com1));
 
 /// Sets the line up.
 pub fn init() {

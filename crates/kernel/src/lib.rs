@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod attribution;
 pub mod boot;
 pub mod call;
 pub mod capability;

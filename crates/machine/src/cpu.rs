@@ -14,7 +14,7 @@ use crate::memory::address_space::AddressSpace;
 use crate::memory::tlb::Mailbox;
 use crate::memory::{kernel_map, tlb};
 use crate::traps::tables::Tables;
-use crate::{apic, registers};
+use crate::{apic, attribution, registers};
 
 /// Pages of a CPU's kernel stack. The kernel never blocks in the middle of anything, so there is one per CPU.
 const STACK_PAGES: u64 = 8;
@@ -46,6 +46,7 @@ pub(crate) struct PerCpu {
     /// What this CPU runs, for the report of a kernel bug.
     pub(crate) note: Cell<u64>,
     pub(crate) tables: Tables,
+    pub(crate) attribution: attribution::Table,
     /// Where the processor pushes what it interrupted in user mode. 16-byte aligned by `Tables`' alignment.
     entry_stack: [u64; 32],
 }
@@ -79,6 +80,7 @@ impl PerCpu {
             space: RefCell::new(None),
             note: Cell::new(0),
             tables: Tables::new(),
+            attribution: attribution::Table::new(),
             entry_stack: [0; 32],
         }
     }

@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod acpi;
 pub mod apic;
+pub mod attribution;
 pub mod boot;
 mod boot_cell;
 pub mod clock;

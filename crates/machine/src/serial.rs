@@ -188,6 +188,7 @@ impl Uart {
     /// The line's state is read once for every sixteen bytes, as many as the FIFO holds: on a virtual machine each
     /// look is an exit to the host.
     pub fn write_all(&mut self, bytes: &[u8]) {
+        crate::attribution::serial(bytes.len());
         for chunk in bytes.chunks(FIFO_BYTES) {
             if !self.wait_for_transmitter() {
                 return;

@@ -10,7 +10,7 @@ use crate::fpu::Area;
 use crate::memory::USER_END;
 use crate::msr::{self, Msr};
 use crate::traps::{self, tables, vector};
-use crate::{apic, cpu, cpuid, registers};
+use crate::{apic, attribution, cpu, cpuid, registers};
 
 /// Interrupts on, and the bit that always reads one.
 const FLAGS: u64 = 0x202;
@@ -197,6 +197,7 @@ pub fn run(context: &mut Context) -> Trap {
         let vector = cause as u8;
         if vector >= vector::FIRST_INTERRUPT {
             apic::end_of_interrupt(vector);
+            attribution::interrupted(vector, context.rip);
             if vector == vector::SHOOTDOWN {
                 crate::memory::tlb::answer_shootdown();
                 continue;

@@ -18,6 +18,7 @@ use alloc::vec::Vec;
 
 use caps::Parcel;
 use machine::Lock;
+use machine::attribution::Site;
 
 use crate::capability::{Capability, InterfaceId};
 use crate::ring::operation::{Operation, WaitPlace};
@@ -86,7 +87,7 @@ impl Endpoint {
             last_id: 0,
         };
         let endpoint = Arc::new(Endpoint {
-            state: Lock::new(state),
+            state: Site::Endpoint.lock(state),
             queue_limit,
             in_flight_limit,
         });

@@ -9,6 +9,7 @@ use alloc::format;
 use core::fmt::Arguments;
 
 use abi::trace::Event;
+use machine::attribution::Site;
 use machine::{BootCell, Lock, clock, trace};
 
 pub use record::Level;
@@ -36,7 +37,7 @@ static STORE: BootCell<Lock<Store>> = BootCell::new("log::STORE");
 
 /// Starts the log; records below `threshold` are not accepted.
 pub fn init(threshold: Level) {
-    STORE.set(Lock::new(Store::new(CAPACITY, threshold)));
+    STORE.set(Site::Log.lock(Store::new(CAPACITY, threshold)));
 }
 
 /// The log.

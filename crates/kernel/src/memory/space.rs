@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::layout::PAGE_SIZE;
 use machine::Lock;
+use machine::attribution::Site;
 use machine::memory::address_space::{AddressSpace, MapError, NotMapped, Protection as PageProtection};
 use machine::memory::frames::Frame;
 
@@ -30,7 +31,7 @@ impl Space {
     /// An empty space; `None` when RAM is full.
     pub fn new(limits: Limits) -> Option<Arc<Space>> {
         let pages = AddressSpace::new()?;
-        let regions = Lock::new(Regions::new(limits));
+        let regions = Site::AddressSpace.lock(Regions::new(limits));
         Some(Arc::new(Space {
             pages,
             regions,

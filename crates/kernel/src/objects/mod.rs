@@ -9,7 +9,7 @@ mod entropy;
 mod frames;
 mod logs;
 mod memory_object;
-mod monitor;
+pub(crate) mod monitor;
 mod observe;
 mod pipe;
 mod process;

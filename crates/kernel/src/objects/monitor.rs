@@ -2,7 +2,7 @@
 //! through it. Processes and threads are in [`processes`], all that a CPU counts in [`counters`]. Counters are read where they are kept, each CPU's under that CPU's lock, one after the other: a look at
 //! the whole machine is no instant, but nothing in it ever runs backwards. Rules A1, C2, C3 and S2.
 
-mod counters;
+pub(crate) mod counters;
 mod processes;
 
 use alloc::vec::Vec;
@@ -11,6 +11,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use machine::apic::local::Mode;
 use machine::cpu::{apic_id, shootdowns};
 use machine::memory::{PAGE, frames};
+use machine::trace;
 use schema_gen::monitor::cpu_status;
 use schema_gen::monitor::monitor::{
     capabilities_params, capabilities_results, counters_params, cpus_results, system_results, threads_params,
@@ -80,6 +81,7 @@ fn system() -> Vec<u8> {
     info.set_tsc_hz(platform.clock.tsc_hz);
     info.set_scheduler(boot::manifest().kernel.scheduler);
     info.set_fairness(boot::manifest().kernel.fairness);
+    info.set_is_traced(trace::is_on());
     wire::finish(answer)
 }
 

@@ -9,6 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use machine::Lock;
+use machine::attribution::Site;
 
 use crate::memory::commitment;
 use crate::ring::operation::{Operation, WaitPlace};
@@ -66,7 +67,7 @@ pub fn create(wish: u32) -> Option<(Arc<PipeEnd>, Arc<PipeEnd>)> {
         writers: VecDeque::new(),
     };
     let pipe = Arc::new(Pipe {
-        state: Lock::new(state),
+        state: Site::Pipe.lock(state),
     });
     let end = |end| {
         Arc::new(PipeEnd {

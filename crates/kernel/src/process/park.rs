@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use machine::Lock;
+use machine::attribution::Site;
 
 use crate::ring::operation::Operation;
 
@@ -14,9 +15,16 @@ struct Parked {
 }
 
 /// The waiters of one address space, oldest first.
-#[derive(Default)]
 pub struct Parking {
     waiters: Lock<Vec<Parked>>,
+}
+
+impl Default for Parking {
+    fn default() -> Parking {
+        Parking {
+            waiters: Site::Park.lock(Vec::new()),
+        }
+    }
 }
 
 impl Parking {

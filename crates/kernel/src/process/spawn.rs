@@ -12,6 +12,7 @@ use abi::capset::{Entry, Writer};
 use abi::layout;
 use abi::trace::Event;
 use caps::Table;
+use machine::attribution::Site;
 use machine::memory::frames::Frame;
 use machine::user::{Context, Start};
 use machine::{Lock, trace};
@@ -164,7 +165,7 @@ fn build(
         name,
         quota,
         space,
-        capabilities: Lock::new(capabilities),
+        capabilities: Site::Capabilities.lock(capabilities),
         labels: Lock::new(labels),
         rings: Lock::new(Vec::new()),
         threads: Lock::new(Threads {

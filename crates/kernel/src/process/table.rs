@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use machine::Lock;
+use machine::attribution::Site;
 
 use super::exit::Reason;
 use super::{Process, Tally};
@@ -35,8 +36,8 @@ pub struct Ended {
     pub tally: Tally,
 }
 
-static LIVING: Lock<BTreeMap<u32, Arc<Process>>> = Lock::new(BTreeMap::new());
-static ENDED: Lock<VecDeque<Ended>> = Lock::new(VecDeque::new());
+static LIVING: Lock<BTreeMap<u32, Arc<Process>>> = Site::Processes.lock(BTreeMap::new());
+static ENDED: Lock<VecDeque<Ended>> = Site::Processes.lock(VecDeque::new());
 static NEXT_PID: AtomicU32 = AtomicU32::new(1);
 
 /// A process number that was never used; `None` when all 2^32 were.

@@ -9,6 +9,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use machine::Lock;
+use machine::attribution::Site;
 use machine::memory::address_space::AddressSpace;
 use sched::{Account, Deadline, LatencyClass, Parking, QueueKey, ThreadId, VirtualTime, Weight};
 
@@ -69,7 +70,7 @@ impl Thread {
             process,
             pages,
             ring,
-            cell: Lock::new(Parking::new()),
+            cell: Site::ParkingCell.lock(Parking::new()),
             dying: AtomicBool::new(false),
             queued_on: AtomicU32::new(0),
             queue_key: AtomicU64::new(0),

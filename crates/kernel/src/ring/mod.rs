@@ -16,6 +16,7 @@ use abi::ring::header::KernelSide;
 use abi::ring::{Cqe, SQE_WORDS};
 use abi::validate::is_nop;
 use machine::Lock;
+use machine::attribution::Site;
 use machine::lock::LockGuard;
 use machine::ring::RingPage;
 
@@ -69,7 +70,7 @@ impl Ring {
             page,
             process,
             own_page: Lock::new(None),
-            state: Lock::new(state),
+            state: Site::Ring.lock(state),
         }))
     }
 

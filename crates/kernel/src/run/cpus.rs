@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64};
 
+use machine::attribution::Site;
 use machine::{BootCell, Lock};
 use sched::{Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, Policy, Topology};
 
@@ -58,9 +59,9 @@ pub fn init(topology: Topology, policy: Policy, now: Instant) {
     let states = (0..count)
         .map(|index| CpuState {
             index,
-            sched: Lock::new(Cpu::new(CpuId(index), policy, now)),
-            deadlines: Lock::new(DeadlineQueue::new()),
-            candidate: Lock::new(None),
+            sched: Site::Scheduler.lock(Cpu::new(CpuId(index), policy, now)),
+            deadlines: Site::Deadlines.lock(DeadlineQueue::new()),
+            candidate: Site::Candidate.lock(None),
             in_call: AtomicBool::new(false),
             reschedule: AtomicBool::new(false),
             slice_end: AtomicU64::new(u64::MAX),

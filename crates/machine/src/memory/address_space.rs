@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering, fence};
 use super::frames::Frame;
 use super::table::{self, Table};
 use super::{PAGE, USER_END, kernel_map, tlb};
+use crate::attribution::Site;
 use crate::copy::copy_bytes;
 use crate::lock::Lock;
 
@@ -86,7 +87,7 @@ impl AddressSpace {
         let active = (0..words).map(|_| AtomicU64::new(0)).collect();
         Some(Arc::new(AddressSpace {
             root,
-            tables: Lock::new(()),
+            tables: Site::PageTables.lock(()),
             active,
             frames: AtomicU64::new(0),
         }))

@@ -8,6 +8,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use super::{LOW, PAGE, PhysRange, direct_map};
+use crate::attribution::Site;
 use crate::lock::Lock;
 
 /// Largest block: 2^10 frames = 4 MiB.
@@ -35,7 +36,7 @@ struct Pool {
     heads: [u64; ORDERS],
 }
 
-static POOL: Lock<Pool> = Lock::new(Pool {
+static POOL: Lock<Pool> = Site::Frames.lock(Pool {
     heads: [NONE; ORDERS],
 });
 static FREE: AtomicU64 = AtomicU64::new(0);

@@ -4,7 +4,7 @@
 use core::alloc::Layout;
 
 use super::PAGE;
-use crate::lock::RawLock;
+use crate::lock::HeapLock;
 
 /// The heap grows by this many bytes at a time, or by what a larger request needs.
 #[cfg(target_os = "none")]
@@ -35,7 +35,7 @@ impl talc::OomHandler for FromFrames {
     }
 }
 
-static HEAP: talc::Talck<RawLock, FromFrames> = talc::Talc::new(FromFrames).lock();
+static HEAP: talc::Talck<HeapLock, FromFrames> = talc::Talc::new(FromFrames).lock();
 
 struct Guarded;
 

@@ -134,11 +134,15 @@ pub mod system_status {
         pub fn get_fairness(self) -> ::core::result::Result<crate::generated::sundial_capnp::FairnessScope,::capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(27))
         }
+        #[inline]
+        pub fn get_is_traced(self) -> bool {
+            self.reader.get_bool_field(512)
+        }
     }
 
     pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
     impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
-        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 8, pointers: 3 };
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 9, pointers: 3 };
     }
     impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
         const TYPE_ID: u64 = _private::TYPE_ID;
@@ -324,6 +328,14 @@ pub mod system_status {
         pub fn set_fairness(&mut self, value: crate::generated::sundial_capnp::FairnessScope)  {
             self.builder.set_data_field::<u16>(27, value as u16);
         }
+        #[inline]
+        pub fn get_is_traced(self) -> bool {
+            self.builder.get_bool_field(512)
+        }
+        #[inline]
+        pub fn set_is_traced(&mut self, value: bool)  {
+            self.builder.set_bool_field(512, value);
+        }
     }
 
     pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
@@ -335,67 +347,71 @@ pub mod system_status {
     impl Pipeline  {
     }
     mod _private {
-        pub(crate) static ENCODED_NODE: [::capnp::Word; 241] = [
-::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(213,184,155,233,105,16,187,172),::capnp::word(14,0,0,0,1,0,8,0),::capnp::word(0,0,122,94,222,192,161,213),
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 257] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(213,184,155,233,105,16,187,172),::capnp::word(14,0,0,0,1,0,9,0),::capnp::word(0,0,122,94,222,192,161,213),
 ::capnp::word(3,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,218,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,23,3,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,79,3,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,83,121),::capnp::word(115,116,101,109,83,116,97,116),::capnp::word(117,115,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(56,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(121,1,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(120,1,0,0,3,0,1,0),
-::capnp::word(132,1,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(129,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(124,1,0,0,3,0,1,0),::capnp::word(136,1,0,0,2,0,1,0),
-::capnp::word(2,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(133,1,0,0,74,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(132,1,0,0,3,0,1,0),::capnp::word(144,1,0,0,2,0,1,0),::capnp::word(3,0,0,0,3,0,0,0),
-::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(141,1,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(140,1,0,0,3,0,1,0),::capnp::word(152,1,0,0,2,0,1,0),::capnp::word(4,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(149,1,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(148,1,0,0,3,0,1,0),
-::capnp::word(160,1,0,0,2,0,1,0),::capnp::word(5,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(157,1,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(156,1,0,0,3,0,1,0),::capnp::word(168,1,0,0,2,0,1,0),
-::capnp::word(6,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(165,1,0,0,106,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(164,1,0,0,3,0,1,0),::capnp::word(176,1,0,0,2,0,1,0),::capnp::word(7,0,0,0,12,0,0,0),
-::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(173,1,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(172,1,0,0,3,0,1,0),::capnp::word(184,1,0,0,2,0,1,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(181,1,0,0,114,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(180,1,0,0,3,0,1,0),
-::capnp::word(192,1,0,0,2,0,1,0),::capnp::word(9,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(189,1,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(188,1,0,0,3,0,1,0),::capnp::word(200,1,0,0,2,0,1,0),
-::capnp::word(10,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(197,1,0,0,162,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(200,1,0,0,3,0,1,0),::capnp::word(212,1,0,0,2,0,1,0),::capnp::word(11,0,0,0,7,0,0,0),
-::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(209,1,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(204,1,0,0,3,0,1,0),::capnp::word(216,1,0,0,2,0,1,0),::capnp::word(12,0,0,0,26,0,0,0),::capnp::word(0,0,1,0,12,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(213,1,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(212,1,0,0,3,0,1,0),
-::capnp::word(224,1,0,0,2,0,1,0),::capnp::word(13,0,0,0,27,0,0,0),::capnp::word(0,0,1,0,13,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(221,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(220,1,0,0,3,0,1,0),::capnp::word(232,1,0,0,2,0,1,0),
-::capnp::word(109,111,110,111,116,111,110,105),::capnp::word(99,78,115,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(98,111,111,116,78,115,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,67,111,117,110,116),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(102,114,97,109,101,115,84,111),::capnp::word(116,97,108,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(102,114,97,109,101,115,70,114),
-::capnp::word(101,101,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(60,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(149,1,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(148,1,0,0,3,0,1,0),
+::capnp::word(160,1,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(157,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(152,1,0,0,3,0,1,0),::capnp::word(164,1,0,0,2,0,1,0),
+::capnp::word(2,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(161,1,0,0,74,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(160,1,0,0,3,0,1,0),::capnp::word(172,1,0,0,2,0,1,0),::capnp::word(3,0,0,0,3,0,0,0),
+::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(169,1,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(168,1,0,0,3,0,1,0),::capnp::word(180,1,0,0,2,0,1,0),::capnp::word(4,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(177,1,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(176,1,0,0,3,0,1,0),
+::capnp::word(188,1,0,0,2,0,1,0),::capnp::word(5,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(185,1,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(184,1,0,0,3,0,1,0),::capnp::word(196,1,0,0,2,0,1,0),
+::capnp::word(6,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(193,1,0,0,106,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(192,1,0,0,3,0,1,0),::capnp::word(204,1,0,0,2,0,1,0),::capnp::word(7,0,0,0,12,0,0,0),
+::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(201,1,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(200,1,0,0,3,0,1,0),::capnp::word(212,1,0,0,2,0,1,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(209,1,0,0,114,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(208,1,0,0,3,0,1,0),
+::capnp::word(220,1,0,0,2,0,1,0),::capnp::word(9,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(217,1,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(216,1,0,0,3,0,1,0),::capnp::word(228,1,0,0,2,0,1,0),
+::capnp::word(10,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(225,1,0,0,162,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(228,1,0,0,3,0,1,0),::capnp::word(240,1,0,0,2,0,1,0),::capnp::word(11,0,0,0,7,0,0,0),
+::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(237,1,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(232,1,0,0,3,0,1,0),::capnp::word(244,1,0,0,2,0,1,0),::capnp::word(12,0,0,0,26,0,0,0),::capnp::word(0,0,1,0,12,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(241,1,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(240,1,0,0,3,0,1,0),
+::capnp::word(252,1,0,0,2,0,1,0),::capnp::word(13,0,0,0,27,0,0,0),::capnp::word(0,0,1,0,13,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(249,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(248,1,0,0,3,0,1,0),::capnp::word(4,2,0,0,2,0,1,0),
+::capnp::word(14,0,0,0,0,2,0,0),::capnp::word(0,0,1,0,14,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,2,0,0,74,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,2,0,0,3,0,1,0),::capnp::word(12,2,0,0,2,0,1,0),::capnp::word(109,111,110,111,116,111,110,105),
+::capnp::word(99,78,115,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(104,101,97,112,66,121,116,101),::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,114,111,99,101,115,115,67),::capnp::word(111,117,110,116,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,104,114,101,97,100,67,111),::capnp::word(117,110,116,0,0,0,0,0),
-::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(107,101,114,110,101,108,86,101),
-::capnp::word(114,115,105,111,110,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,108,111,99,107,115,111,117),::capnp::word(114,99,101,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(105,110,116,101,114,114,117,112),::capnp::word(116,67,111,110,116,114,111,108),::capnp::word(108,101,114,0,0,0,0,0),
-::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,115,99,72,122,0,0,0),
+::capnp::word(98,111,111,116,78,115,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(99,112,117,67,111,117,110,116),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(102,114,97,109,101,115,84,111),::capnp::word(116,97,108,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(102,114,97,109,101,115,70,114),::capnp::word(101,101,0,0,0,0,0,0),
 ::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,99,104,101,100,117,108,101),
-::capnp::word(114,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(114,180,80,15,37,208,120,137),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(104,101,97,112,66,121,116,101),
+::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(112,114,111,99,101,115,115,67),::capnp::word(111,117,110,116,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,104,114,101,97,100,67,111),::capnp::word(117,110,116,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(107,101,114,110,101,108,86,101),::capnp::word(114,115,105,111,110,0,0,0),
+::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,108,111,99,107,115,111,117),
+::capnp::word(114,99,101,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(105,110,116,101,114,114,117,112),::capnp::word(116,67,111,110,116,114,111,108),::capnp::word(108,101,114,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,115,99,72,122,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,99,104,101,100,117,108,101),::capnp::word(114,0,0,0,0,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(114,180,80,15,37,208,120,137),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(102,97,105,114,110,101,115,115),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(244,84,189,5,185,116,181,227),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(102,97,105,114,110,101,115,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(244,84,189,5,185,116,181,227),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(105,115,84,114,97,99,101,100),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),
         ];
         pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
@@ -414,6 +430,7 @@ pub mod system_status {
                 11 => <u64 as ::capnp::introspect::Introspect>::introspect(),
                 12 => <crate::generated::sundial_capnp::SchedulerPolicy as ::capnp::introspect::Introspect>::introspect(),
                 13 => <crate::generated::sundial_capnp::FairnessScope as ::capnp::introspect::Introspect>::introspect(),
+                14 => <bool as ::capnp::introspect::Introspect>::introspect(),
                 _ => ::capnp::introspect::panic_invalid_field_index(index),
             }
         }
@@ -427,9 +444,9 @@ pub mod system_status {
             MEMBERS_BY_DISCRIMINANT,
             MEMBERS_BY_NAME
         );
-        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11,12,13];
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14];
         pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
-        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[1,9,2,13,4,3,5,10,8,0,6,12,7,11];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[1,9,2,13,4,3,5,10,14,8,0,6,12,7,11];
         pub(crate) const TYPE_ID: u64 = 0xacbb_1069_e99b_b8d5;
     }
 }

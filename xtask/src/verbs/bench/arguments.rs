@@ -13,6 +13,7 @@ Examples:
   ./x bench --only N3 --only N13         some rows
   ./x bench core --compare old.jsonl     measure, and say what changed since an older run
   ./x bench --compare old.jsonl new.jsonl    compare two runs without measuring
+  ./x bench attribution --row N3         locks, waiting and holding in a call and return
   ./x bench --json                       one JSON object per row instead of the table
 
 Exit code 1 when a row could not be measured, its check failed, Linux could not be had, or two workers are clearly slower
@@ -42,6 +43,9 @@ pub struct BenchArguments {
     /// Keep the rows in bench/results/reference.jsonl, the run that is checked in.
     #[arg(long)]
     pub reference: bool,
+    /// Where the time goes.
+    #[command(flatten)]
+    pub attribution: super::attribution::Options,
 }
 
 /// Groups of rows.
@@ -51,4 +55,6 @@ pub enum Suite {
     All,
     /// The same rows of Sundial alone.
     Core,
+    /// Where the time of a row goes, by a kernel built to tell, and what the telling costs.
+    Attribution,
 }

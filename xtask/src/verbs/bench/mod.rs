@@ -5,9 +5,10 @@
 //! [`table`] lists the rows, [`sources`] says from which of the programs' rows each comes and [`formulas`] how;
 //! [`system`], [`linux`], [`plan`] and [`boot`] are about what boots, [`readings`] reads what it prints. [`counted`],
 //! [`series`], [`memory`] and [`scheduler`] measure; [`gates`], [`screen`], [`compare`], [`keep`] and [`report`] say what came out;
-//! [`recipe`] says what the figures belong to.
+//! [`recipe`] says what the figures belong to. [`attribution`] is for those who want to know why one costs what it does.
 
 mod arguments;
+mod attribution;
 mod boot;
 mod compare;
 mod counted;
@@ -115,6 +116,9 @@ const PARTS: [(&str, Part); 4] = [
 
 /// The verb.
 pub(super) fn bench(arguments: &BenchArguments) -> Result<u8> {
+    if arguments.suite == Suite::Attribution {
+        return attribution::run(&arguments.attribution, arguments.json);
+    }
     for id in &arguments.only {
         let ids: Vec<&str> = ROWS.iter().map(|row| row.id).collect();
         ensure!(

@@ -21,7 +21,7 @@ use crate::wire::{self, ListBytes};
 const TICK: Nanos = Nanos::from_millis(4);
 
 /// One row: name, value, and whether it is a level.
-type Row = (&'static str, u64, bool);
+pub(crate) type Row = (&'static str, u64, bool);
 
 pub(super) fn of_cpu(call: &Call<'_, '_>, cpu: u32) -> Result<Vec<u8>, Trouble> {
     let cpu = cpus::get(cpu).ok_or_else(|| invalid("there is no such CPU"))?;
@@ -46,7 +46,8 @@ pub(super) fn of_cpu(call: &Call<'_, '_>, cpu: u32) -> Result<Vec<u8>, Trouble> 
     Ok(wire::finish(answer))
 }
 
-fn rows(cpu: &CpuState, at: Instant) -> Vec<Row> {
+/// Everything that is counted on a CPU, at a time that must be now.
+pub(crate) fn rows(cpu: &CpuState, at: Instant) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let (core, idle, queue_depth, is_running, is_pending) = {
         let mut sched = cpu.sched.lock();
