@@ -90,9 +90,7 @@ impl Bench {
         }
         match Linux::prepare(&systems, arguments.linux_program.as_deref()) {
             Ok((linux, missing)) => {
-                for (system, reason) in missing {
-                    outcome.fail(format!("no rows of {system}: {reason}"));
-                }
+                missing.into_iter().for_each(|reason| outcome.fail(reason));
                 let here = systems.iter().filter(|system| linux.kernel(**system).is_some());
                 self.systems.extend(here);
                 self.linux = Some(linux);

@@ -37,7 +37,12 @@ pub(super) fn find_or_fetch(flavour: Flavour) -> Result<Kernel> {
         return Ok(kernel);
     }
     let package = look_for(flavour)?;
-    fetch(&package, &cache).with_context(|| format!("the Linux kernel {package} could not be fetched"))?;
+    if let Err(error) = fetch(&package, &cache) {
+        // Old lists name versions that the mirrors have no more.
+        progress::say(format!("{error:#}; trying with new package lists"));
+        let newer = packages::update_lists().and_then(|()| fetch(&look_for(flavour)?, &cache));
+        newer.with_context(|| format!("the Linux kernel {package} could not be fetched"))?;
+    }
     cached(&cache).context("the kernel is not where it was put")
 }
 

@@ -10,7 +10,7 @@ use super::system::{Flavour, System};
 use crate::{progress, workspace};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,29 +34,23 @@ pub(super) struct Linux {
 
 impl Linux {
     /// Builds the program, unless one is given ready, and fetches the kernels of these systems. What could not be had
-    /// comes as a second list: which systems, and why.
+    /// comes as a second list: which kernels, and why.
     ///
     /// # Errors
     /// When the program cannot be built.
-    pub(super) fn prepare(
-        systems: &[System],
-        ready: Option<&Path>,
-    ) -> Result<(Linux, Vec<(System, String)>)> {
+    pub(super) fn prepare(systems: &[System], ready: Option<&Path>) -> Result<(Linux, Vec<String>)> {
         let programs = match ready {
             Some(path) => vec![("init".to_owned(), std::path::absolute(path)?)],
             None => build()?,
         };
+        let wanted: BTreeSet<Flavour> = systems.iter().filter_map(|system| system.flavour()).collect();
         let (mut kernels, mut missing) = (BTreeMap::new(), Vec::new());
-        for system in systems {
-            let Some(flavour) = system.flavour() else { continue };
-            if kernels.contains_key(&flavour) {
-                continue;
-            }
+        for flavour in wanted {
             match kernels::find_or_fetch(flavour) {
                 Ok(kernel) => {
                     kernels.insert(flavour, kernel);
                 }
-                Err(error) => missing.push((*system, format!("{error:#}"))),
+                Err(error) => missing.push(format!("no rows of Linux ({}): {error:#}", flavour.name())),
             }
         }
         Ok((Linux { kernels, programs }, missing))
