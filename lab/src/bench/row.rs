@@ -3,7 +3,6 @@
 use super::kind::{Clock, System, Topic};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// A line of a results file. Keys that are not listed here are left alone.
@@ -29,9 +28,9 @@ pub struct Row {
     /// Its CPUs.
     #[serde(default)]
     pub topology: Option<String>,
-    /// Which host CPUs it was bound to.
+    /// What booted: a commit, or the package of another system's kernel.
     #[serde(default)]
-    pub pinning: Option<String>,
+    pub kernel: Option<String>,
     /// The figure; nothing when there is no sample.
     pub median: Option<f64>,
     /// The interquartile range of the samples.
@@ -106,9 +105,6 @@ pub struct Recipe {
     /// Whether it was a quick one.
     #[serde(default)]
     pub quick: bool,
-    /// The packages of the other systems' kernels.
-    #[serde(default)]
-    pub linux: BTreeMap<String, String>,
 }
 
 impl Row {

@@ -34,13 +34,6 @@ fn recipe(rows: &Rows) -> Table {
         "" => String::new(),
         version => format!("QEMU {version}"),
     });
-    line("other kernels", &|recipe| {
-        let kernels = recipe
-            .linux
-            .iter()
-            .map(|(system, package)| format!("{system}: {package}"));
-        kernels.collect::<Vec<_>>().join(", ")
-    });
     line("compiler", &|recipe| recipe.toolchain.clone());
     table
 }
@@ -67,15 +60,15 @@ fn date(seconds: u64) -> String {
 fn machines(rows: &Rows) -> Table {
     let mut table = Table::new(
         "Machines",
-        ["system", "accelerator", "machine", "topology", "pinning", "rows"],
+        ["system", "kernel", "accelerator", "machine", "topology", "rows"],
     );
     let place = |row: &Row| {
         (
             row.system,
+            row.kernel.clone().unwrap_or_default(),
             row.accelerator.clone().unwrap_or_default(),
             row.machine.clone(),
             row.topology.clone().unwrap_or_default(),
-            row.pinning.clone().unwrap_or_default(),
         )
     };
     let mut places = distinct(rows.all().iter().map(place));
@@ -83,13 +76,13 @@ fn machines(rows: &Rows) -> Table {
     for here in places {
         let there = rows.all().iter().filter(|row| place(row) == here);
         let names = distinct(there.map(|row| row.row.as_str())).join(" ");
-        let (system, accelerator, machine, topology, pinning) = here;
+        let (system, kernel, accelerator, machine, topology) = here;
         table.row([
             system.name().to_owned(),
+            kernel,
             accelerator,
             machine,
             topology,
-            pinning,
             names,
         ]);
     }
