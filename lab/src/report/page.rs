@@ -199,7 +199,9 @@ impl Table {
 /// Whether a cell reads as a number, perhaps with its unit: `-1.5 ms`, `≤ 12 %`, or nothing. A list of numbers does not, nor
 /// does a sentence.
 fn is_number(cell: &str) -> bool {
-    let digit = |word: &str| word.starts_with(|first: char| first.is_ascii_digit());
+    let digit = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_digit()) && !word.contains(char::is_alphabetic)
+    };
     let words = cell.trim_start_matches(['-', '+', '±', '≤', '≥', ' ']);
     let mut words = words.split(' ');
     let number =
@@ -262,7 +264,7 @@ mod tests {
                 .all(is_number)
         );
         assert!(
-            !["hog", "-", "x1", "1 2 3", "0.9 of the other"]
+            !["hog", "-", "x1", "1 2 3", "0.9 of the other", "0123ab"]
                 .into_iter()
                 .any(is_number)
         );

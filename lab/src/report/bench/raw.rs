@@ -41,7 +41,7 @@ fn table(clock: Clock, rows: &[&Row]) -> Table {
         let void = row.figure().is_none();
         let extreme = |of: fn(f64, f64) -> f64| {
             let samples = row.samples.iter().copied().filter(|_| !void);
-            words::cell(samples.reduce(of))
+            samples.reduce(of).map_or_else(String::new, words::exact)
         };
         table.row([
             row.row.clone(),
@@ -52,7 +52,7 @@ fn table(clock: Clock, rows: &[&Row]) -> Table {
             row.warm_up.to_string(),
             row.samples.len().to_string(),
             extreme(f64::min),
-            words::median(row),
+            row.figure().map_or_else(|| "void".to_owned(), words::exact),
             extreme(f64::max),
             words::spread(row),
             if row.verified { "yes" } else { "failed" }.to_owned(),
@@ -78,8 +78,8 @@ fn samples(samples: &[f64]) -> String {
     }
     let more: usize = runs.iter().skip(MOST_SAMPLES).map(|(_, count)| count).sum();
     let run = |(value, count): &(f64, usize)| match count {
-        1 => words::figure(*value),
-        count => format!("{} x{count}", words::figure(*value)),
+        1 => words::exact(*value),
+        count => format!("{} x{count}", words::exact(*value)),
     };
     let mut list: Vec<String> = runs.iter().take(MOST_SAMPLES).map(run).collect();
     if more > 0 {
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a4_equal_samples_are_written_once() {
-        assert_eq!(samples(&[296.2, 296.2, 300.0, 296.2]), "296 x2; 300; 296");
+        assert_eq!(samples(&[296.2, 296.2, 300.0, 296.2]), "296.2 x2; 300; 296.2");
         let many: Vec<f64> = (0..20).map(f64::from).collect();
         assert!(samples(&many).ends_with("15; 4 more"));
         assert_eq!(samples(&[]), "");

@@ -4,19 +4,30 @@ use crate::bench::{Aim, Clock, Row};
 
 /// A number as people read it: thousands apart, and as many decimals as make three digits.
 pub(super) fn figure(value: f64) -> String {
-    if !value.is_finite() {
-        return "n/a".to_owned();
-    }
     let decimals = match value.abs() {
         size if size >= 100.0 || value.fract() == 0.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 0.01 => 2,
         _ => 4,
     };
+    grouped(value, decimals)
+}
+
+/// A number to a thousandth, for those who want to know.
+pub(super) fn exact(value: f64) -> String {
+    let text = grouped(value, 3);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+fn grouped(value: f64, decimals: usize) -> String {
+    if !value.is_finite() {
+        return "n/a".to_owned();
+    }
     let digits = format!("{:.decimals$}", value.abs());
-    let (whole, rest) = digits
-        .split_once('.')
-        .map_or((digits.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
@@ -24,9 +35,7 @@ pub(super) fn figure(value: f64) -> String {
         }
         grouped.push(digit);
     }
-    if let Some(rest) = rest {
-        grouped = format!("{grouped}.{rest}");
-    }
+    grouped.push_str(rest);
     let zero = grouped.chars().all(|digit| matches!(digit, '0' | '.'));
     if value < 0.0 && !zero {
         format!("-{grouped}")
@@ -47,7 +56,7 @@ pub(super) fn median(row: &Row) -> String {
 
 /// The spread of a row that has a figure and more than one sample.
 pub(super) fn spread(row: &Row) -> String {
-    let told = row.figure().is_some() && (row.samples.len() > 1 || row.spread.is_some());
+    let told = row.figure().is_some() && row.samples.len() > 1;
     cell(row.spread().filter(|_| told))
 }
 
