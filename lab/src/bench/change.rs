@@ -1,13 +1,16 @@
 //! A run beside an older one: what changed, and whether that is more than noise.
 //!
 //! Two medians differ when they are further apart than half of both spreads together: then the middle halves of the samples, laid
-//! around their medians, do not touch. Where instructions are counted there is next to no spread, so there nearly every
+//! around their medians, do not touch. A difference of less than a thousandth is none: it is of no use to anybody. Where instructions are counted there is next to no spread, so there nearly every
 //! difference is one of the build; whether it matters is for the reader.
 
 use super::judge::between;
 use super::kind::Clock;
 use super::row::Row;
 use super::rows::Rows;
+
+/// Part of a figure that is noise in any case.
+const LEAST: f64 = 1e-3;
 
 /// A row of both runs.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +102,7 @@ fn find<'a>(rows: &'a Rows, like: &Row) -> Option<&'a Row> {
 }
 
 fn change<'a>(old: &'a Row, new: &'a Row) -> Change<'a> {
-    let noise = between(old, new);
+    let noise = between(old, new).max(LEAST * old.figure().unwrap_or(0.0).abs());
     let kind = match (old.figure(), new.figure()) {
         _ if !same_machine(old, new) => Kind::OtherMachine,
         (Some(before), Some(after)) if before == after => Kind::Same,
@@ -160,6 +163,19 @@ mod tests {
         assert_eq!(changes[1].noise_percent().map(f64::round), Some(17.0));
         assert_eq!(only_in(&new, &old)[0].row, "N7a");
         assert_eq!(only_in(&old, &new)[0].row, "N6");
+    }
+
+    #[test]
+    fn a4_less_than_a_thousandth_is_noise_even_where_nothing_is_random() {
+        let kind = |new| {
+            changes(
+                &run(&[("N1", "300.0")]),
+                &run(&[("N1", new)]),
+                Clock::Instructions,
+            )[0]
+            .kind
+        };
+        assert_eq!((kind("300.2"), kind("300.4")), (Kind::Noise, Kind::Worse));
     }
 
     #[test]

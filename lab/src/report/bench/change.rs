@@ -9,7 +9,7 @@ pub(super) fn section(old: Compared<'_>, rows: &Rows) -> Section {
     let commits =
         |rows: &Rows| words::distinct(rows.all().iter().map(|row| row.recipe.commit.clone())).join(", ");
     let mut section = Section::new("What changed").prose(&format!(
-        "Beside {} (commit {}), commit {}. Noise is half of both spreads together; a difference that is no larger is called \
+        "Beside {} (commit {}), commit {}. Noise is half of both spreads together, and at least a thousandth; a difference that is no larger is called \
          noise. Where instructions are counted there is next to none within a build, but two builds differ in layout: a change of a per \
          cent or two may come from that alone.",
         old.name,
