@@ -133,6 +133,10 @@ impl Calls for Linux {
     type Way = Way;
     type Link = Connection;
 
+    fn best_way(&self) -> Way {
+        Way::Futex
+    }
+
     fn connect(&self, way: Way, service: Service) -> Result<Connection, Error> {
         let allowed = (service == Service::Empty).then(stay_on_one_cpu).transpose()?;
         let (part, ..) = PARTS

@@ -4,7 +4,7 @@
 //! a machine, where it reads what to do from the file `/plan` and switches the machine off at its end ([`init`]). It
 //! prints what crates/workloads/src/plan.rs describes.
 //!
-//! [`system`], [`processes`], [`calls`] and [`counters`] say how Linux does what a load needs; [`own_rows`] are the
+//! [`system`], [`processes`], [`calls`], [`scheduling`] and [`counters`] say how Linux does what a load needs; [`own_rows`] are the
 //! rows that only Linux has. All unsafe code is in [`raw`].
 #![deny(unsafe_code)]
 
@@ -16,6 +16,7 @@ mod own_rows;
 mod processes;
 #[allow(unsafe_code)] // Threads, clone, shared memory, io_uring, ports: docs/soundness/linux-bench.md.
 mod raw;
+mod scheduling;
 mod system;
 
 use arguments::Wish;

@@ -1,4 +1,4 @@
-//! Rows that only Linux has: calls by each of its ways (N3), a single NOP of io_uring beside the null system call (N1),
+//! Rows that only Linux has: calls by each of its ways (N3, S3), a single NOP of io_uring beside the null system call (N1),
 //! and a process that is forked and runs another program (N14). The boot (N12) is told in its own words.
 
 use std::io::Error;
@@ -7,7 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 use workloads::plan::{Plan, fact};
 use workloads::run::Row;
 use workloads::system::System;
-use workloads::{calls, entry, lives};
+use workloads::{calls, entry, lives, services};
 
 use crate::calls::Way;
 use crate::system::Linux;
@@ -28,6 +28,12 @@ pub(crate) fn rows() -> Vec<Row<Linux>> {
             calls::call_and_return(system, plan, "call-futex", Way::Futex)
         }),
         ("process-fork", process_fork),
+        ("services-pipe", |system, plan| {
+            services::measure(system, plan, "services-pipe", Way::Pipe)
+        }),
+        ("services-socket", |system, plan| {
+            services::measure(system, plan, "services-socket", Way::Socket)
+        }),
     ]
 }
 

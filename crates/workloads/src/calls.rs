@@ -7,8 +7,8 @@ use crate::system::{Calls, Link, Service};
 
 const CALLS: u64 = 2_000;
 
-/// Steps of the work that a server does for a call.
-const STEPS: u64 = 2_000;
+/// Steps of the work that a server does for a call: about 80,000 instructions.
+const STEPS: u64 = 16_000;
 
 /// Calls by one way, and waits for each answer.
 pub fn call_and_return<S: Calls>(system: &S, plan: &Plan, row: &str, way: S::Way) -> Result<(), S::Error> {

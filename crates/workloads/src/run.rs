@@ -1,15 +1,18 @@
 //! Runs the rows of a plan, and the parts of the program that live in processes of their own.
 
 use crate::plan::{Plan, fact};
-use crate::system::{Calls, Counters, Entry, Processes, Threads};
-use crate::{calls, entry, lives, parking, scale, tick, yielding};
+use crate::system::{Calls, Counters, Entry, Processes, Scheduling, Threads};
+use crate::{
+    entry, fair, lives, map_reduce, parking, phases, processes, scale, services, task_pool, tick, wake,
+    yielding,
+};
 use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A system that has everything any load needs.
-pub trait Everything: Threads + Entry + Processes + Calls + Counters {}
+pub trait Everything: Threads + Entry + Processes + Calls + Counters + Scheduling {}
 
-impl<S: Threads + Entry + Processes + Calls + Counters> Everything for S {}
+impl<S: Threads + Entry + Processes + Calls + Counters + Scheduling> Everything for S {}
 
 /// A row: its name in a plan, and what measures it.
 pub type Row<S> = (
@@ -30,6 +33,19 @@ pub fn common_rows<S: Everything>() -> Vec<Row<S>> {
         ("thread", lives::create_and_join::<S>),
         ("process", lives::spawn_to_reaped::<S>),
         ("scale", scale::one_and_two_workers::<S>),
+        ("map-reduce", map_reduce::one_and_two_workers::<S>),
+        ("task-pool", task_pool::one_and_two_workers::<S>),
+        ("phases", phases::one_and_two_workers::<S>),
+        ("processes", processes::one_and_two_processes::<S>),
+        ("services", services::one_and_two_clients::<S>),
+        ("wake-idle", wake::idle::<S>),
+        ("wake-hogs", wake::beside_hogs::<S>),
+        ("fair-hogs", fair::hogs::<S>),
+        ("fair-sleepers", fair::sleepers::<S>),
+        ("fair-calls", fair::calls::<S>),
+        ("fair-processes", fair::processes::<S>),
+        ("fair-threads", fair::threads::<S>),
+        ("fair-weights", fair::weights::<S>),
     ]
 }
 
@@ -79,7 +95,17 @@ fn with_counters<S: Everything>(
 }
 
 /// Runs the part of the program that a process was started for: its exit code.
-pub fn part<S: Everything>(_system: &S, name: &str) -> u8 {
-    let _ = (name, calls::piece_of_work);
-    2
+pub fn part<S: Everything>(system: &S, name: &str) -> u8 {
+    let ran = match name {
+        processes::PART => processes::transform_own_blocks(system),
+        fair::PART => fair::hog_in_own_process(system),
+        _ => return 2,
+    };
+    match ran {
+        Ok(()) => 0,
+        Err(error) => {
+            system.line(format_args!("@error {name} {error}"));
+            1
+        }
+    }
 }

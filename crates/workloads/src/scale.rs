@@ -9,7 +9,7 @@ use crate::system::Threads;
 use crate::team::{Taken, pairs, together};
 
 /// Words of a block: 64 bytes.
-const BLOCK_WORDS: usize = 8;
+pub const BLOCK_WORDS: usize = 8;
 /// Blocks of 16 MiB.
 pub const BLOCKS: usize = 262_144;
 /// Times that every block is transformed.
@@ -17,9 +17,9 @@ pub const ROUNDS: u64 = 64;
 /// What [`transform`] makes of all blocks in all rounds; a test computes it anew.
 pub const CHECKSUM: u64 = 4_935_158_634_059_664_928;
 
-/// Fills the blocks as they are before the first round.
-pub fn fill(words: &[AtomicU64]) {
-    for (word, value) in words.iter().zip(0_u64..) {
+/// Fills blocks as they are before the first round. `first`: the number of the first word among all.
+pub fn fill(words: &[AtomicU64], first: u64) {
+    for (word, value) in words.iter().zip(first..) {
         word.store(value.wrapping_mul(0x9e37_79b9_7f4a_7c15), Ordering::Relaxed);
     }
 }
@@ -46,7 +46,7 @@ pub fn transform(words: &[AtomicU64], rounds: u64) -> u64 {
 
 /// All blocks, divided among so many workers.
 fn case<S: Threads>(system: &S, words: &'static [AtomicU64], workers: usize) -> Result<Taken, S::Error> {
-    fill(words);
+    fill(words, 0);
     let parts = words.chunks(words.len() / workers);
     together(
         system,
@@ -68,7 +68,7 @@ mod tests {
 
     fn blocks(count: usize) -> Vec<AtomicU64> {
         let words: Vec<AtomicU64> = (0..count * BLOCK_WORDS).map(|_| AtomicU64::new(0)).collect();
-        fill(&words);
+        fill(&words, 0);
         words
     }
 

@@ -2,13 +2,14 @@
 //! handle on the system; where the whole of a row is something that only the system can do in its own way (its
 //! cheapest entry, its calls), the method does the loop, so that nothing of ours stands between two operations.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Time, memory and a place to print.
 pub trait System: Copy + Send + Sync + 'static {
     /// Why something could not be done.
-    type Error: fmt::Display;
+    type Error: fmt::Display + Send + 'static;
 
     /// The processor's time-stamp counter.
     fn ticks() -> u64;
@@ -114,6 +115,9 @@ pub trait Calls: System {
     /// A client's end.
     type Link: Link<Error = Self::Error>;
 
+    /// The one that is quickest between processes.
+    fn best_way(&self) -> Self::Way;
+
     /// Starts a process that answers calls. For [`Service::Empty`] both processes stay on one CPU.
     fn connect(&self, way: Self::Way, service: Service) -> Result<Self::Link, Self::Error>;
 }
@@ -143,6 +147,42 @@ pub trait Link: Send + 'static {
 
     /// Ends the server: its exit code.
     fn end(self) -> Result<u64, Self::Error>;
+}
+
+/// How soon and how much threads run, and what they have used.
+pub trait Scheduling: System {
+    /// This process's number.
+    fn own_process(&self) -> u32;
+
+    /// The calling thread's number.
+    fn own_thread(&self) -> u32;
+
+    /// Sets how much the calling thread counts beside others: one of [`WEIGHTS`].
+    fn set_own_weight(&self, weight: u16) -> Result<(), Self::Error>;
+
+    /// Puts the calling thread before all ordinary ones, as far as the system can.
+    fn become_urgent(&self) -> Result<(), Self::Error>;
+
+    /// Nanoseconds on the clock that [`Scheduling::sleep_until`] goes by.
+    fn moment(&self) -> u64;
+
+    /// Sleeps until a moment, and never less.
+    fn sleep_until(&self, moment: u64) -> Result<(), Self::Error>;
+
+    /// Nanoseconds that each has been on a CPU so far, as the kernel accounts for it.
+    fn runtimes(&self, accounts: &[Account]) -> Result<Vec<u64>, Self::Error>;
+}
+
+/// Weights that every system has: those of Linux' nice values 0, 3, 7 and 10.
+pub const WEIGHTS: [u16; 4] = [1024, 526, 215, 110];
+
+/// Who has used CPU time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// A process.
+    pub process: u32,
+    /// One of its threads; all of them if there is none.
+    pub thread: Option<u32>,
 }
 
 /// What the kernel has counted.

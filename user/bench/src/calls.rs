@@ -86,6 +86,8 @@ impl Calls for Sundial {
     type Way = ();
     type Link = Connection;
 
+    fn best_way(&self) {}
+
     fn connect(&self, (): (), kind: Service) -> Result<Connection, Error> {
         let part = match kind {
             Service::Empty => EMPTY,

@@ -1,7 +1,7 @@
 //! What the kernel's operations cost: the loads of crates/workloads on Sundial.
 //!
 //! [`system`] says how Sundial does what a load needs: time, threads and the ring; [`processes`] and [`calls`] say it for
-//! processes and calls, [`turns`] for threads that wake each other, [`counters`] for what the kernel counted. [`own_rows`]
+//! processes and calls, [`turns`] for threads that wake each other, [`counters`] for what the kernel counted, [`scheduling`] for weights and times. [`own_rows`]
 //! has what only Sundial has.
 //!
 //! The program is booted as the first process. The manifest's `[config]` says which rows to measure and how often;
@@ -18,6 +18,7 @@ pub mod calls;
 pub mod counters;
 pub mod own_rows;
 pub mod processes;
+pub mod scheduling;
 pub mod system;
 pub mod turns;
 

@@ -1,7 +1,7 @@
 //! Time, memory, threads and entries, as Sundial has them.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use abi::park::NO_TIMEOUT;
 use rt::memory::VirtualMemory;
@@ -18,6 +18,9 @@ use crate::turns::Turns;
 #[derive(Clone, Copy, Debug)]
 pub struct Sundial(pub Env);
 
+/// Ticks in a second, once the monitor was asked.
+static TICK_HZ: AtomicU64 = AtomicU64::new(0);
+
 impl System for Sundial {
     type Error = Error;
 
@@ -27,7 +30,13 @@ impl System for Sundial {
     }
 
     fn tick_hz(&self) -> Result<u64, Error> {
-        self.0.first::<Monitor>()?.system(|info| Ok(info.get_tsc_hz()))
+        let known = TICK_HZ.load(Ordering::Relaxed);
+        if known != 0 {
+            return Ok(known);
+        }
+        let hz = self.0.first::<Monitor>()?.system(|info| Ok(info.get_tsc_hz()))?;
+        TICK_HZ.store(hz, Ordering::Relaxed);
+        Ok(hz)
     }
 
     fn line(&self, text: fmt::Arguments<'_>) {

@@ -4,12 +4,14 @@
 mod memory;
 mod nops;
 mod ports;
+mod priority;
 mod processes;
 mod threads;
 
 pub(crate) use memory::{Exchange, map_exchange};
 pub(crate) use nops::NopRing;
 pub(crate) use ports::exit_machine;
+pub(crate) use priority::become_real_time;
 pub(crate) use processes::{Program, fork_exec_and_wait, vfork_and_wait};
 pub(crate) use threads::{Thread, spawn};
 

@@ -32,6 +32,7 @@ impl Plan {
             "thread_spawner",
             "thread_control",
             "park_space",
+            "scheduling_policy",
         ];
         let binaries: String = binaries.map(|name| format!("{name} = \"{name}\"\n")).concat();
         let caps: String = sources
