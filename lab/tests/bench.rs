@@ -69,7 +69,7 @@ fn a5_the_summary_names_what_was_missed_and_where_linux_is_better() {
     );
     let gates = table(summary, "Gates:");
     assert_eq!([gates[0][3], gates[1][3]], ["passed", "failed"]);
-    let slower = table(summary, "Sundial is slower than Linux, instruction counts:");
+    let slower = table(summary, "Sundial does worse than Linux, instruction counts:");
     assert_eq!(slower.len(), 1);
     assert_eq!(
         slower[0][..4],

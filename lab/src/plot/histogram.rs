@@ -37,7 +37,7 @@ const HEIGHTS: [f64; 2] = [230.0, 120.0];
 /// Bars over the whole axis, about.
 const BARS: f64 = 60.0;
 /// Room that a letter takes.
-const LETTER: f64 = 7.0;
+const LETTER: f64 = 8.0;
 
 impl Histograms {
     /// The picture.

@@ -42,9 +42,9 @@ pub(super) fn section(rows: &Rows) -> Section {
     }
     let compared = rows.all().iter().any(|row| row.system != System::Sundial);
     match (compared, slower) {
-        (true, false) => section.prose("No row is slower than its Linux row."),
+        (true, false) => section.prose("No row is worse than its Linux row."),
         (false, _) => {
-            section.prose("Nothing was measured beside Linux, so no row can be said to be slower or faster.")
+            section.prose("Nothing was measured beside Linux, so no row can be said to be better or worse.")
         }
         _ => section,
     }
@@ -110,7 +110,7 @@ fn gates(section: Section, rows: &Rows) -> Section {
 /// Rows in which Linux does better, worst first.
 fn worse(rows: &Rows, clock: Clock, system: System) -> Table {
     let mut table = Table::new(
-        format!("Sundial is slower than {}, {}", system.name(), clock.name()),
+        format!("Sundial does worse than {}, {}", system.name(), clock.name()),
         [
             "row",
             "what",
