@@ -222,7 +222,7 @@ fn a4_what_changed_is_said_with_its_noise() {
             "280",
             "instructions",
             "-5.5 %",
-            "0.0 %",
+            "0.1 %",
             "better"
         ]
     );
