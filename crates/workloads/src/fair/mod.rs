@@ -33,7 +33,7 @@ fn on_threads<S: Threads + Scheduling>(
     row: &str,
     weights: &[Option<u16>],
 ) -> Result<(), S::Error> {
-    let times = times(system, plan)?;
+    let times = times(system, plan, weights.len())?;
     let threads = weights
         .iter()
         .map(|weight| start_hog(system, times, *weight))
@@ -46,7 +46,7 @@ fn on_threads<S: Threads + Scheduling>(
             accounts: alloc::vec![thread.account(system)?],
         });
     }
-    let window = observe(system, plan, times, &members)?;
+    let window = observe(system, times, &members)?;
     let done = join_all(system, threads)?;
     report(system, row, &members, &window, &done);
     Ok(())
@@ -89,8 +89,8 @@ pub fn weights<S: Threads + Scheduling>(system: &S, plan: &Plan) -> Result<(), S
 
 /// Two hogs beside two threads that work a little and sleep a little.
 pub fn sleepers<S: Threads + Scheduling>(system: &S, plan: &Plan) -> Result<(), S::Error> {
-    let times = times(system, plan)?;
     let kinds = ["", "", "sleeper-", "sleeper-"];
+    let times = times(system, plan, kinds.len())?;
     let threads = kinds
         .iter()
         .map(|kind| {
@@ -109,7 +109,7 @@ pub fn sleepers<S: Threads + Scheduling>(system: &S, plan: &Plan) -> Result<(), 
             accounts: alloc::vec![thread.account(system)?],
         });
     }
-    let window = observe(system, plan, times, &members)?;
+    let window = observe(system, times, &members)?;
     let done = join_all(system, threads)?;
     report(system, "fair-sleepers", &members, &window, &done);
     Ok(())
@@ -137,7 +137,7 @@ pub fn calls<S: Threads + Calls + Scheduling>(system: &S, plan: &Plan) -> Result
         .iter_mut()
         .map(Link::server)
         .collect::<Result<Vec<_>, _>>()?;
-    let times = times(system, plan)?;
+    let times = times(system, plan, 4)?;
     let mut threads = alloc::vec![start_hog(system, times, None)?, start_hog(system, times, None)?];
     for link in links {
         threads.push(Running::start(system, move |_: &S| {
@@ -157,7 +157,7 @@ pub fn calls<S: Threads + Calls + Scheduling>(system: &S, plan: &Plan) -> Result
             accounts: core::iter::once(thread.account(system)?).chain(server).collect(),
         });
     }
-    let window = observe(system, plan, times, &members)?;
+    let window = observe(system, times, &members)?;
     let done = join_all(system, threads)?;
     report(system, "fair-calls", &members, &window, &done);
     Ok(())
@@ -203,11 +203,11 @@ pub fn processes<S: Processes + Scheduling>(system: &S, plan: &Plan) -> Result<(
             }],
         });
     }
-    let times = times(system, plan)?;
+    let times = times(system, plan, members.len())?;
     for child in &mut children {
         child.ask([HOG, times.start, times.end, 0])?;
     }
-    let window = observe(system, plan, times, &members)?;
+    let window = observe(system, times, &members)?;
     let mut done = Vec::new();
     for child in &mut children {
         let [all_pieces, pieces, state, _] = child.answer()?;

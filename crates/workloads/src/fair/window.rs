@@ -12,8 +12,6 @@ use crate::system::{Account, Scheduling, System, Threads};
 
 /// Everybody's weight when nobody chose one; that all have the same is all that matters.
 pub(super) const ORDINARY: u16 = 64;
-/// Windows of the plan in one of these: a turn too much or too few should be a small part of it.
-const WINDOWS: u64 = 3;
 /// Time before the window in which members start, and after it in which they still run, in nanoseconds.
 const LEAD_NS: u64 = 100_000_000;
 const TAIL_NS: u64 = 400_000_000;
@@ -23,6 +21,9 @@ const TAIL_NS: u64 = 400_000_000;
 pub(super) struct Times {
     pub(super) start: u64,
     pub(super) end: u64,
+    /// Nanoseconds between two readings: a window of the plan for each member, so that a turn too much or too few is
+    /// the same small part of a share however many there are.
+    nanos: u64,
 }
 
 /// What a thread came to.
@@ -94,12 +95,14 @@ pub(super) struct Window {
     pub(super) whole: bool,
 }
 
-/// The times of the window from now on.
-pub(super) fn times<S: System>(system: &S, plan: &Plan) -> Result<Times, S::Error> {
+/// The times of a window for so many members, from now on.
+pub(super) fn times<S: System>(system: &S, plan: &Plan, members: usize) -> Result<Times, S::Error> {
     let start = S::ticks() + in_ticks(system, LEAD_NS)?;
+    let nanos = members as u64 * plan.window;
     Ok(Times {
         start,
-        end: start + in_ticks(system, WINDOWS * plan.window + TAIL_NS)?,
+        end: start + in_ticks(system, nanos + TAIL_NS)?,
+        nanos,
     })
 }
 
@@ -111,7 +114,6 @@ fn in_ticks<S: System>(system: &S, nanos: u64) -> Result<u64, S::Error> {
 /// Sleeps through the window and reads everybody's times at both ends.
 pub(super) fn observe<S: Scheduling>(
     system: &S,
-    plan: &Plan,
     times: Times,
     members: &[Member],
 ) -> Result<Window, S::Error> {
@@ -123,7 +125,7 @@ pub(super) fn observe<S: Scheduling>(
         system.sleep_ns(10_000_000)?;
     }
     let (before, before_ticks) = (system.runtimes(&accounts)?, S::ticks());
-    system.sleep_ns(WINDOWS * plan.window)?;
+    system.sleep_ns(times.nanos)?;
     let (after, after_ticks) = (system.runtimes(&accounts)?, S::ticks());
     let mut used = after
         .iter()
