@@ -51,7 +51,7 @@ fn row() -> impl Strategy<Value = Value> {
                 "counters": {"a*b": 3}, "gate": {"at_least_linux": null}, "recipe": {"commit": "c`", "load": "x"},
                 "details": {
                     "workers": workers, "latencies": pairs, "ms_one_and_two": pairs, "ms_total_one_and_two": pairs,
-                    "total_speed_up": list, "shares": list, "ideals": samples,
+                    "total": list, "shares": list, "ideals": samples,
                 },
             })
         },

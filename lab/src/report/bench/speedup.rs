@@ -60,7 +60,7 @@ fn total<'a>(rows: &[&'a Row]) -> Vec<Case<'a>> {
         if is_total(row) {
             return Some(own(row));
         }
-        let totals = row.list("total_speed_up");
+        let totals = row.list("total");
         let median = Some(middle(&totals)?).filter(|_| row.verified);
         let times = row.pairs("ms_total_one_and_two");
         Some(Case {

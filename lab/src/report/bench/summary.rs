@@ -107,6 +107,18 @@ fn gates(section: Section, rows: &Rows) -> Section {
     section.table(&table.without_empty_columns())
 }
 
+/// Whether a difference is more than the samples differ among themselves; that takes more than one.
+fn beyond(row: &Row, beside: &judge::Beside<'_>) -> &'static str {
+    match (
+        row.samples.len().min(beside.other.samples.len()),
+        beside.within_noise,
+    ) {
+        (0..2, _) => "one sample",
+        (_, true) => "no",
+        (_, false) => "yes",
+    }
+}
+
 /// Rows in which Linux does better, worst first.
 fn worse(rows: &Rows, clock: Clock, system: System) -> Table {
     let mut table = Table::new(
@@ -145,7 +157,7 @@ fn worse(rows: &Rows, clock: Clock, system: System) -> Table {
             row.unit.clone(),
             words::ratio(beside.ratio),
             beside.other.variant.clone().unwrap_or_default(),
-            if beside.within_noise { "no" } else { "yes" }.to_owned(),
+            beyond(row, &beside).to_owned(),
         ]);
     }
     table.without_empty_columns()
