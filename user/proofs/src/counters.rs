@@ -17,7 +17,7 @@ use rt::{Env, Error};
 use schema_gen::monitor::ThreadState;
 
 use crate::ensure;
-use crate::tools::{Wrong, compute_for, wait_until};
+use crate::tools::{PATIENCE_NS, Wrong, compute_for, wait_until};
 
 const MS: u64 = 1_000_000;
 
@@ -86,8 +86,20 @@ fn same(cpus: &[Counted], left: &[&str], right: &[&str]) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A1: the equations of docs/counters.md, on a machine whose other CPUs are idle.
+/// A1: the equations of docs/counters.md, on a machine whose other CPUs come to rest. One that is still on its way there has asked
+/// for an interrupt, say, that it has not sent.
 fn everything_adds_up(env: &Env) -> Result<(), Wrong> {
+    let timer: Timer = env.first()?;
+    let until = timer.now_ns()? + PATIENCE_NS;
+    loop {
+        match adds_up(env) {
+            Err(Wrong::Seen(_)) if timer.now_ns()? < until => timer.sleep_ns(MS)?,
+            result => return result,
+        }
+    }
+}
+
+fn adds_up(env: &Env) -> Result<(), Wrong> {
     let cpus = look(env)?;
     for cpu in &cpus {
         let cpu = core::slice::from_ref(cpu);
@@ -217,7 +229,8 @@ fn a_policy_is_admitted_or_denied(env: &Env) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// B4: one wake-up of many threads asks each CPU at most once more than that CPU has answered.
+/// B4: when many threads wake up at once, each interrupt is for one that became runnable, or for one that began while others
+/// waited and called a helper for them.
 fn a_burst_interrupts_a_cpu_once(env: &Env) -> Result<(), Wrong> {
     const SLEEPERS: u32 = 8;
     let (threads, timer): (_, Timer) = (Threads::new(env)?, env.first()?);
@@ -245,7 +258,7 @@ fn a_burst_interrupts_a_cpu_once(env: &Env) -> Result<(), Wrong> {
         "wakesLocal",
         "wakesRemote",
         "handoffs",
-        "ipisSent",
+        "switches",
         "ipisAskedFor",
         "exits",
     ];
@@ -257,9 +270,11 @@ fn a_burst_interrupts_a_cpu_once(env: &Env) -> Result<(), Wrong> {
             monitor.threads(env.pid() as u32, |all| Ok(all.len() == 1))
         })
     })?;
-    let [local, remote, handed, sent, asked, exits] = moved;
+    let [local, remote, handed, switches, asked, exits] = moved;
     ensure!(
-        exits == u64::from(SLEEPERS) && sent == asked && local + remote + handed >= exits,
+        exits == u64::from(SLEEPERS)
+            && local + remote + handed >= exits
+            && asked <= local + remote + switches,
         "{SLEEPERS} threads woke at once and {names:?} moved by {moved:?}"
     );
     for sleeper in sleepers {

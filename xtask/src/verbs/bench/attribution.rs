@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use cost::Samples;
@@ -37,6 +38,9 @@ const ROWS: [(&str, &str); 8] = [
 /// Rows that are no number of operations, and shown as a whole: in the first the timer interrupts user programs, which is
 /// when they are seen; in the second there is work for more than one CPU.
 const WHOLE: [(&str, &str); 2] = [("N7c", "tick-shared"), ("B7", "scale")];
+
+/// The row of which places in the program are shown.
+const SAMPLED: &str = WHOLE[0].1;
 
 /// What is measured when nobody says.
 const USUAL: [&str; 4] = ["N1", "N3", "N5", "N6"];
@@ -108,9 +112,11 @@ pub(super) fn run(options: &Options, json: bool) -> Result<u8> {
         let row = measure(&images, id, name)?;
         if json {
             println!("{}", row.to_json(options.cpus));
-        } else {
-            let program = std::fs::read(images.programs.join("bench")).unwrap_or_default();
-            row.print(&program);
+            continue;
+        }
+        row.print();
+        if name == SAMPLED {
+            row.print_places(&std::fs::read(program(&bare)?)?);
         }
     }
     Ok(exit::OK)
@@ -125,21 +131,31 @@ fn find(id: &str) -> Result<(&'static str, &'static str)> {
         .with_context(|| format!("{id} cannot be attributed; there are: {}", all.join(", ")))
 }
 
-/// Builds the kernel that tells, in a target folder of its own: what it turns on in shared crates stays there.
+/// Builds the kernel that tells.
 fn kernel(bare: &Bare) -> Result<PathBuf> {
-    let folder = bare.target_folder().with_extension("attribution");
-    let mut command = bare.cargo("build");
-    command.env("CARGO_TARGET_DIR", &folder);
-    command.args([
-        "--package",
-        "sundial-kernel",
-        "--profile",
-        Profile::Release.name(),
-    ]);
+    let (mut command, output) = apart(bare, "sundial-kernel");
     command.args(["--features", "machine/attribution"]);
     progress::step("building the kernel (attribution)", &mut command)?;
-    let linked = folder.join(toolchain::TARGET).join(Profile::Release.name());
-    symbols::fill(&linked.join("sundial-kernel"))
+    symbols::fill(&output.join("sundial-kernel"))
+}
+
+/// Builds the bench program once more, with its symbols: everything in it has the address it has without them.
+fn program(bare: &Bare) -> Result<PathBuf> {
+    let (mut command, output) = apart(bare, "bench");
+    command.env("SUNDIAL_SYMBOLS", "kept").args(["--bin", "bench"]);
+    progress::step("building the bench program (symbols)", &mut command)?;
+    Ok(output.join("bench"))
+}
+
+/// A command that builds a package in a target folder of its own, so that what is special about it stays there; and
+/// where the result will be.
+fn apart(bare: &Bare, package: &str) -> (Command, PathBuf) {
+    let folder = bare.target_folder().with_extension("attribution");
+    let profile = Profile::Release.name();
+    let mut command = bare.cargo("build");
+    command.env("CARGO_TARGET_DIR", &folder);
+    command.args(["--package", package, "--profile", profile]);
+    (command, folder.join(toolchain::TARGET).join(profile))
 }
 
 /// Whether an image is of a kernel that tells.

@@ -116,8 +116,8 @@ impl Attributed {
         })
     }
 
-    /// The row as tables. `program` is the ELF file of the first process, to name places in it.
-    pub(super) fn print(&self, program: &[u8]) {
+    /// The row as tables.
+    pub(super) fn print(&self) {
         println!("\n{} ({})", self.id, self.name);
         for (kernel, each, times) in self.kernels() {
             println!("  {kernel:<14}{each:>12.1} ticks an operation{times:>9.3} times");
@@ -158,10 +158,11 @@ impl Attributed {
                 println!("  {name:<22}{each:>14.3}");
             }
         }
-        self.print_places(program);
     }
 
-    fn print_places(&self, program: &[u8]) {
+    /// Where user programs were when the timer interrupted them. `program` is the ELF file of the first process with its
+    /// symbols.
+    pub(super) fn print_places(&self, program: &[u8]) {
         let functions = functions(program);
         let mut places: Vec<_> = self.table.places.iter().collect();
         places.sort_by_key(|(_, samples)| std::cmp::Reverse(**samples));
@@ -183,7 +184,7 @@ fn functions(program: &[u8]) -> Vec<(u64, String)> {
         .symbols()
         .filter(|symbol| symbol.kind() == SymbolKind::Text)
         .filter_map(|symbol| {
-            let name = rustc_demangle::demangle(symbol.name().ok()?).to_string();
+            let name = format!("{:#}", rustc_demangle::demangle(symbol.name().ok()?));
             Some((symbol.address(), name))
         })
         .collect();
