@@ -66,6 +66,46 @@ fn n14_processes_live_and_are_reaped_both_ways() {
     }
 }
 
+/// The values of a row's facts called `name`.
+fn facts(lines: &[String], row: &str, name: &str) -> Vec<u64> {
+    let start = format!("@fact {row} {name} ");
+    let values = lines.iter().filter_map(|line| line.strip_prefix(&start));
+    values.map(|value| value.parse().expect("a number")).collect()
+}
+
+#[test]
+fn s3_processes_and_services_by_every_way_come_in_pairs_with_nothing_wrong() {
+    let rows = ["processes", "services", "services-pipe", "services-socket"];
+    let lines = lines(&["--rows", &rows.join(","), "--rounds", "1"]);
+    for row in rows {
+        assert_eq!(facts(&lines, row, "wrong"), [0, 0], "{row}");
+        for name in ["work-1", "work-2", "total-1", "total-2"] {
+            assert_eq!(facts(&lines, row, name).len(), 1, "{row} {name}");
+        }
+    }
+}
+
+#[test]
+fn d6_the_kernel_tells_what_threads_processes_and_pairs_have_used() {
+    let rows = [("fair-weights", 4), ("fair-processes", 6), ("fair-calls", 4)];
+    let names = rows.map(|(row, _)| row).join(",");
+    let lines = lines(&["--rows", &names, "--window", "20000000"]);
+    for (row, members) in rows {
+        // Not whether any was wrong: on a machine with other things to do a member may get nothing done in so short a time.
+        assert_eq!(facts(&lines, row, "wrong").len(), 1, "{row}");
+        let mut used = 0;
+        for member in 0..members {
+            for name in ["weight", "runtime", "count"] {
+                let values = facts(&lines, row, &format!("{name}-{member}"));
+                assert_eq!(values.len(), 1, "{row} {name}-{member}");
+            }
+            used += facts(&lines, row, &format!("runtime-{member}"))[0];
+        }
+        assert!(used > 0, "{row}: {lines:?}");
+    }
+    assert_eq!(facts(&lines, "fair-weights", "weight-3"), [110]);
+}
+
 #[test]
 fn the_help_tells_how_it_is_used_and_the_list_has_every_row() {
     let help = lines(&["--help"]).concat();
