@@ -3,7 +3,7 @@
 #![no_main]
 
 use abi::ring::{Sqe, sqe_flags};
-use abi::validate::{Op, validate, validate_words};
+use abi::validate::{Op, owner_of, validate, validate_words};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: [u8; 64]| {
@@ -17,7 +17,7 @@ fuzz_target!(|bytes: [u8; 64]| {
 
     assert_eq!(sqe.pipeline_field, 0);
     let owned = sqe.flags & sqe_flags::THREAD_OWNED != 0;
-    assert_eq!(op.owner().is_some(), owned);
+    assert_eq!(owner_of(&words).is_some(), owned);
     match op {
         Op::Call {
             owner, disclosure, ..

@@ -93,6 +93,27 @@ pub enum Opcode {
     Unpark = 9,
 }
 
+impl Opcode {
+    /// The opcode with this number, if there is one.
+    #[inline]
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Call,
+            1 => Self::Return,
+            2 => Self::Recv,
+            3 => Self::Release,
+            4 => Self::Finish,
+            5 => Self::Nop,
+            6 => Self::Cancel,
+            7 => Self::ParkBench,
+            8 => Self::Park,
+            9 => Self::Unpark,
+            _ => return None,
+        })
+    }
+}
+
 /// Bits of a submission's `flags`.
 pub mod sqe_flags {
     /// Reserved, refused.

@@ -117,19 +117,6 @@ pub enum Op {
     },
 }
 
-impl Op {
-    /// The only thread that may dispatch this submission, if it names one.
-    #[inline]
-    #[must_use]
-    pub const fn owner(&self) -> Option<u32> {
-        match *self {
-            Self::Call { owner, .. } => owner,
-            Self::Park { owner, .. } => Some(owner),
-            _ => None,
-        }
-    }
-}
-
 /// Checks a submission. See [`validate_words`].
 ///
 /// # Errors
@@ -153,8 +140,17 @@ pub const fn is_nop(words: &[u64; SQE_WORDS]) -> bool {
 /// As for [`validate`].
 #[inline]
 pub fn validate_words(words: &[u64; SQE_WORDS]) -> Result<Op, WireError> {
-    let number = usize::from(words[0] as u8);
-    let Some(mask) = MUST_BE_CLEAR.get(number) else {
+    check_words(words).map(|opcode| Op::of_checked(opcode, words))
+}
+
+/// The same, for who wants the fields later: [`Op::of_checked`].
+///
+/// # Errors
+/// As for [`validate`].
+#[inline]
+pub fn check_words(words: &[u64; SQE_WORDS]) -> Result<Opcode, WireError> {
+    let number = words[0] as u8;
+    let Some(mask) = MUST_BE_CLEAR.get(usize::from(number)) else {
         return Err(WireError::Invalid);
     };
     let mut offending = 0;
@@ -164,78 +160,95 @@ pub fn validate_words(words: &[u64; SQE_WORDS]) -> Result<Op, WireError> {
     if offending != 0 {
         return Err(WireError::Invalid);
     }
-    decode(number, &Sqe::from_words(*words))
+    // The rules that are not masks.
+    let sqe = Sqe::from_words(*words);
+    let thread_owned = sqe.flags & sqe_flags::THREAD_OWNED != 0;
+    let exception = sqe.flags & sqe_flags::RETURN_APPLICATION_EXCEPTION != 0;
+    let opcode = Opcode::from_number(number).ok_or(WireError::Invalid)?;
+    let in_order = match opcode {
+        Opcode::Call => thread_owned == (sqe.call_id != 0),
+        Opcode::Return => !exception || sqe.xfer_cap_count == 0,
+        Opcode::Recv | Opcode::Release | Opcode::Nop => true,
+        Opcode::Finish => return Err(WireError::Unsupported),
+        Opcode::Cancel => sqe.pipeline_dep != 0,
+        Opcode::ParkBench => false,
+        Opcode::Park => thread_owned && sqe.call_id != 0,
+        Opcode::Unpark => sqe.len != 0,
+    };
+    if in_order {
+        Ok(opcode)
+    } else {
+        Err(WireError::Invalid)
+    }
 }
 
-/// The rules that are not masks, and the fields under their proper names.
+/// The only thread that may dispatch this submission, if it names one. For submissions that [`check_words`] has found in
+/// order: there, only calls and parks may have the flag.
 #[inline]
-fn decode(number: usize, sqe: &Sqe) -> Result<Op, WireError> {
-    const CALL: usize = Opcode::Call as usize;
-    const RETURN: usize = Opcode::Return as usize;
-    const RECV: usize = Opcode::Recv as usize;
-    const RELEASE: usize = Opcode::Release as usize;
-    const FINISH: usize = Opcode::Finish as usize;
-    const NOP: usize = Opcode::Nop as usize;
-    const CANCEL: usize = Opcode::Cancel as usize;
-    const PARK: usize = Opcode::Park as usize;
-    const UNPARK: usize = Opcode::Unpark as usize;
+#[must_use]
+pub const fn owner_of(words: &[u64; SQE_WORDS]) -> Option<u32> {
+    let sqe = Sqe::from_words(*words);
+    if sqe.flags & sqe_flags::THREAD_OWNED != 0 {
+        Some(sqe.call_id)
+    } else {
+        None
+    }
+}
 
-    let thread_owned = sqe.flags & sqe_flags::THREAD_OWNED != 0;
-    let cap = sqe.cap_id;
-    let payload = Buffer {
-        addr: sqe.addr,
-        len: sqe.len,
-    };
-    let result = Buffer {
-        addr: sqe.result_addr,
-        len: sqe.result_len,
-    };
-    let op = match number {
-        CALL if thread_owned == (sqe.call_id != 0) => Op::Call {
-            cap,
-            method: sqe.method_id,
-            params: payload,
-            result,
-            transfers: sqe.xfer_cap_count,
-            owner: if thread_owned { Some(sqe.call_id) } else { None },
-            disclosure: sqe.session_disclosure as u8,
-        },
-        RETURN => {
-            let exception = sqe.flags & sqe_flags::RETURN_APPLICATION_EXCEPTION != 0;
-            if exception && sqe.xfer_cap_count != 0 {
-                return Err(WireError::Invalid);
-            }
-            Op::Return {
+impl Op {
+    /// The fields of a submission under their proper names. `opcode` is what [`check_words`] has answered for `words`;
+    /// one that it never answers counts as a NOP.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_checked(opcode: Opcode, words: &[u64; SQE_WORDS]) -> Op {
+        let sqe = Sqe::from_words(*words);
+        let cap = sqe.cap_id;
+        let payload = Buffer {
+            addr: sqe.addr,
+            len: sqe.len,
+        };
+        let result = Buffer {
+            addr: sqe.result_addr,
+            len: sqe.result_len,
+        };
+        match opcode {
+            Opcode::Call => Op::Call {
+                cap,
+                method: sqe.method_id,
+                params: payload,
+                result,
+                transfers: sqe.xfer_cap_count,
+                owner: owner_of(words),
+                disclosure: sqe.session_disclosure as u8,
+            },
+            Opcode::Return => Op::Return {
                 cap,
                 call: sqe.call_id,
                 payload,
                 transfers: sqe.xfer_cap_count,
-                exception,
-            }
+                exception: sqe.flags & sqe_flags::RETURN_APPLICATION_EXCEPTION != 0,
+            },
+            Opcode::Recv => Op::Recv { cap, result },
+            Opcode::Release => Op::Release { cap },
+            Opcode::Nop | Opcode::Finish | Opcode::ParkBench => Op::Nop,
+            Opcode::Cancel => Op::Cancel {
+                cap,
+                target: sqe.pipeline_dep,
+            },
+            Opcode::Park => Op::Park {
+                cap,
+                addr: sqe.addr,
+                expected: sqe.len,
+                timeout_ns: sqe.pipeline_dep,
+                owner: sqe.call_id,
+            },
+            Opcode::Unpark => Op::Unpark {
+                cap,
+                addr: sqe.addr,
+                max_waiters: sqe.len,
+            },
         }
-        RECV => Op::Recv { cap, result },
-        RELEASE => Op::Release { cap },
-        FINISH => return Err(WireError::Unsupported),
-        NOP => Op::Nop,
-        CANCEL if sqe.pipeline_dep != 0 => Op::Cancel {
-            cap,
-            target: sqe.pipeline_dep,
-        },
-        PARK if thread_owned && sqe.call_id != 0 => Op::Park {
-            cap,
-            addr: sqe.addr,
-            expected: sqe.len,
-            timeout_ns: sqe.pipeline_dep,
-            owner: sqe.call_id,
-        },
-        UNPARK if sqe.len != 0 => Op::Unpark {
-            cap,
-            addr: sqe.addr,
-            max_waiters: sqe.len,
-        },
-        _ => return Err(WireError::Invalid),
-    };
-    Ok(op)
+    }
 }
 
 /// Per opcode the bits that must be clear: written as a submission whose forbidden fields are all ones.

@@ -94,6 +94,16 @@ impl Capability {
         }
     }
 
+    /// The endpoint that calls through it reach, if it is one's facet.
+    #[inline]
+    pub fn endpoint(&self) -> Option<&Arc<Endpoint>> {
+        match &self.object {
+            Object::EndpointClient(endpoint) => Some(endpoint),
+            Object::EndpointOwner(owner) => Some(&owner.endpoint),
+            _ => None,
+        }
+    }
+
     /// Whether it may travel in a message (abi.md section 7). What is bound to one process, session or thread stays.
     pub fn is_transferable(&self) -> bool {
         match self.object {

@@ -33,6 +33,23 @@ impl RawLock {
     fn take(&self) -> bool {
         !self.held.swap(true, Ordering::Acquire)
     }
+
+    /// Takes the lock when its holder lets it go. Out of line: where locks are taken, only their being free is in the way.
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) -> Wait {
+        let mut wait = Wait::none();
+        loop {
+            wait.goes_on();
+            while self.held.load(Ordering::Relaxed) {
+                crate::memory::tlb::answer_shootdown();
+                core::hint::spin_loop();
+            }
+            if self.take() {
+                return wait;
+            }
+        }
+    }
 }
 
 // SAFETY: `lock` returns only after this CPU changed the flag from false to true with Acquire; `unlock` stores
@@ -48,14 +65,7 @@ unsafe impl lock_api::RawMutex for RawLock {
 
     #[inline]
     fn lock(&self) {
-        let mut wait = Wait::none();
-        while !self.take() {
-            wait.goes_on();
-            while self.held.load(Ordering::Relaxed) {
-                crate::memory::tlb::answer_shootdown();
-                core::hint::spin_loop();
-            }
-        }
+        let wait = if self.take() { Wait::none() } else { self.wait() };
         self.probe.taken(wait);
     }
 

@@ -1,7 +1,7 @@
 //! One CPU's dispatch state. Rules B1, B2, B4, B6, C1, D1 to D5 and X1 (docs/rules/scheduler.md).
 //!
 //! A thread's life on a CPU: `enqueue` (or `offer_handoff`), `pick`, `begin`, maybe `charge`, `end`; or `hand_over`,
-//! which ends one thread and begins another in one step. Every operation takes the time, none allocates, and each returns a small value that says what the caller must do now: send an
+//! and `rotate`, which end one thread and begin another in one step. Every operation takes the time, none allocates, and each returns a small value that says what the caller must do now: send an
 //! interrupt, arm a timer, switch.
 //!
 //! The *running* entity is not in here: whoever runs the CPU owns its box. What stays is [`Running`], a snapshot with
@@ -9,8 +9,8 @@
 //! or read the usage of a thread whose box is out of reach. While a thread runs the snapshot is the truth; `charge`
 //! and `end` copy it back.
 //!
-//! The operations are in the files below: [`arrive`] puts threads in, [`dispatch`] runs them, [`handoff`] passes the
-//! CPU on directly, [`policy`] changes weights, [`leave`] takes waiting threads out.
+//! The operations are in the files below: [`arrive`] puts threads in, [`dispatch`] runs them, [`rotate`] lets the next one
+//! run, [`handoff`] passes the CPU on directly, [`policy`] changes weights, [`leave`] takes waiting threads out.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -30,12 +30,14 @@ pub mod dispatch;
 pub mod handoff;
 pub mod leave;
 pub mod policy;
+pub mod rotate;
 #[cfg(test)]
 mod tests;
 
 pub use arrive::{Effect, EnqueueReason, Enqueued};
 pub use dispatch::{EndReason, Picked, PickedFrom, Verdict};
 pub use handoff::{HandedOver, HandoffRefusal, HandoffRefused};
+pub use rotate::Rotated;
 
 /// The shortest time a timer is armed for: an armed deadline always lies in the future.
 const SHORTEST_TURN: Nanos = Nanos::from_micros(1);

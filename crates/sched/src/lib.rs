@@ -40,7 +40,9 @@ pub mod word;
 
 pub use accounting::{Account, Charge, CpuCounters, Usage};
 pub use board::{Load, LoadBoard, LoadView};
-pub use cpu::{Cpu, Effect, EndReason, EnqueueReason, Enqueued, HandedOver, HandoffRefused, Picked, Verdict};
+pub use cpu::{
+    Cpu, Effect, EndReason, EnqueueReason, Enqueued, HandedOver, HandoffRefused, Picked, Rotated, Verdict,
+};
 pub use deadline::{Deadline, DeadlineKey, DeadlineQueue};
 pub use entity::{Affinity, Entity, QueueKey};
 pub use event::{Event, Record};

@@ -174,8 +174,15 @@ impl<N: Node> Treap<N> {
 
     /// Puts a node in.
     pub fn insert(&mut self, mut node: Box<N>) {
+        let Some(root) = self.root.take() else {
+            // As most often: two threads take turns.
+            node.refresh();
+            self.root = Some(node);
+            self.len = 1;
+            return;
+        };
         let key = node.key();
-        let (_, mut path) = descend(self.root.take(), |at| {
+        let (_, mut path) = descend(Some(root), |at| {
             debug_assert!(at.key() != key, "two nodes with one key");
             Some(Side::of(key, at))
         });

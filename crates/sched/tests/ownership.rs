@@ -56,6 +56,25 @@ enum Step {
     },
 }
 
+impl Step {
+    /// The same on a machine with one CPU, where every thread may run.
+    fn on_the_only_cpu(&self) -> Step {
+        let mut step = self.clone();
+        match &mut step {
+            Step::Spawn { pinned, caller, .. } => (*pinned, *caller) = (None, 0),
+            Step::Wake { caller, .. } => *caller = 0,
+            Step::Block { cpu }
+            | Step::Exit { cpu }
+            | Step::Yield { cpu }
+            | Step::HandOver { cpu, .. }
+            | Step::OfferAndDemote { cpu, .. }
+            | Step::Deliver { cpu } => *cpu = 0,
+            Step::Kill { .. } | Step::Reweigh { .. } | Step::Pass { .. } => {}
+        }
+        step
+    }
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let cpu = 0..CPUS;
     let which = any::<usize>();
@@ -179,6 +198,21 @@ proptest! {
             (machine.record.clone(), machine.runtimes())
         };
         prop_assert_eq!(run(), run());
+    }
+
+    /// On one CPU, where nobody else meddles between the steps.
+    #[test]
+    fn d1_making_way_in_one_step_is_what_the_four_steps_do(steps in steps(), eevdf: bool) {
+        let policy = if eevdf { Policy::Eevdf } else { Policy::WeightedFair };
+        let mut at_once = Machine::new(1, policy);
+        let mut step_by_step = Machine::new(1, policy);
+        step_by_step.step_by_step = true;
+        for (number, step) in steps.iter().map(Step::on_the_only_cpu).enumerate() {
+            apply(&mut at_once, &step);
+            apply(&mut step_by_step, &step);
+            let state = |machine: &Machine| format!("{:?} {:?}", machine.cpus, machine.timers);
+            prop_assert_eq!(state(&at_once), state(&step_by_step), "after step {} {:?}", number, step);
+        }
     }
 
     /// The record alone tells what every thread has used: no time passes between a switch and its end unrecorded.

@@ -130,8 +130,8 @@ fn p7_call_names_a_thread_exactly_when_it_is_thread_owned() {
         call_id: 4,
         ..good(Opcode::Call)
     };
-    assert_eq!(validate(&owned).unwrap().owner(), Some(4));
-    assert_eq!(validate(&good(Opcode::Call)).unwrap().owner(), None);
+    assert_eq!(owner_of(&owned.to_words()), Some(4));
+    assert_eq!(owner_of(&good(Opcode::Call).to_words()), None);
     assert_eq!(validate(&Sqe { call_id: 0, ..owned }), Err(WireError::Invalid));
     assert_eq!(validate(&Sqe { flags: 0, ..owned }), Err(WireError::Invalid));
 }
@@ -295,7 +295,7 @@ fn p7_park_refuses_fields_it_has_no_use_for() {
 
 #[test]
 fn p7_park_is_always_thread_owned_by_a_named_thread() {
-    assert_eq!(validate(&good(Opcode::Park)).unwrap().owner(), Some(2));
+    assert_eq!(owner_of(&good(Opcode::Park).to_words()), Some(2));
     assert_eq!(
         validate(&Sqe {
             flags: 0,

@@ -6,8 +6,7 @@ use abi::validate::Buffer;
 
 use super::delivery::{Source, Undelivered, give_back, put, settle};
 use super::receive::owner;
-use crate::call::{Caller, Outcome, Transfers, check_buffers};
-use crate::ring::dispatch::failed;
+use crate::call::{Caller, Outcome, Transfers, check_buffers, failed};
 
 /// Answers call `id`: with a payload and perhaps capabilities, or, if `exception`, with an encoded exception.
 pub fn answer(
@@ -45,7 +44,11 @@ pub fn answer(
     };
     let client = state.in_flight.swap_remove(found).caller;
     // Room for another call in flight: one may be waiting for it.
-    owner.endpoint.match_waiting(state);
+    if state.queue.is_empty() {
+        drop(state);
+    } else {
+        owner.endpoint.match_waiting(state);
+    }
     let Some(buffer) = client.result() else {
         give_back(server, parcel);
         return failed(Failure::TransferAborted);
@@ -62,13 +65,13 @@ pub fn answer(
             let cap_count = parcel.len() as u16;
             settle(server, receiver, parcel);
             client.complete(Cqe::plain(0, result).with_records(cap_count));
-            Outcome::Completed(Cqe::plain(0, 0))
+            Outcome::DONE
         }
         Err(reason) => {
             give_back(server, parcel);
             if exception {
                 client.fail(Failure::ApplicationExceptionNoDetail);
-                return Outcome::Completed(Cqe::plain(0, 0));
+                return Outcome::DONE;
             }
             client.fail(match reason {
                 Undelivered::Buffer => Failure::InvalidResult,

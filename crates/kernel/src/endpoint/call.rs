@@ -9,27 +9,20 @@ use caps::Parcel;
 
 use super::delivery::{Offer, Source, give_back, offer, settle};
 use super::{Endpoint, Heading, Queued};
-use crate::call::{Caller, Outcome};
+use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
 use crate::memory::commitment;
-use crate::ring::dispatch::failed;
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::wire::ExceptionKind;
 
-/// Calls `endpoint` through `capability`. The buffers were checked.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "the fields of one submission, checked one by one before"
-)]
+/// Calls `endpoint`. The buffers were checked.
 pub fn call(
     caller: &Caller<'_>,
-    endpoint: &Arc<Endpoint>,
-    capability: &Capability,
-    method: u16,
+    endpoint: Arc<Endpoint>,
+    heading: Heading,
     params: Buffer,
     result: Buffer,
     parcel: Parcel<Capability>,
-    _disclosure: u8,
 ) -> Outcome {
     let place: Arc<dyn WaitPlace> = endpoint.clone();
     let process = caller.thread.process();
@@ -39,11 +32,6 @@ pub fn call(
             give_back(process, parcel);
             return failed(Failure::InvokeFailed);
         }
-    };
-    let heading = Heading {
-        interface: capability.interface,
-        method,
-        badge: capability.badge,
     };
     let source = Source::Loaded(&process.space, params);
     let mut state = endpoint.state.lock();

@@ -76,6 +76,7 @@ pub(super) enum Undelivered {
 
 /// Puts a message and its capabilities at `at` in the receiver's memory; the records follow the payload. On success the
 /// parcel must be committed by [`settle`].
+#[inline]
 pub(super) fn put(
     receiver: &Arc<Process>,
     buffer: Buffer,
@@ -100,13 +101,19 @@ pub(super) fn put(
     if parcel.is_empty() {
         return Ok(bytes);
     }
+    put_capabilities(receiver, buffer.addr + bytes as u64, parcel).map(|()| bytes)
+}
+
+/// Puts a message's capabilities into the receiver's table and their records at `at` in its memory: all or none.
+fn put_capabilities(receiver: &Process, at: u64, parcel: &Parcel<Capability>) -> Result<(), Undelivered> {
+    let space = &receiver.space;
     let received = receiver
         .capabilities
         .lock()
         .receive(parcel)
         .map_err(|_| Undelivered::Table)?;
-    match write_records(space, buffer.addr + bytes as u64, &received, parcel) {
-        Ok(()) => Ok(bytes),
+    match write_records(space, at, &received, parcel) {
+        Ok(()) => Ok(()),
         Err(()) => {
             receiver.capabilities.lock().withdraw(&received);
             Err(Undelivered::Buffer)
@@ -129,10 +136,14 @@ fn write_records(space: &Space, at: u64, received: &Received, parcel: &Parcel<Ca
 }
 
 /// The message has arrived: what was moved leaves the sender.
+#[inline]
 pub(super) fn settle(sender: &Process, receiver: &Process, parcel: Parcel<Capability>) {
-    if parcel.is_empty() {
-        return;
+    if !parcel.is_empty() {
+        commit(sender, receiver, parcel);
     }
+}
+
+fn commit(sender: &Process, receiver: &Process, parcel: Parcel<Capability>) {
     for capability in parcel.iter() {
         let route = u64::from(sender.pid) << 32 | u64::from(receiver.pid);
         trace::record(Event::CapTransfer {
@@ -146,6 +157,7 @@ pub(super) fn settle(sender: &Process, receiver: &Process, parcel: Parcel<Capabi
 }
 
 /// The message will not arrive: the sender keeps everything.
+#[inline]
 pub fn give_back(sender: &Process, parcel: Parcel<Capability>) {
     if !parcel.is_empty() {
         let remains = sender.capabilities.lock().rollback(parcel);
@@ -165,6 +177,7 @@ pub(super) enum Offer {
 
 /// Offers a call to one receive. On [`Offer::Taken`] the call is in flight; the caller of this function commits its
 /// parcel.
+#[inline]
 pub(super) fn offer(
     state: &mut State,
     receive: &Operation,

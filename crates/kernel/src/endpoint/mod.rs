@@ -26,10 +26,22 @@ use crate::wire::ExceptionKind;
 
 /// What a call says besides its parameters.
 #[derive(Clone, Copy)]
-struct Heading {
+pub struct Heading {
     interface: InterfaceId,
     method: u16,
     badge: u64,
+}
+
+impl Heading {
+    /// Of a call of `method` through `capability`.
+    #[inline]
+    pub fn of(capability: &Capability, method: u16) -> Heading {
+        Heading {
+            interface: capability.interface,
+            method,
+            badge: capability.badge,
+        }
+    }
 }
 
 /// A call that no receive was posted for yet.

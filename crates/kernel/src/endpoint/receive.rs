@@ -3,22 +3,21 @@
 use alloc::sync::Arc;
 
 use abi::result::Failure;
-use abi::ring::Cqe;
 use abi::validate::Buffer;
 
 use super::delivery::{Offer, Source, give_back, offer, settle};
 use super::{Endpoint, Owner, Queued, State};
-use crate::call::{Caller, Outcome, check_buffers};
-use crate::capability::Object;
-use crate::ring::dispatch::failed;
+use crate::call::{Caller, Outcome, check_buffers, failed};
+use crate::capability::{Capability, Object};
 use crate::ring::operation::WaitPlace;
 
 /// The owner facet that `cap` names, if it names one.
 pub(super) fn owner(caller: &Caller<'_>, cap: u32) -> Option<Arc<Owner>> {
-    match caller.thread.process().capability(cap)?.object {
-        Object::EndpointOwner(owner) => Some(owner),
+    let owner = |capability: &Capability| match &capability.object {
+        Object::EndpointOwner(owner) => Some(owner.clone()),
         _ => None,
-    }
+    };
+    caller.thread.process().with_capability(cap, owner)?
 }
 
 /// Posts a receive.
@@ -36,7 +35,9 @@ pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
     };
     let mut state = endpoint.state.lock();
     state.receives.push_back(operation);
-    endpoint.match_waiting(state);
+    if !state.queue.is_empty() {
+        endpoint.match_waiting(state);
+    }
     Outcome::Pending
 }
 
@@ -109,7 +110,7 @@ pub fn cancel(caller: &Caller<'_>, cap: u32, target: u64) -> Outcome {
         index.and_then(|index| state.receives.remove(index))
     };
     match found {
-        Some(receive) if receive.fail(Failure::InvokeFailed) => Outcome::Completed(Cqe::plain(0, 0)),
+        Some(receive) if receive.fail(Failure::InvokeFailed) => Outcome::DONE,
         _ => failed(Failure::InvalidRequest),
     }
 }

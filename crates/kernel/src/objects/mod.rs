@@ -27,6 +27,13 @@ mod wall_clock;
 use crate::call::{Answer, Call, unimplemented};
 use crate::capability::{Capability, Object};
 
+/// Whether a call of `method` is ThreadControl's yield, which is answered where it is recognised: it is a switch, and
+/// threads that yield do so often.
+#[inline]
+pub fn is_yield(capability: &Capability, method: u16) -> bool {
+    matches!(capability.object, Object::ThreadControl) && method == thread::YIELD
+}
+
 /// Calls a method of a kernel object.
 pub fn call(call: &mut Call<'_, '_>, capability: &Capability) -> Answer {
     match &capability.object {

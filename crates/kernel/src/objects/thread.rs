@@ -22,6 +22,10 @@ const CREATE_ANSWER: usize = 24;
 /// ThreadSpawner.create: the thread gets a ring of its own.
 const OWN_RING: u64 = 1;
 
+/// ThreadControl.yield.
+pub(super) const YIELD: u16 = 3;
+
+/// Every method but [`YIELD`], which is recognised before.
 pub(super) fn control(call: &mut Call<'_, '_>) -> Answer {
     match call.method {
         0 => Ok(Reply::Message(wire::data_struct(&[call
@@ -48,7 +52,6 @@ pub(super) fn control(call: &mut Call<'_, '_>) -> Answer {
                 message.get_root::<exit_thread_params::Reader<'_>>()?.get_code(),
             ))
         }
-        3 => Ok(Reply::Yield),
         _ => Err(unimplemented()),
     }
 }

@@ -178,9 +178,14 @@ impl Process {
     }
 
     /// The capability with this id.
-    #[inline]
     pub fn capability(&self, id: u32) -> Option<Capability> {
-        self.capabilities.lock().get(caps::CapId::from_raw(id)).cloned()
+        self.with_capability(id, Capability::clone)
+    }
+
+    /// Looks at the capability with this id; `look` runs under the table's lock.
+    #[inline]
+    pub fn with_capability<R>(&self, id: u32, look: impl FnOnce(&Capability) -> R) -> Option<R> {
+        self.capabilities.lock().get(caps::CapId::from_raw(id)).map(look)
     }
 }
 

@@ -40,6 +40,9 @@ impl Parking {
         begin: impl FnOnce() -> Result<Operation, E>,
     ) -> Result<Operation, E> {
         let mut waiters = self.waiters.lock();
+        if waiters.len() == waiters.capacity() {
+            waiters.reserve(16);
+        }
         still_wanted()?;
         let operation = begin()?;
         waiters.push(Parked {
@@ -54,7 +57,13 @@ impl Parking {
     pub fn unpark(&self, address: u64) -> Option<Operation> {
         let mut waiters = self.waiters.lock();
         let found = waiters.iter().position(|waiter| waiter.address == address)?;
-        Some(waiters.remove(found).operation)
+        let parked = if found + 1 == waiters.len() {
+            // As most often: nothing has to be moved.
+            waiters.pop()?
+        } else {
+            waiters.remove(found)
+        };
+        Some(parked.operation)
     }
 
     /// Takes an operation out of the queue: it has ended in another way.
@@ -74,14 +83,6 @@ impl Parking {
             taken.push(waiters.remove(found).operation);
         }
         taken
-    }
-
-    /// Makes room for one more waiter, so that parking does not allocate.
-    pub fn reserve(&self) {
-        let mut waiters = self.waiters.lock();
-        if waiters.len() == waiters.capacity() {
-            waiters.reserve(16);
-        }
     }
 
     /// Whether nobody waits.

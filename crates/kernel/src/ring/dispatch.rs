@@ -1,21 +1,22 @@
 //! System calls, and above all `cap_enter`: works through the submissions, then returns or waits. abi.md section 2 gives
 //! the order of its steps; the numbers below are that section's.
 
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
-use abi::result::Failure;
 use abi::ring::Cqe;
 use abi::syscall;
-use abi::validate::{Op, validate_words};
+use abi::validate::{check_words, owner_of};
 use sched::{Instant, Nanos};
 
-use super::Ring;
+use super::{Listing, Look, Ring};
 use crate::call::{self, Caller, Outcome};
 use crate::process::exit;
+use crate::process::thread::Thread;
 use crate::run::Owned;
 use crate::run::cpus::CpuState;
 use crate::run::thread_body::Wait;
-use crate::run::timer::{self, Timer};
+use crate::run::timer::{self, Armed, Timer};
 use crate::run::wake::now;
 
 /// What the CPU's loop does after a system call.
@@ -23,6 +24,8 @@ use crate::run::wake::now;
 pub enum After {
     /// Go on with this thread, or let it wait if it has a wait.
     Continue,
+    /// Block: the wait is listed with the ring, and nothing but a completion ends it.
+    Block,
     /// Let others run first.
     Yield,
     /// The thread was ordered to die.
@@ -31,14 +34,14 @@ pub enum After {
 
 /// Handles the system call in the thread's registers.
 #[inline]
-pub fn syscall(cpu: &'static CpuState, entity: &mut Owned) -> After {
+pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>) -> After {
     let (number, first, second) = entity.payload.context.syscall();
     match number {
-        syscall::CAP_ENTER => return cap_enter(cpu, entity, first, second),
+        syscall::CAP_ENTER => return cap_enter(cpu, entity, thread, first, second),
         syscall::EXIT => {
             let code = first as i64;
             entity.payload.exit_code = Some(code);
-            exit::end_process(entity.payload.thread.process(), code, exit::Reason::Exited);
+            exit::end_process(thread.process(), code, exit::Reason::Exited);
             return After::Exit;
         }
         // The retired write, the measurement checkpoint (this kernel measures by its counters) and everything unknown.
@@ -47,17 +50,39 @@ pub fn syscall(cpu: &'static CpuState, entity: &mut Owned) -> After {
     After::Continue
 }
 
-fn cap_enter(cpu: &'static CpuState, entity: &mut Owned, minimum: u64, timeout: u64) -> After {
+fn cap_enter(
+    cpu: &'static CpuState,
+    entity: &mut Owned,
+    thread: &Arc<Thread>,
+    minimum: u64,
+    timeout: u64,
+) -> After {
     if minimum > syscall::MAX_WANTED {
         entity.payload.context.set_result(syscall::REJECTED);
         return After::Continue;
     }
+    // Who waits for ever need not look again before it blocks.
+    let listed = if timeout == syscall::NO_TIMEOUT {
+        minimum as u32
+    } else {
+        0
+    };
     // Steps 1 to 3.
     let Pass {
         available,
         foreign_head,
+        listing,
         after,
-    } = dispatch(cpu, entity);
+    } = dispatch(cpu, entity, thread, listed);
+    if listing.is_some() {
+        entity.payload.wait = Some(Wait {
+            minimum: listed,
+            until: None,
+            armed: None,
+            listing,
+        });
+        return After::Block;
+    }
     let answer = match minimum {
         // Step 4.
         minimum if u64::from(available) >= minimum => u64::from(available),
@@ -71,6 +96,7 @@ fn cap_enter(cpu: &'static CpuState, entity: &mut Owned, minimum: u64, timeout: 
                 minimum: minimum as u32,
                 until,
                 armed: None,
+                listing: None,
             });
             return after;
         }
@@ -83,13 +109,16 @@ fn cap_enter(cpu: &'static CpuState, entity: &mut Owned, minimum: u64, timeout: 
 struct Pass {
     available: u32,
     foreign_head: bool,
+    /// As what the thread is listed, if it asked for that and has to wait.
+    listing: Option<Listing>,
     after: After,
 }
 
 /// Works through the submissions in order, until none is left, the first belongs to another thread, or no completion
-/// fits any more.
-fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
-    let thread = entity.payload.thread.clone();
+/// fits any more. If fewer than `listed` completions are unread then, the thread is listed to wait for them, except
+/// where others wait too or it gives way first.
+#[inline]
+fn dispatch(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>, listed: u32) -> Pass {
     let ring: &Ring = &thread.ring;
     let mut state = ring.state.lock();
     while state.dispatching {
@@ -102,40 +131,37 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
     let mut pass = Pass {
         available: 0,
         foreign_head: false,
+        listing: None,
         after: After::Continue,
     };
     let mut submissions = 0;
     while let Some(words) = state.next_submission(&ring.page, &mut submissions) {
         let user_data = words[1];
-        let op = validate_words(&words);
-        if let Ok(op) = &op
-            && op.owner().is_some_and(|owner| owner != thread.tid())
-        {
+        let opcode = check_words(&words);
+        if opcode.is_ok() && owner_of(&words).is_some_and(|owner| owner != thread.tid()) {
             pass.foreign_head = true;
             break;
         }
         state.indices.take(&ring.page, 1);
         submissions += 1;
-        let completion = match op {
+        let completion = match opcode {
             Err(error) => Cqe::plain(user_data, error.failure().code()),
-            Ok(Op::Nop) => Cqe::plain(user_data, 0),
-            Ok(op) => {
+            Ok(opcode) => {
                 state.dispatching = true;
                 drop(state);
                 let mut caller = Caller {
                     cpu,
                     entity: &mut *entity,
-                    thread: &thread,
+                    thread,
                     user_data,
                 };
-                let outcome = call::execute(&mut caller, op);
+                let outcome = call::execute(&mut caller, opcode, &words);
                 state = ring.state.lock();
                 state.dispatching = false;
                 match outcome {
-                    Outcome::Completed(completion) => Cqe {
-                        user_data,
-                        ..completion
-                    },
+                    Outcome::Completed { result, records } => {
+                        Cqe::plain(user_data, result).with_records(records)
+                    }
                     Outcome::Pending => continue,
                     Outcome::Yield => {
                         pass.after = After::Yield;
@@ -148,6 +174,7 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
                         return Pass {
                             available: 0,
                             foreign_head: false,
+                            listing: None,
                             after: After::Exit,
                         };
                     }
@@ -157,7 +184,11 @@ fn dispatch(cpu: &'static CpuState, entity: &mut Owned) -> Pass {
         state.publish(&ring.page, completion.to_words());
     }
     pass.available = state.indices.unread(&ring.page);
-    ring.wake_satisfied(state);
+    if !state.waiters.is_empty() {
+        ring.wake_satisfied(state);
+    } else if pass.available < listed && !pass.foreign_head && matches!(pass.after, After::Continue) {
+        pass.listing = Some(state.list(thread, listed));
+    }
     count_submissions(cpu, submissions);
     pass
 }
@@ -168,26 +199,20 @@ fn count_submissions(cpu: &CpuState, submissions: u64) {
     counter.store(counter.load(Relaxed) + submissions, Relaxed);
 }
 
-/// Whether a wait is over.
-pub enum Waited {
-    /// It is; the system call's result is set.
-    Over,
-    /// It is not; the thread is listed with its ring and its deadline.
-    Block,
-}
-
-/// Looks at a thread's wait: before it blocks, and each time it was woken.
-pub fn wait_again(entity: &mut Owned, wait: Wait) -> Waited {
-    let thread = entity.payload.thread.clone();
+/// Looks at a thread's wait, before it blocks and each time it was woken: true if it is over, and the system call's result
+/// is set; else it is listed with its ring and its deadline.
+pub fn is_over(entity: &mut Owned, thread: &Arc<Thread>, mut wait: Wait) -> bool {
     let over = wait.until.is_some_and(|until| now() >= until);
-    let available = match thread.ring.wait_for(&thread, wait.minimum) {
-        Some(available) => available,
-        None if over => thread.ring.stop_waiting(&thread),
-        None => {
+    let available = match thread.ring.wait_for(thread, wait.minimum) {
+        Look::Enough(available) => available,
+        Look::Listed(_) if over => thread.ring.stop_waiting(thread),
+        Look::Listed(listing) => {
+            wait.listing = Some(listing);
             if let (Some(until), None) = (wait.until, wait.armed) {
-                arm(entity, wait, until);
+                wait.armed = arm(thread, until);
             }
-            return Waited::Block;
+            entity.payload.wait = Some(wait);
+            return false;
         }
     };
     if let Some(armed) = wait.armed
@@ -198,23 +223,12 @@ pub fn wait_again(entity: &mut Owned, wait: Wait) -> Waited {
     }
     entity.payload.wait = None;
     entity.payload.context.set_result(u64::from(available));
-    Waited::Over
+    true
 }
 
-fn arm(entity: &mut Owned, wait: Wait, until: Instant) {
-    let thread = &entity.payload.thread;
+fn arm(thread: &Arc<Thread>, until: Instant) -> Option<Armed> {
     // The memory is with the thread whenever its deadline is in no queue, which is so here: nothing is armed.
-    if let Some(mut memory) = thread.take_deadline() {
-        memory.waiter = Timer::Thread(thread.clone());
-        let armed = timer::arm(until, memory);
-        entity.payload.wait = Some(Wait {
-            armed: Some(armed),
-            ..wait
-        });
-    }
-}
-
-/// Completion of a submission that failed.
-pub fn failed(failure: Failure) -> Outcome {
-    Outcome::Completed(Cqe::plain(0, failure.code()))
+    let mut memory = thread.take_deadline()?;
+    memory.waiter = Timer::Thread(thread.clone());
+    Some(timer::arm(until, memory))
 }

@@ -29,6 +29,20 @@ use operation::Operations;
 struct Waiter {
     thread: Arc<Thread>,
     minimum: u32,
+    listing: Listing,
+}
+
+/// One listing of a thread among its ring's waiters: no two are the same, so whoever wakes a thread knows whether it
+/// still waits for what it was listed for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Listing(u64);
+
+/// What a thread that wants to wait finds.
+pub enum Look {
+    /// So many unread completions, which are enough.
+    Enough(u32),
+    /// Too few: the thread is listed to be woken.
+    Listed(Listing),
 }
 
 /// The kernel's private side.
@@ -41,6 +55,8 @@ struct State {
     /// Completions that found the queue full, oldest first. Never longer than the operation table.
     backlog: VecDeque<[u64; 4]>,
     waiters: Vec<Waiter>,
+    /// How many times a thread was listed.
+    listings: u64,
     operations: Operations,
 }
 
@@ -64,6 +80,7 @@ impl Ring {
             closed: false,
             backlog: VecDeque::with_capacity(operation::LIMIT + 1),
             waiters: Vec::with_capacity(abi::limits::THREADS as usize),
+            listings: 0,
             operations: Operations::new(),
         };
         Some(Arc::new(Ring {
@@ -90,10 +107,10 @@ impl Ring {
     /// ones want next.
     #[inline]
     fn wake_satisfied<'a>(&'a self, mut state: LockGuard<'a, State>) {
-        while let Some(thread) = state.satisfied(&self.page) {
+        while let Some((waiter, available)) = state.satisfied(&self.page) {
             let last = state.waiters.is_empty();
             drop(state);
-            run::wake::wake(thread);
+            run::wake::end_wait(waiter.thread, waiter.listing, available);
             if last {
                 return;
             }
@@ -101,24 +118,21 @@ impl Ring {
         }
     }
 
-    /// Unread completions, if they are at least `minimum`; else the thread is listed to be woken when they are.
-    pub fn wait_for(&self, thread: &Arc<Thread>, minimum: u32) -> Option<u32> {
+    /// Looks whether at least `minimum` completions are unread; if not, the thread is listed to be woken when they are.
+    pub fn wait_for(&self, thread: &Arc<Thread>, minimum: u32) -> Look {
         let mut state = self.state.lock();
         let available = state.indices.unread(&self.page);
         if available >= minimum {
-            return Some(available);
+            return Look::Enough(available);
         }
-        if !state
+        let listed = state
             .waiters
             .iter()
-            .any(|waiter| Arc::ptr_eq(&waiter.thread, thread))
-        {
-            state.waiters.push(Waiter {
-                thread: thread.clone(),
-                minimum,
-            });
+            .find(|waiter| Arc::ptr_eq(&waiter.thread, thread));
+        if let Some(waiter) = listed {
+            return Look::Listed(waiter.listing);
         }
-        None
+        Look::Listed(state.list(thread, minimum))
     }
 
     /// Takes a thread off the list of waiters; the unread completions.
@@ -191,9 +205,22 @@ impl State {
         }
     }
 
-    /// Takes out one waiter whose wish is fulfilled.
+    /// Lists a thread that waits for `minimum` completions. It is in the list at most once.
     #[inline]
-    fn satisfied(&mut self, page: &RingPage) -> Option<Arc<Thread>> {
+    fn list(&mut self, thread: &Arc<Thread>, minimum: u32) -> Listing {
+        self.listings += 1;
+        let listing = Listing(self.listings);
+        self.waiters.push(Waiter {
+            thread: thread.clone(),
+            minimum,
+            listing,
+        });
+        listing
+    }
+
+    /// Takes out one waiter whose wish is fulfilled, and says how many completions are unread.
+    #[inline]
+    fn satisfied(&mut self, page: &RingPage) -> Option<(Waiter, u32)> {
         if self.waiters.is_empty() {
             return None;
         }
@@ -202,7 +229,7 @@ impl State {
             .waiters
             .iter()
             .position(|waiter| waiter.minimum <= available)?;
-        Some(self.waiters.swap_remove(index).thread)
+        Some((self.waiters.swap_remove(index), available))
     }
 
     /// The next submission that is not a NOP, copied out and not taken yet; `None` if there is none, or no completion

@@ -25,19 +25,34 @@ pub trait WaitPlace: Send + Sync {
     fn forget(&self, operation: &Operation);
 }
 
-/// What the ring knows of an operation.
-struct Pending {
+/// What the ring knows of an operation. A slot is written and read field by field: an operation begins and ends on
+/// every call.
+struct Slot {
+    generation: u64,
+    /// An operation has it.
+    taken: bool,
     user_data: u64,
     result: Buffer,
     place: Option<Arc<dyn WaitPlace>>,
     timer: Option<Armed>,
-}
-
-struct Slot {
-    generation: u64,
-    pending: Option<Pending>,
     /// Memory for a time-out, kept for the next operation in this slot.
     deadline: Option<Box<Deadline<Timer>>>,
+}
+
+impl Slot {
+    /// Out of line: few operations have a time-out.
+    #[cold]
+    #[inline(never)]
+    fn take_timer(&mut self) -> Option<Armed> {
+        self.timer.take()
+    }
+}
+
+/// What is left of an operation that has ended, to be let go of without the ring's lock.
+struct Ended {
+    user_data: u64,
+    place: Option<Arc<dyn WaitPlace>>,
+    timer: Option<Armed>,
 }
 
 pub(super) struct Operations {
@@ -57,37 +72,55 @@ impl Operations {
         self.slots.len() == self.free.len()
     }
 
-    fn begin(&mut self, pending: Pending) -> Option<(u16, u64)> {
+    /// A free slot, marked as taken.
+    #[inline]
+    fn take(&mut self) -> Option<(u16, &mut Slot)> {
         let index = match self.free.pop() {
             Some(index) => index,
-            None if self.slots.len() < LIMIT => {
-                self.slots.push(Slot {
-                    generation: 1,
-                    pending: None,
-                    deadline: None,
-                });
-                self.slots.len() as u16 - 1
-            }
-            None => return None,
+            None => self.grow()?,
         };
         let slot = &mut self.slots[usize::from(index)];
-        slot.pending = Some(pending);
-        Some((index, slot.generation))
+        slot.taken = true;
+        Some((index, slot))
     }
 
+    #[cold]
+    fn grow(&mut self) -> Option<u16> {
+        if self.slots.len() == LIMIT {
+            return None;
+        }
+        self.slots.push(Slot {
+            generation: 1,
+            taken: false,
+            user_data: 0,
+            result: Buffer { addr: 0, len: 0 },
+            place: None,
+            timer: None,
+            deadline: None,
+        });
+        Some(self.slots.len() as u16 - 1)
+    }
+
+    #[inline]
     fn get(&mut self, index: u16, generation: u64) -> Option<&mut Slot> {
         self.slots
             .get_mut(usize::from(index))
-            .filter(|slot| slot.generation == generation && slot.pending.is_some())
+            .filter(|slot| slot.generation == generation && slot.taken)
     }
 
-    fn end(&mut self, index: u16, generation: u64) -> Option<Pending> {
+    #[inline]
+    fn end(&mut self, index: u16, generation: u64) -> Option<Ended> {
         let slot = self.get(index, generation)?;
         // A stale name never fits again: 2^64 reuses do not happen.
         slot.generation += 1;
-        let pending = slot.pending.take();
+        slot.taken = false;
+        let ended = Ended {
+            user_data: slot.user_data,
+            place: slot.place.take(),
+            timer: slot.timer.is_some().then(|| slot.take_timer()).flatten(),
+        };
         self.free.push(index);
-        pending
+        Some(ended)
     }
 }
 
@@ -124,19 +157,14 @@ impl Ring {
         if state.closed {
             return Err(TooMany);
         }
-        let (slot, generation) = state
-            .operations
-            .begin(Pending {
-                user_data,
-                result,
-                place,
-                timer: None,
-            })
-            .ok_or(TooMany)?;
+        let (index, slot) = state.operations.take().ok_or(TooMany)?;
+        slot.user_data = user_data;
+        slot.result = result;
+        slot.place = place;
         Ok(Operation {
             ring: self.clone(),
-            slot,
-            generation,
+            slot: index,
+            generation: slot.generation,
         })
     }
 }
@@ -156,18 +184,14 @@ impl Operation {
                 .lock()
                 .operations
                 .get(self.slot, self.generation)
-                .is_some_and(|slot| {
-                    slot.pending
-                        .as_ref()
-                        .is_some_and(|pending| pending.user_data == user_data)
-                })
+                .is_some_and(|slot| slot.user_data == user_data)
     }
 
     /// Where its result goes, while it is under way.
     pub fn result(&self) -> Option<Buffer> {
         let mut state = self.ring.state.lock();
         let slot = state.operations.get(self.slot, self.generation)?;
-        slot.pending.as_ref().map(|pending| pending.result)
+        Some(slot.result)
     }
 
     /// Whether it is still under way.
@@ -203,10 +227,8 @@ impl Operation {
         };
         let armed = timer::arm(at, memory);
         let mut state = self.ring.state.lock();
-        if let Some(slot) = state.operations.get(self.slot, self.generation)
-            && let Some(pending) = &mut slot.pending
-        {
-            pending.timer = Some(armed);
+        if let Some(slot) = state.operations.get(self.slot, self.generation) {
+            slot.timer = Some(armed);
         } else {
             // It ended between the two locks.
             drop(state);
@@ -217,15 +239,14 @@ impl Operation {
     /// Ends it with what `completion` makes of its user data, if it is still under way. True if this call ended it.
     pub fn complete(&self, completion: Cqe) -> bool {
         let mut state = self.ring.state.lock();
-        let Some(pending) = state.operations.end(self.slot, self.generation) else {
+        let Some(ended) = state.operations.end(self.slot, self.generation) else {
             return false;
         };
-        let Pending {
+        let Ended {
             user_data,
             place,
             timer,
-            result: _,
-        } = pending;
+        } = ended;
         state.publish(
             &self.ring.page,
             Cqe {
@@ -244,10 +265,9 @@ impl Operation {
     pub fn expire(&self, code: i32) {
         let place = {
             let mut state = self.ring.state.lock();
-            let slot = state.operations.get(self.slot, self.generation);
-            slot.and_then(|slot| slot.pending.as_mut()).and_then(|pending| {
-                pending.timer = None;
-                pending.place.take()
+            state.operations.get(self.slot, self.generation).and_then(|slot| {
+                slot.timer = None;
+                slot.place.take()
             })
         };
         if let Some(place) = place {
@@ -293,10 +313,16 @@ impl Operation {
     }
 
     /// Disarms its time-out and keeps the memory for the next operation in the slot.
+    #[inline]
     fn clean(&self, timer: Option<Armed>) {
-        if let Some(armed) = timer
-            && let Some(mut memory) = timer::disarm(armed)
-        {
+        if let Some(armed) = timer {
+            self.disarm(armed);
+        }
+    }
+
+    #[inline(never)]
+    fn disarm(&self, armed: Armed) {
+        if let Some(mut memory) = timer::disarm(armed) {
             memory.waiter = Timer::None;
             self.keep_memory(memory);
         }
@@ -319,11 +345,7 @@ impl Operation {
 pub(super) fn abandon_all(ring: &Arc<Ring>) {
     loop {
         let mut state = ring.state.lock();
-        let found = state
-            .operations
-            .slots
-            .iter()
-            .position(|slot| slot.pending.is_some());
+        let found = state.operations.slots.iter().position(|slot| slot.taken);
         let Some(index) = found else { return };
         let generation = state.operations.slots[index].generation;
         let operation = Operation {
@@ -331,11 +353,11 @@ pub(super) fn abandon_all(ring: &Arc<Ring>) {
             slot: index as u16,
             generation,
         };
-        let pending = state.operations.end(operation.slot, generation);
+        let ended = state.operations.end(operation.slot, generation);
         drop(state);
-        if let Some(pending) = pending {
-            operation.clean(pending.timer);
-            if let Some(place) = pending.place {
+        if let Some(ended) = ended {
+            operation.clean(ended.timer);
+            if let Some(place) = ended.place {
                 place.forget(&operation);
             }
         }

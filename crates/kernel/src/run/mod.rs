@@ -53,6 +53,8 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
     cpu::load_space(thread.pages());
     entity.payload.context.take_cpu();
     cpu::set_note(thread.id().0);
+    // Whether its wait has been listed in the system call that began it, and need not be looked at before it blocks.
+    let mut listed = false;
     loop {
         if thread.is_dying() {
             // It may have woken somebody and meant to wait, in which case that one is the candidate still.
@@ -60,15 +62,15 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
             return exit::leave_cpu(cpu, entity);
         }
         if let Some(wait) = entity.payload.wait {
-            match dispatch::wait_again(&mut entity, wait) {
-                dispatch::Waited::Over => wake::settle_candidate(cpu),
-                dispatch::Waited::Block => match switch::block(cpu, entity, &thread) {
+            if !listed && dispatch::is_over(&mut entity, &thread, wait) {
+                wake::settle_candidate(cpu);
+            } else {
+                match switch::block(cpu, entity, &thread) {
                     switch::Blocked::Next(next) => return next,
-                    switch::Blocked::WokenAlready(same) => {
-                        entity = same;
-                        continue;
-                    }
-                },
+                    switch::Blocked::WokenAlready(same) => entity = same,
+                }
+                listed = false;
+                continue;
             }
         }
         if cpu.reschedule.load(Relaxed) {
@@ -79,14 +81,14 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
                     switch::set_slice_end(cpu, slice_end);
                     balance::turn_ended(cpu);
                 }
-                Verdict::Switch => return switch::requeue(cpu, entity, EndReason::Preempted),
+                Verdict::Switch => return Some(switch::requeue(cpu, entity, EndReason::Preempted)),
             }
         }
         match user::run(&mut entity.payload.context) {
             Trap::Syscall => {
                 count(&cpu.counters.syscalls);
                 cpu.in_call.store(true, Relaxed);
-                let next = dispatch::syscall(cpu, &mut entity);
+                let next = dispatch::syscall(cpu, &mut entity, &thread);
                 cpu.in_call.store(false, Relaxed);
                 match next {
                     dispatch::After::Continue => {
@@ -94,9 +96,10 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
                             wake::settle_candidate(cpu);
                         }
                     }
+                    dispatch::After::Block => listed = true,
                     dispatch::After::Yield => {
                         wake::settle_candidate(cpu);
-                        return switch::requeue(cpu, entity, EndReason::Yielded);
+                        return Some(switch::requeue(cpu, entity, EndReason::Yielded));
                     }
                     dispatch::After::Exit => wake::settle_candidate(cpu),
                 }

@@ -7,7 +7,7 @@ use abi::trace::Event;
 use machine::lock::LockGuard;
 use machine::trace;
 use sched::placement::{helper, steal_order};
-use sched::{Charge, Cpu, CpuId, EndReason, EnqueueReason, HandedOver, Instant};
+use sched::{Charge, Cpu, CpuId, EndReason, EnqueueReason, Entity, HandedOver, Instant, Rotated};
 
 use super::cpus::{self, CpuState, count};
 use super::thread_body::Body;
@@ -46,14 +46,23 @@ fn choose(cpu: &CpuState, mut sched: LockGuard<'_, Cpu<Body>>, at: Instant) -> O
         let slice_end = sched.begin(&mut entity, at);
         (entity, slice_end)
     });
+    let_others_know(cpu, sched);
+    let (entity, slice_end) = begun?;
+    Some(switched(cpu, entity, slice_end, at))
+}
+
+/// Publishes this CPU's load after a choice, and calls an idle CPU if somebody is left waiting.
+#[inline]
+fn let_others_know(cpu: &CpuState, sched: LockGuard<'_, Cpu<Body>>) {
+    if cpus::all().len() == 1 {
+        return;
+    }
     cpus::board().publish(&sched);
     let helper = helper(&sched, cpus::topology(), cpus::board());
     drop(sched);
     if let Some(helper) = helper {
         call_helper(cpu, helper);
     }
-    let (entity, slice_end) = begun?;
-    Some(switched(cpu, entity, slice_end, at))
 }
 
 /// What remains to be done for a thread that has begun.
@@ -124,7 +133,7 @@ fn end(sched: &mut Cpu<Body>, entity: &mut Owned, at: Instant, why: EndReason) {
 
 /// What remains to be done for a thread that has ended its stay.
 #[inline]
-fn ended(entity: &mut Owned, charge: Charge) {
+fn ended(entity: &mut Entity<Body>, charge: Charge) {
     let thread = &entity.payload.thread;
     thread.process().usage.add(charge);
     thread.publish(entity.account());
@@ -165,7 +174,9 @@ pub fn block(cpu: &CpuState, entity: Owned, thread: &Thread) -> Blocked {
             slice_end,
             charge,
         }) => {
-            cpus::board().publish(&sched);
+            if cpus::all().len() > 1 {
+                cpus::board().publish(&sched);
+            }
             drop(sched);
             ended(entity, charge);
             let to = &next.payload.thread;
@@ -192,29 +203,26 @@ pub fn block(cpu: &CpuState, entity: Owned, thread: &Thread) -> Blocked {
 }
 
 /// Puts the running thread back into the queue and chooses the next, which may be the same.
-pub fn requeue(cpu: &CpuState, mut entity: Owned, why: EndReason) -> Option<Running> {
+pub fn requeue(cpu: &CpuState, entity: Owned, why: EndReason) -> Running {
     let _guard = hard_path();
-    let thread = entity.payload.thread.clone();
     let mut sched = cpu.sched.lock();
     let at = now();
-    end(&mut sched, &mut entity, at, why);
-    let reason = if why == EndReason::Yielded {
-        EnqueueReason::Yielded
-    } else {
-        EnqueueReason::Preempted
-    };
-    let queued = sched.enqueue(entity, reason, at);
-    thread.set_queued(cpu.index, queued.key);
-    if why == EndReason::Preempted {
-        trace::record_at(
-            at.0,
-            Event::Preempt {
-                thread: thread.trace_id(),
-                by: abi::trace::Thread::NONE,
-            },
-        );
-    }
-    let next = choose(cpu, sched, at);
+    let Rotated { entity, slice_end } = sched.rotate(entity, at, why, |entity, charge, key| {
+        ended(entity, charge);
+        let thread = &entity.payload.thread;
+        thread.set_queued(cpu.index, key);
+        if why == EndReason::Preempted {
+            trace::record_at(
+                at.0,
+                Event::Preempt {
+                    thread: thread.trace_id(),
+                    by: abi::trace::Thread::NONE,
+                },
+            );
+        }
+    });
+    let_others_know(cpu, sched);
+    let next = switched(cpu, entity, slice_end, at);
     balance::turn_ended(cpu);
     next
 }

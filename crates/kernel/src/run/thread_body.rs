@@ -8,6 +8,7 @@ use sched::Instant;
 
 use super::timer::Armed;
 use crate::process::thread::Thread;
+use crate::ring::Listing;
 
 /// The payload of an entity.
 pub struct Body {
@@ -30,4 +31,6 @@ pub struct Wait {
     pub until: Option<Instant>,
     /// The deadline for `until`.
     pub armed: Option<Armed>,
+    /// As what it is listed with its ring, once it is.
+    pub listing: Option<Listing>,
 }

@@ -18,6 +18,7 @@ use super::cpus::{self, CpuState, count};
 use super::switch;
 use super::thread_body::Body;
 use crate::process::thread::Thread;
+use crate::ring::Listing;
 
 /// The time now.
 #[inline]
@@ -29,9 +30,33 @@ pub fn now() -> Instant {
 /// wake-up is lost (nasty row 3).
 pub fn wake(thread: Arc<Thread>) {
     let _guard = NoAllocation::begin();
-    let Some(entity) = thread.take_parked() else {
+    if let Some(entity) = thread.take_parked() {
+        ready(entity);
+    }
+}
+
+/// Makes a thread runnable that its ring has listed no longer, because `available` completions were enough. If it still
+/// waits for those, and no time-out has to be taken back, its system call ends here and it need not look again.
+pub fn end_wait(thread: Arc<Thread>, listing: Listing, available: u32) {
+    let _guard = NoAllocation::begin();
+    let Some(mut entity) = thread.take_parked() else {
         return;
     };
+    let body = &mut entity.payload;
+    // It may have been woken by somebody else meanwhile, have come back to wait for more, and be listed anew.
+    if let Some(wait) = &body.wait
+        && wait.listing == Some(listing)
+        && wait.armed.is_none()
+    {
+        body.wait = None;
+        body.context.set_result(u64::from(available));
+    }
+    ready(entity);
+}
+
+/// A thread that was parked has a candidate's place if the running thread may be about to wait, or is placed at once.
+#[inline]
+fn ready(entity: Box<Entity<Body>>) {
     let cpu = cpus::this();
     if cpu.in_call.load(Relaxed) {
         let mut candidate = cpu.candidate.lock();

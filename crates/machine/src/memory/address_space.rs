@@ -241,7 +241,27 @@ impl AddressSpace {
     ///
     /// # Errors
     /// The first address that is not writable there; pages before it have been written.
+    #[inline]
     pub fn write(&self, to: u64, bytes: &[u8]) -> Result<(), NotMapped> {
+        if to >= USER_END || bytes.len() as u64 > PAGE - (to & (PAGE - 1)) {
+            return self.write_pages(to, bytes);
+        }
+        // As most messages: within one page.
+        let _guard = self.tables.lock();
+        let entry = self.entry(to).map_or(0, |entry| entry.load(Ordering::Acquire));
+        let need = table::PRESENT | table::WRITE;
+        if entry & need != need {
+            return Err(NotMapped { address: to });
+        }
+        let pointer = super::direct_map((entry & table::ADDRESS) + (to & (PAGE - 1)));
+        // SAFETY: the entry holds a reference to the frame, the lock keeps it there, and the range ends with the page.
+        unsafe { copy_bytes(pointer, bytes.as_ptr(), bytes.len()) };
+        Ok(())
+    }
+
+    /// The same for a range that may lie on several pages, or outside the user half.
+    #[inline(never)]
+    fn write_pages(&self, to: u64, bytes: &[u8]) -> Result<(), NotMapped> {
         self.walk(to, bytes.len(), Protection::WRITE, |pointer, range| {
             // SAFETY: `walk` gives pointers into frames that it keeps mapped during the call; ranges lie in `bytes`.
             unsafe { copy_bytes(pointer, bytes[range.clone()].as_ptr(), range.len()) };

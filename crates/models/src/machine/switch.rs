@@ -24,6 +24,12 @@ impl Machine {
             let _ = sched.begin(&mut entity, at);
             entity
         });
+        self.let_others_know(sched);
+        begun
+    }
+
+    /// Publishes a CPU's load after a choice, and calls an idle CPU if somebody is left waiting.
+    fn let_others_know(&self, sched: MutexGuard<'_, Cpu<Body>>) {
         self.board.publish(&sched);
         let helper = helper(&sched, &self.topology, &self.board);
         drop(sched);
@@ -32,7 +38,6 @@ impl Machine {
         {
             self.call_helper(helper);
         }
-        begun
     }
 
     /// Takes the next thread from this CPU's queue.
@@ -104,18 +109,14 @@ impl Machine {
     }
 
     /// Puts the running thread back into the queue and chooses the next, which may be the same.
-    pub fn requeue(&self, cpu: &CpuState, mut entity: Owned, why: EndReason) -> Option<Owned> {
-        let thread = entity.payload.thread.clone();
+    pub fn requeue(&self, cpu: &CpuState, entity: Owned, why: EndReason) -> Option<Owned> {
         let mut sched = cpu.sched.lock().unwrap();
         let at = self.now();
-        let _ = sched.end(&mut entity, at, why);
-        let reason = match why {
-            EndReason::Yielded => EnqueueReason::Yielded,
-            _ => EnqueueReason::Preempted,
-        };
-        let queued = sched.enqueue(entity, reason, at);
-        thread.set_queued(cpu.index, queued.key);
-        self.choose(sched, at)
+        let rotated = sched.rotate(entity, at, why, |entity, _, key| {
+            entity.payload.thread.set_queued(cpu.index, key);
+        });
+        self.let_others_know(sched);
+        Some(rotated.entity)
     }
 
     /// The running thread has ended: forgets it and chooses the next.

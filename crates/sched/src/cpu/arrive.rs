@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::{Cpu, SHORTEST_TURN, State};
 use crate::balance::MOST_CREDIT;
-use crate::entity::{Entity, QueueKey};
+use crate::entity::{Entity, Home, QueueKey};
 use crate::fair::{Policy, Share};
 use crate::time::Instant;
 
@@ -57,7 +57,7 @@ impl<P> Cpu<P> {
         if why == EnqueueReason::Balanced {
             self.take_over(&mut entity);
         }
-        entity.share = self.share_on_arrival(&entity, why);
+        self.arrive(&mut entity, why);
         self.counters.enqueues += 1;
         self.counters.wakes += u64::from(why == EnqueueReason::Wake);
         let key = self.insert(entity, now);
@@ -78,11 +78,18 @@ impl<P> Cpu<P> {
         }
     }
 
-    /// The share a thread has once it is here: measured on this CPU's clock, with its turn decided.
-    pub(super) fn share_on_arrival(&self, entity: &Entity<P>, why: EnqueueReason) -> Share {
+    /// Gives a thread the share that it has once it is here: measured on this CPU's clock, with its turn decided.
+    #[inline]
+    pub(super) fn arrive(&self, entity: &mut Entity<P>, why: EnqueueReason) {
+        let home = entity.home;
+        self.adapt(&mut entity.share, home, why);
+    }
+
+    /// The share of a thread with this `home`, as it is once the thread is here.
+    #[inline]
+    pub(super) fn adapt(&self, share: &mut Share, home: Option<Home>, why: EnqueueReason) {
         let clock = self.clock.now();
-        let mut share = entity.share;
-        match entity.home {
+        match home {
             None => share.start_at(clock),
             Some(home) if home.cpu != self.id => share.rebase(home.clock, clock),
             Some(_) => {}
@@ -106,7 +113,6 @@ impl<P> Cpu<P> {
                 }
             }
         }
-        share
     }
 
     /// Measures a thread that another CPU gave away by how far the threads here have come, and lets the clock wait for it.

@@ -83,6 +83,7 @@ impl<P> Cpu<P> {
 
     /// Starts a picked thread. Returns the instant to arm the slice timer for; `None` when nobody waits (X1).
     #[must_use = "the slice timer may have to be armed"]
+    #[inline]
     pub fn begin(&mut self, entity: &mut Entity<P>, now: Instant) -> Option<Instant> {
         self.count_begin(entity);
         if entity.membership.is_some() {
@@ -99,6 +100,7 @@ impl<P> Cpu<P> {
     }
 
     /// Makes `entity` the running thread.
+    #[inline(always)]
     pub(super) fn start(
         &mut self,
         entity: &mut Entity<P>,
@@ -165,6 +167,7 @@ impl<P> Cpu<P> {
 
     /// Takes the CPU from the running thread: charges it for the last time and forgets it. The caller then parks the
     /// entity, enqueues it, or drops it, as `why` says.
+    #[inline]
     pub fn end(&mut self, entity: &mut Entity<P>, now: Instant, why: EndReason) -> Charge {
         let charge = self.charge(entity, now);
         let stays = matches!(why, EndReason::Preempted | EndReason::Yielded);

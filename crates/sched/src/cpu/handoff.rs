@@ -66,7 +66,8 @@ impl<P> Cpu<P> {
     ) -> Result<(), HandoffRefused<P>> {
         self.settle(now);
         self.count_arrival(&mut entity);
-        let share = self.share_on_arrival(&entity, EnqueueReason::Wake);
+        let mut share = entity.share;
+        self.adapt(&mut share, entity.home, EnqueueReason::Wake);
         if let Some(reason) = self.handoff_refusal(&entity, &share, now) {
             entity.discount();
             self.counters.handoff_fallbacks += 1;
@@ -92,7 +93,8 @@ impl<P> Cpu<P> {
     ) -> Result<HandedOver<P>, HandoffRefused<P>> {
         self.settle(now);
         self.count_arrival(&mut to);
-        let share = self.share_on_arrival(&to, EnqueueReason::Wake);
+        let mut share = to.share;
+        self.adapt(&mut share, to.home, EnqueueReason::Wake);
         if let Some(reason) = self.handoff_refusal(&to, &share, now) {
             to.discount();
             self.counters.handoff_fallbacks += 1;

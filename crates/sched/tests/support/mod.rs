@@ -36,6 +36,8 @@ pub struct Machine {
     pub usage: Usage,
     /// Threads that one busy CPU gave to another.
     pub balanced: u64,
+    /// Whether a turn ends and the next begins in the core's four steps instead of in one.
+    pub step_by_step: bool,
     pub now: Instant,
     /// Everything that happened, in order.
     pub record: Vec<Record>,
@@ -59,6 +61,7 @@ impl Machine {
             principals: Vec::new(),
             usage: Usage::default(),
             balanced: 0,
+            step_by_step: false,
             now: Instant::BOOT,
             record: Vec::new(),
             clocks: vec![VirtualTime::ZERO; cpus as usize],

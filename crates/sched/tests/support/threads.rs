@@ -1,6 +1,7 @@
 //! What threads do and what is done to them, from their creation to their end.
 
 use super::{Machine, Thread};
+use sched::cpu::PickedFrom;
 use sched::placement::{new_thread_target, wake_target};
 use sched::{
     Affinity, CpuId, Effect, EndReason, EnqueueReason, Enqueued, Entity, Event, LatencyClass, Nanos,
@@ -131,17 +132,47 @@ impl Machine {
     }
 
     pub fn yield_now(&mut self, cpu: CpuId) {
-        if let Some(thread) = self.end(cpu, EndReason::Yielded) {
-            self.put(cpu, thread, EnqueueReason::Yielded);
-            self.dispatch(cpu);
+        if self.running[cpu.index()].is_some() {
+            self.make_way(cpu, EndReason::Yielded, EnqueueReason::Yielded);
         }
     }
 
     pub(super) fn preempt(&mut self, cpu: CpuId) {
-        if let Some(thread) = self.end(cpu, EndReason::Preempted) {
-            self.put(cpu, thread, EnqueueReason::Preempted);
+        self.make_way(cpu, EndReason::Preempted, EnqueueReason::Preempted);
+    }
+
+    /// The running thread makes way for the next, or for itself.
+    fn make_way(&mut self, cpu: CpuId, why: EndReason, back: EnqueueReason) {
+        if self.step_by_step || self.running[cpu.index()].is_none() {
+            if let Some(thread) = self.end(cpu, why) {
+                self.put(cpu, thread, back);
+            }
+            return self.dispatch(cpu);
         }
-        self.dispatch(cpu);
+        let Some(thread) = self.running[cpu.index()].take() else {
+            return;
+        };
+        let from = thread.id();
+        let mut left = None;
+        let rotated = self.cpus[cpu.index()].rotate(thread, self.now, why, |thread, charge, key| {
+            assert_eq!(thread.id(), from, "another thread was charged");
+            left = Some((charge, key));
+        });
+        let (charge, key) = left.unwrap();
+        self.usage.add(charge);
+        let ran = charge.ran;
+        self.note(cpu, Event::Charge { thread: from, ran });
+        self.note(cpu, Event::End { thread: from, why });
+        let thread = from;
+        self.note(cpu, Event::Enqueue { thread, why: back });
+        self.keys.insert(from, (cpu, key));
+        let to = rotated.entity.id();
+        self.keys.remove(&to);
+        self.set_timer(cpu, rotated.slice_end);
+        let reason = Reason::Picked(PickedFrom::Queue);
+        self.note(cpu, Event::Switch { to, reason });
+        self.running[cpu.index()] = Some(rotated.entity);
+        self.publish(cpu);
     }
 
     /// The running thread calls a parked one and waits for it; threads with even ids are handed over to in one step.

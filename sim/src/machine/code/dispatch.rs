@@ -81,18 +81,23 @@ impl Machine {
             let slice_end = own.begin(&mut thread, at);
             (thread, slice_end)
         });
-        self.board.publish(own);
-        let helper = helper(own, &self.topology, &self.board);
-        let side = &mut self.sides[cpu.index()];
-        if let Some(helper) = helper {
-            side.todo.push_front(Action::Help(helper));
-        }
+        self.let_others_know(cpu);
         match begun {
             Some((thread, slice_end)) => self.begun(cpu, thread, slice_end),
             None => {
+                let side = &mut self.sides[cpu.index()];
                 side.looked = true;
                 side.todo.push_back(Action::Steal);
             }
+        }
+    }
+
+    /// Publishes this CPU's load after a choice, and calls an idle CPU if somebody is left waiting.
+    pub(in super::super) fn let_others_know(&mut self, cpu: CpuId) {
+        let own = &self.cpus[cpu.index()];
+        self.board.publish(own);
+        if let Some(helper) = helper(own, &self.topology, &self.board) {
+            self.sides[cpu.index()].todo.push_front(Action::Help(helper));
         }
     }
 

@@ -101,8 +101,6 @@ impl Machine {
         let Some(mut thread) = self.sides[cpu.index()].running.take() else {
             return;
         };
-        let charge = self.cpus[cpu.index()].end(&mut thread, at, why);
-        self.collect(charge);
         let own = Index::of(thread.id());
         let record = &mut self.threads[own.at()];
         record.ready_at = self.now;
@@ -114,23 +112,27 @@ impl Machine {
                 by: Thread::NONE,
             },
         );
-        if self.sabotage == Some(Sabotage::IgnoreTheEnd) {
-            let slice_end = self.cpus[cpu.index()].begin(&mut thread, at);
-            return self.begun(cpu, thread, slice_end);
-        }
-        if core::mem::take(&mut self.sides[cpu.index()].moves_away) {
+        let moves_away = core::mem::take(&mut self.sides[cpu.index()].moves_away);
+        if moves_away || self.sabotage == Some(Sabotage::IgnoreTheEnd) {
+            let charge = self.cpus[cpu.index()].end(&mut thread, at, why);
+            self.collect(charge);
+            if !moves_away {
+                let slice_end = self.cpus[cpu.index()].begin(&mut thread, at);
+                return self.begun(cpu, thread, slice_end);
+            }
             let place = Action::Place(thread, EnqueueReason::Migrated);
             self.sides[cpu.index()].todo.push_front(place);
             return self.pick(cpu);
         }
-        let reason = if why == EndReason::Yielded {
-            EnqueueReason::Yielded
-        } else {
-            EnqueueReason::Preempted
-        };
-        let queued = self.cpus[cpu.index()].enqueue(thread, reason, at);
-        self.queued(own, cpu, queued.key);
-        self.pick(cpu);
+        let mut left = None;
+        let rotated =
+            self.cpus[cpu.index()].rotate(thread, at, why, |_, charge, key| left = Some((charge, key)));
+        if let Some((charge, key)) = left {
+            self.collect(charge);
+            self.queued(own, cpu, key);
+        }
+        self.let_others_know(cpu);
+        self.begun(cpu, rotated.entity, rotated.slice_end);
         self.sides[cpu.index()].todo.push_back(Action::Balance);
     }
 

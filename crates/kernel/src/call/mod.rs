@@ -1,0 +1,173 @@
+//! One submission: checks its buffers and its capability in the order of abi.md section 6, then hands it to the object.
+//! What methods do is in `objects` and `endpoint`; `method` is what they need to read their parameters and to answer,
+//! `transfers` what comes with a message, `park` waiting on words.
+
+mod method;
+mod park;
+mod transfers;
+
+pub use method::{Answer, Call, Reply, Trouble, invalid, overloaded, unimplemented};
+pub use transfers::{Transfers, check_buffers};
+
+use alloc::sync::Arc;
+
+use abi::result::Failure;
+use abi::ring::{Opcode, SQE_WORDS};
+use abi::validate::{Buffer, Op};
+use caps::CapId;
+
+use crate::capability::Capability;
+use crate::endpoint::{self, Endpoint, Heading};
+use crate::objects;
+use crate::process::thread::Thread;
+use crate::run::Owned;
+use crate::run::cpus::CpuState;
+
+/// The thread whose submission is worked on.
+pub struct Caller<'a> {
+    /// The CPU it runs on.
+    pub cpu: &'static CpuState,
+    /// Itself.
+    pub entity: &'a mut Owned,
+    /// Its record.
+    pub thread: &'a Arc<Thread>,
+    /// The submission's.
+    pub user_data: u64,
+}
+
+/// What became of a submission.
+pub enum Outcome {
+    /// It is done.
+    Completed {
+        /// What its completion says.
+        result: i32,
+        /// How many capability records follow the answer.
+        records: u16,
+    },
+    /// It completes later, through its operation.
+    Pending,
+    /// It is done, and the thread gives way.
+    Yield,
+    /// The thread ends, and nothing completes.
+    EndThread(i64),
+}
+
+impl Outcome {
+    /// Done, and there is nothing to say.
+    pub const DONE: Outcome = Outcome::code(0);
+
+    /// Done, with this result.
+    #[inline]
+    pub const fn code(result: i32) -> Outcome {
+        Outcome::Completed { result, records: 0 }
+    }
+}
+
+/// The outcome of a submission that failed.
+#[inline]
+pub fn failed(failure: Failure) -> Outcome {
+    Outcome::code(failure.code())
+}
+
+/// Works on one well-formed submission.
+#[inline]
+pub fn execute(caller: &mut Caller<'_>, opcode: Opcode, words: &[u64; SQE_WORDS]) -> Outcome {
+    match Op::of_checked(opcode, words) {
+        Op::Nop => Outcome::DONE,
+        Op::Call {
+            cap,
+            method,
+            params,
+            result,
+            transfers,
+            ..
+        } => call(caller, cap, method, params, result, transfers),
+        Op::Return {
+            cap,
+            call,
+            payload,
+            transfers,
+            exception,
+        } => endpoint::answer::answer(caller, cap, call, payload, transfers, exception),
+        Op::Recv { cap, result } => endpoint::receive::receive(caller, cap, result),
+        Op::Cancel { cap, target } => endpoint::receive::cancel(caller, cap, target),
+        Op::Release { cap } => release(caller, cap),
+        Op::Park {
+            cap,
+            addr,
+            expected,
+            timeout_ns,
+            ..
+        } => park::park(caller, cap, addr, expected, timeout_ns),
+        Op::Unpark {
+            cap,
+            addr,
+            max_waiters,
+        } => park::unpark(caller, cap, addr, max_waiters),
+    }
+}
+
+/// What a capability leads to, taken out of the table so that its lock is not held meanwhile.
+enum Target {
+    Endpoint(Arc<Endpoint>, Heading),
+    /// Giving way, which needs nothing of its object.
+    Yield,
+    Object(Capability),
+}
+
+#[inline]
+fn call(
+    caller: &mut Caller<'_>,
+    cap: u32,
+    method: u16,
+    params: Buffer,
+    result: Buffer,
+    transfers: u16,
+) -> Outcome {
+    let process = caller.thread.process();
+    if let Err(failure) = check_buffers(process, params, result) {
+        return failed(failure);
+    }
+    let transfers = match Transfers::locate(process, params, transfers) {
+        Ok(transfers) => transfers,
+        Err(failure) => return failed(failure),
+    };
+    let found = process.with_capability(cap, |capability| match capability.endpoint() {
+        Some(endpoint) => Target::Endpoint(endpoint.clone(), Heading::of(capability, method)),
+        None if objects::is_yield(capability, method) => Target::Yield,
+        None => Target::Object(capability.clone()),
+    });
+    let Some(target) = found else {
+        return failed(Failure::InvokeFailed);
+    };
+    let parcel = match transfers.stage(process) {
+        Ok(parcel) => parcel,
+        Err(failure) => return failed(failure),
+    };
+    match target {
+        Target::Endpoint(endpoint, heading) => {
+            endpoint::call::call(caller, endpoint, heading, params, result, parcel)
+        }
+        Target::Yield | Target::Object(_) if !parcel.is_empty() => {
+            endpoint::give_back(process, parcel);
+            failed(Failure::TransferNotSupported)
+        }
+        Target::Yield => Outcome::Yield,
+        Target::Object(capability) => {
+            let mut call = Call::new(caller, method, params, result);
+            let answer = objects::call(&mut call, &capability);
+            method::deliver(process, result, answer)
+        }
+    }
+}
+
+fn release(caller: &Caller<'_>, cap: u32) -> Outcome {
+    let process = caller.thread.process();
+    // Dropped after the lock: it may be an object's last capability.
+    let removed = process.capabilities.lock().remove(CapId::from_raw(cap));
+    if removed.is_none() {
+        return failed(Failure::InvalidRequest);
+    }
+    process.labels.lock().retain(|(id, _)| *id != cap);
+    Outcome::DONE
+}

@@ -1,0 +1,107 @@
+//! Making way and beginning the next turn in one step: what happens at the end of every turn and at every yield.
+
+use alloc::boxed::Box;
+
+use super::Cpu;
+use super::arrive::EnqueueReason;
+use super::dispatch::EndReason;
+use crate::accounting::Charge;
+use crate::entity::{Entity, QueueKey};
+use crate::fair::Policy;
+use crate::time::Instant;
+
+/// What a rotation leaves in the caller's hands.
+#[must_use = "the chosen thread runs now"]
+#[derive(Debug)]
+pub struct Rotated<P> {
+    /// The thread that runs now, which may be the one that made way.
+    pub entity: Box<Entity<P>>,
+    /// The instant to arm the slice timer for; `None` when nobody waits.
+    pub slice_end: Option<Instant>,
+}
+
+/// Which thread comes next.
+enum Next {
+    /// The one that has just made way.
+    Same,
+    /// This one of the queue.
+    Queued(QueueKey),
+}
+
+impl<P> Cpu<P> {
+    /// The running thread `entity` makes way and stays runnable, and the next one begins: what `end`, `enqueue`, `pick` and
+    /// `begin` do one after the other, without the tree being touched for a thread that goes on.
+    ///
+    /// `left` is called once the thread is charged, with that charge and the key under which it waits, if it does.
+    pub fn rotate(
+        &mut self,
+        mut entity: Box<Entity<P>>,
+        now: Instant,
+        why: EndReason,
+        left: impl FnOnce(&mut Entity<P>, Charge, QueueKey),
+    ) -> Rotated<P> {
+        let charge = self.end(&mut entity, now, why);
+        self.count_arrival(&mut entity);
+        let reason = if why == EndReason::Yielded {
+            EnqueueReason::Yielded
+        } else {
+            EnqueueReason::Preempted
+        };
+        self.arrive(&mut entity, reason);
+        entity.ready_since = now;
+        self.counters.enqueues += 1;
+        let key = Self::key_of(&entity.share, entity.id());
+        left(&mut entity, charge, key);
+        let mut next = match self.next_beside(&entity, key) {
+            Next::Same => entity,
+            Next::Queued(head) => match self.take_next(head, now) {
+                Some(next) => {
+                    self.queue.insert(entity);
+                    next
+                }
+                None => entity,
+            },
+        };
+        let slice_end = self.begin(&mut next, now);
+        Rotated {
+            entity: next,
+            slice_end,
+        }
+    }
+
+    /// Takes the thread that was found to be next out of the handoff slot or the queue.
+    #[inline]
+    fn take_next(&mut self, key: QueueKey, now: Instant) -> Option<Box<Entity<P>>> {
+        let mut next = match self.handoff.take() {
+            Some(next) => next,
+            None => self.queue.remove(key)?,
+        };
+        next.account.waiting += now.since(next.ready_since);
+        Some(next)
+    }
+
+    /// Whose turn it is among the waiting threads and `own`, which is in no queue and would wait under `key`.
+    #[inline]
+    fn next_beside(&mut self, own: &Entity<P>, key: QueueKey) -> Next {
+        if let Some(next) = &self.handoff {
+            return Next::Queued(Self::key_of(&next.share, next.id()));
+        }
+        self.lent_turn = None;
+        let mut slowest = own.share.vruntime();
+        if let Some(waiting) = self.queue.slowest() {
+            slowest = slowest.min(waiting);
+        }
+        self.clock.catch_up(slowest);
+        let Some(head) = self.head() else {
+            // With EEVDF: none of those that wait is eligible.
+            return Next::Same;
+        };
+        let head = Self::key_of(&head.share, head.id());
+        let own_may = self.policy == Policy::WeightedFair || own.share.is_eligible(self.clock.now());
+        if own_may && key < head {
+            Next::Same
+        } else {
+            Next::Queued(head)
+        }
+    }
+}
