@@ -55,7 +55,7 @@ pub fn answer(
     };
     let receiver = &client.ring().process;
     let source = Source::Loaded(&server.space, payload);
-    match put(receiver, buffer, None, &source, &parcel) {
+    match put(receiver, buffer, None, &source, &parcel, &mut None) {
         Ok(bytes) => {
             let result = if exception {
                 Failure::ApplicationException.code()

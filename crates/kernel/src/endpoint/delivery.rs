@@ -74,8 +74,8 @@ pub(super) enum Undelivered {
     Table,
 }
 
-/// Puts a message and its capabilities at `at` in the receiver's memory; the records follow the payload. On success the
-/// parcel must be committed by [`settle`].
+/// Puts a message and its capabilities into the receiver's buffer; the records follow the payload. On success the parcel
+/// must be committed by [`settle`], and `received` tells what a parcel with capabilities became.
 #[inline]
 pub(super) fn put(
     receiver: &Arc<Process>,
@@ -83,6 +83,7 @@ pub(super) fn put(
     header: Option<&[u8; HEADER_BYTES]>,
     source: &Source<'_>,
     parcel: &Parcel<Capability>,
+    received: &mut Option<Received>,
 ) -> Result<usize, Undelivered> {
     let prefix = header.map_or(0, |header| header.len());
     let bytes = prefix + source.len();
@@ -101,11 +102,16 @@ pub(super) fn put(
     if parcel.is_empty() {
         return Ok(bytes);
     }
-    put_capabilities(receiver, buffer.addr + bytes as u64, parcel).map(|()| bytes)
+    *received = Some(put_capabilities(receiver, buffer.addr + bytes as u64, parcel)?);
+    Ok(bytes)
 }
 
 /// Puts a message's capabilities into the receiver's table and their records at `at` in its memory: all or none.
-fn put_capabilities(receiver: &Process, at: u64, parcel: &Parcel<Capability>) -> Result<(), Undelivered> {
+fn put_capabilities(
+    receiver: &Process,
+    at: u64,
+    parcel: &Parcel<Capability>,
+) -> Result<Received, Undelivered> {
     let space = &receiver.space;
     let received = receiver
         .capabilities
@@ -113,7 +119,7 @@ fn put_capabilities(receiver: &Process, at: u64, parcel: &Parcel<Capability>) ->
         .receive(parcel)
         .map_err(|_| Undelivered::Table)?;
     match write_records(space, at, &received, parcel) {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(received),
         Err(()) => {
             receiver.capabilities.lock().withdraw(&received);
             Err(Undelivered::Buffer)
@@ -169,7 +175,7 @@ pub fn give_back(sender: &Process, parcel: Parcel<Capability>) {
 pub(super) enum Offer {
     /// The receive has completed with it.
     Taken,
-    /// The receive has failed for want of room; the call is still to be delivered.
+    /// The receive has failed for want of room, or had ended; the call is still to be delivered.
     TooSmall,
     /// The receiver's table is full; the receive is still there.
     TableFull,
@@ -197,21 +203,29 @@ pub(super) fn offer(
     }
     .encode();
     let receiver = &receive.ring().process;
-    match put(receiver, buffer, Some(&header), source, parcel) {
+    let mut received = None;
+    match put(receiver, buffer, Some(&header), source, parcel, &mut received) {
         Ok(bytes) => {
-            state.last_id = state.last_id.checked_add(1).unwrap_or(1);
-            let call_id = state.last_id;
-            state.in_flight.push(InFlight {
-                id: call_id,
-                caller: caller.clone(),
-                receiver: receiver.pid,
-            });
+            let call_id = state.last_id.checked_add(1).unwrap_or(1);
             let message = Cqe {
                 badge: heading.badge,
                 call_id,
                 ..Cqe::plain(0, bytes as i32)
             };
-            receive.complete(message.with_records(parcel.len() as u16));
+            if !receive.complete(message.with_records(parcel.len() as u16)) {
+                // Its thread ends at this moment, and nobody was told of the message: another receive will have it.
+                if let Some(received) = received {
+                    receiver.capabilities.lock().withdraw(&received);
+                }
+                return Offer::TooSmall;
+            }
+            // Whoever was told of the call cannot answer before this lock is free.
+            state.last_id = call_id;
+            state.in_flight.push(InFlight {
+                id: call_id,
+                caller: caller.clone(),
+                receiver: receiver.pid,
+            });
             Offer::Taken
         }
         Err(Undelivered::Buffer) => {
