@@ -5,7 +5,7 @@
 
 rt::main!(run);
 
-/// Pages of constant data; `bench` knows the number too (src/processes.rs).
+/// Pages of constant data; `bench` knows the number too (src/own_rows.rs).
 const PAGES: usize = 64;
 
 static PADDING: [u8; PAGES * 4096] = [1; PAGES * 4096];

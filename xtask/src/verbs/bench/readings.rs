@@ -1,4 +1,4 @@
-//! What a boot printed, read. The form of the lines is described in user/bench/src/plan.rs; both systems print the same.
+//! What a boot printed, read. The form of the lines is described in crates/workloads/src/plan.rs; both systems print the same.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
