@@ -141,9 +141,13 @@ impl<P> Cpu<P> {
         let clock = self.clock.now();
         let eligible = match self.policy {
             Policy::WeightedFair => true,
+            // It need not be the first itself: whoever is before it has an earlier deadline still, and an arrival that
+            // comes before the running thread must not wait for the end of that one's turn behind somebody with a
+            // moment left to run.
             Policy::Eevdf => self
-                .head()
-                .is_some_and(|head| head.id() == key.id && head.share.is_eligible(clock)),
+                .queue
+                .get(key)
+                .is_some_and(|arrived| arrived.share.is_eligible(clock)),
         };
         let State::Busy(running) = &mut self.state else {
             self.counters.wakes_of_idle += 1;

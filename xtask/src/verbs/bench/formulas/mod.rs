@@ -27,8 +27,9 @@ pub(super) fn yields(booted: &Booted, name: &str) -> Result<Figures> {
     let row = booted.printed.row(name)?;
     let (own, switches) = (row.fact("own-yields")?, row.fact("switches")?);
     let mut figures = per_operation(booted, name)?.with("switches", switches);
-    // The count is the check.
-    figures.refuted = row.refuted() || switches < 2 * own;
+    // The count is the check. One yield in a hundred may come back at once: the one of two threads that works a few
+    // instructions longer in each turn gets ahead, and is left out once in a while.
+    figures.refuted = row.refuted() || 100 * switches < 99 * 2 * own;
     Ok(figures)
 }
 
