@@ -45,11 +45,12 @@ fn legend(svg: &mut svg::Svg, names: &[&str], dashed: bool) -> f64 {
 }
 
 /// Names with the indices of their colours, in lines across the top; the height they take.
-fn coloured(svg: &mut svg::Svg, names: &[(&str, usize)], dashed: bool) -> f64 {
+fn coloured(svg: &mut svg::Svg, names: &[(impl AsRef<str>, usize)], dashed: bool) -> f64 {
     const LETTER: f64 = 7.0;
     const LINE: f64 = 18.0;
     let (mut x, mut y) = (svg::LEFT, 14.0);
     for (name, series) in names {
+        let name = name.as_ref();
         let width = 34.0 + LETTER * name.chars().count() as f64;
         if x + width > svg::WIDTH && x > svg::LEFT {
             (x, y) = (svg::LEFT, y + LINE);

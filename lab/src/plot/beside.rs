@@ -55,12 +55,7 @@ impl Beside {
     #[must_use]
     pub fn svg(&self) -> String {
         let mut svg = Svg::new();
-        let names: Vec<_> = self
-            .names
-            .iter()
-            .map(|(name, colour)| (name.as_str(), *colour))
-            .collect();
-        let top = coloured(&mut svg, &names, false);
+        let top = coloured(&mut svg, &self.names, false);
         if self.bars().any(|bar| bar.aim.is_some()) {
             svg.path(&format!("M{:.1} 3v14", RIGHT - 32.0), "aim");
             svg.text(RIGHT, 14.0, "end", "", "aim");

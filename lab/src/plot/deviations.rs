@@ -39,12 +39,7 @@ impl Deviations {
     #[must_use]
     pub fn svg(&self) -> String {
         let mut svg = Svg::new();
-        let names: Vec<_> = self
-            .names
-            .iter()
-            .map(|(name, colour)| (name.as_str(), *colour))
-            .collect();
-        let top = coloured(&mut svg, &names, false);
+        let top = coloured(&mut svg, &self.names, false);
         let bottom = top + LINE * self.lines.len().max(1) as f64;
         let values = self
             .lines

@@ -55,12 +55,7 @@ impl Panels {
     #[must_use]
     pub fn svg(&self) -> String {
         let mut svg = Svg::new();
-        let names: Vec<_> = self
-            .names
-            .iter()
-            .map(|(name, colour)| (name.as_str(), *colour))
-            .collect();
-        let mut top = coloured(&mut svg, &names, true);
+        let mut top = coloured(&mut svg, &self.names, true);
         // As many lines as are needed, all equally full.
         let lines = self.panels.len().div_ceil(MOST).max(1);
         let columns = self.panels.len().div_ceil(lines).max(1);

@@ -9,6 +9,7 @@
 mod cost;
 mod table;
 
+use super::plan::Plan;
 use crate::build::{self, Profile, manifest, symbols};
 use crate::qemu::{self, Ending, Guest, Machine, interrupt};
 use crate::toolchain::{self, Bare};
@@ -44,6 +45,9 @@ const SAMPLED: &str = WHOLE[0].1;
 
 /// What is measured when nobody says.
 const USUAL: [&str; 4] = ["N1", "N3", "N5", "N6"];
+
+/// Length of the window of the rows that have one, in ticks.
+const WINDOW: u64 = 1_000_000_000;
 
 /// Rounds of the two boots.
 const ROUNDS: (u32, u32) = (2, 6);
@@ -195,7 +199,7 @@ fn measure(images: &Images, id: &str, name: &'static str) -> Result<Attributed> 
 }
 
 /// Boots a kernel with the bench program, which measures one row: its console's lines.
-fn boot(images: &Images, kernel: &Path, row: &str, rounds: u32, traced: bool) -> Result<Vec<String>> {
+fn boot(images: &Images, kernel: &Path, row: &'static str, rounds: u32, traced: bool) -> Result<Vec<String>> {
     let folder = workspace::run_folder().join("attribution");
     std::fs::create_dir_all(&folder)?;
     let description = folder.join(row).with_extension("toml");
@@ -226,29 +230,16 @@ fn boot(images: &Images, kernel: &Path, row: &str, rounds: u32, traced: bool) ->
     Ok(lines)
 }
 
-/// The bench program as first process, with everything any row needs.
-fn plan(row: &str, rounds: u32, traced: bool) -> String {
-    let binaries = ["bench", "bench-nothing", "bench-padded"];
-    let sources = [
-        "console",
-        "boot_package",
-        "timer",
-        "monitor",
-        "process_spawner",
-        "virtual_memory",
-        "thread_spawner",
-        "thread_control",
-        "park_space",
-    ];
-    let binaries: String = binaries.map(|name| format!("{name} = \"{name}\"\n")).concat();
-    let caps: String = sources
-        .map(|source| format!("    {{ source = \"{source}\" }},\n"))
-        .concat();
-    format!(
-        "[binaries]\n{binaries}\n[init]\nbinary = \"bench\"\ncaps = [\n{caps}]\n\n\
-         [config]\nrows = [{row:?}]\nrounds = {rounds}\ntraced = {}\n",
-        u32::from(traced)
-    )
+/// The manifest of a boot that measures one row, and whether it may keep a trace.
+fn plan(row: &'static str, rounds: u32, traced: bool) -> String {
+    let plan = Plan {
+        name: row.to_owned(),
+        rows: vec![row],
+        rounds,
+        window: WINDOW,
+        settle: 0,
+    };
+    format!("{}traced = {}\n", plan.for_sundial(), u32::from(traced))
 }
 
 #[cfg(test)]

@@ -54,6 +54,19 @@ const fn way(id: &'static str, variant: &'static str, names: &'static [&'static 
     }
 }
 
+/// The same in wall time.
+const fn timed_way(
+    id: &'static str,
+    variant: &'static str,
+    names: &'static [&'static str],
+    formula: Formula,
+) -> Source {
+    Source {
+        variant: Some(variant),
+        ..timed(id, On::Linux, names, formula)
+    }
+}
+
 const SOURCES: &[Source] = &[
     counted("N1", On::Both, &["null-entry"], formulas::per_operation),
     way("N1", "uring", &["null-entry-uring"]),
@@ -105,7 +118,10 @@ const SOURCES: &[Source] = &[
     timed("S3-task-pool", On::Both, &["task-pool"], speed_up::load),
     timed("S3-phases", On::Both, &["phases"], speed_up::load),
     timed("S3-processes", On::Both, &["processes"], speed_up::load),
-    timed("S3-services", On::Both, &["services"], speed_up::load),
+    timed("S3-services", On::Sundial, &["services"], speed_up::load),
+    timed_way("S3-services", "futex", &["services"], speed_up::load),
+    timed_way("S3-services", "pipe", &["services-pipe"], speed_up::load),
+    timed_way("S3-services", "socket", &["services-socket"], speed_up::load),
 ];
 
 impl Source {
