@@ -26,7 +26,8 @@ pub(super) fn section(rows: &Rows) -> Option<Section> {
         "A pair is the same work done by one worker and by several, one right after the other in one boot, so that a slow moment of the host \
          hits both; the speed-up is the ratio of their times. Work is from all workers being ready to the last one being done, total \
          from the first being created to the last being joined. The figure is the median over boots. Efficiency is speed-up divided by workers. A ratio above the number of \
-         workers is the host's doing: the neighbours did not get the same cores, clock or cache.",
+         workers is the host's doing: the neighbours did not get the same cores, clock or cache. A speed-up compares a system with itself; \
+         which system is faster, the times tell.",
     );
     let mut found = false;
     for clock in Clock::BOTH {
