@@ -32,6 +32,8 @@ pub enum Mistake {
     IgnoreEarlyWake,
     /// Leave no note for a thread that is woken before it rests.
     WakeWithoutNote,
+    /// End a thread's wait although it has come back to wait for something else meanwhile.
+    EndAnyWait,
     /// Look for somebody to steal from, and then publish that one is idle.
     LookBeforePublishing,
     /// Look for an idle CPU, and then publish that a thread waits.

@@ -65,8 +65,15 @@ fn b1_no_cpu_idles_beside_a_waiting_thread_under_few_switches() {
 
 #[test]
 fn b4_lost_wake_ups_are_caught() {
-    assert!(is_caught(Mistake::IgnoreEarlyWake, "rests although it was woken"));
-    assert!(is_caught(Mistake::WakeWithoutNote, "rests although it was woken"));
+    // The order to die is a wake-up, too, and lost as soon.
+    for mistake in [Mistake::IgnoreEarlyWake, Mistake::WakeWithoutNote] {
+        assert!(is_caught(mistake, "was to die and lives"));
+    }
+}
+
+#[test]
+fn b4_a_wait_that_ends_for_what_is_gone_already_is_caught() {
+    assert!(is_caught(Mistake::EndAnyWait, "a wait ended without a letter"));
 }
 
 #[test]

@@ -123,26 +123,22 @@ impl Ring {
         let mut state = self.state.lock();
         let available = state.indices.unread(&self.page);
         if available >= minimum {
+            // A time-out may have woken it while it was listed. The next time it may want another number.
+            let gone = state.unlist(thread);
+            drop(state);
+            drop(gone);
             return Look::Enough(available);
         }
-        let listed = state
-            .waiters
-            .iter()
-            .find(|waiter| Arc::ptr_eq(&waiter.thread, thread));
-        if let Some(waiter) = listed {
-            return Look::Listed(waiter.listing);
-        }
-        Look::Listed(state.list(thread, minimum))
+        Look::Listed(match state.place_of(thread) {
+            Some(index) => state.list_anew(index, minimum),
+            None => state.list(thread, minimum),
+        })
     }
 
     /// Takes a thread off the list of waiters; the unread completions.
     pub fn stop_waiting(&self, thread: &Thread) -> u32 {
         let mut state = self.state.lock();
-        let found = state
-            .waiters
-            .iter()
-            .position(|waiter| core::ptr::eq(&raw const *waiter.thread, thread));
-        let gone = found.map(|index| state.waiters.swap_remove(index));
+        let gone = state.unlist(thread);
         let available = state.indices.unread(&self.page);
         drop(state);
         drop(gone);
@@ -216,6 +212,31 @@ impl State {
             listing,
         });
         listing
+    }
+
+    /// The same for the thread at `index` of the list, which wants `minimum` now.
+    #[inline]
+    fn list_anew(&mut self, index: usize, minimum: u32) -> Listing {
+        self.listings += 1;
+        let listing = Listing(self.listings);
+        let waiter = &mut self.waiters[index];
+        waiter.minimum = minimum;
+        waiter.listing = listing;
+        listing
+    }
+
+    /// Where in the list a thread is, if it is there.
+    #[inline]
+    fn place_of(&self, thread: &Thread) -> Option<usize> {
+        self.waiters
+            .iter()
+            .position(|waiter| core::ptr::eq(&raw const *waiter.thread, thread))
+    }
+
+    /// Takes a thread off the list, if it is there.
+    #[inline]
+    fn unlist(&mut self, thread: &Thread) -> Option<Waiter> {
+        self.place_of(thread).map(|index| self.waiters.swap_remove(index))
     }
 
     /// Takes out one waiter whose wish is fulfilled, and says how many completions are unread.

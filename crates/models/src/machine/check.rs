@@ -29,6 +29,8 @@ pub fn settles(size: Size, mistake: Mistake) {
             thread: thread.clone(),
             script: script::draw(size.threads, size.steps),
             waits: false,
+            listing: None,
+            told: false,
         };
         let entity = Entity::new(thread.id, Weight::DEFAULT, LatencyClass::Normal, body);
         machine.place(&machine.cpus[0], entity, EnqueueReason::New);
@@ -77,7 +79,7 @@ fn everything_is_as_it_should_be(machine: &Machine, running: &[Option<Owned>]) {
             "{id} was to die and lives"
         );
         let mailbox = thread.mailbox.lock().unwrap();
-        let missed = rests(&id) && (mailbox.letters > 0 || !mailbox.listed);
+        let missed = rests(&id) && (mailbox.letters > 0 || mailbox.listed.is_none());
         assert!(!missed, "{id} rests although it was woken");
     }
     let idle = cpus.iter().any(|cpu| cpu.load().idle());

@@ -60,8 +60,12 @@ impl Machine {
                 }
                 return Left::Next(self.leave_cpu(cpu, entity));
             }
+            if core::mem::take(&mut entity.payload.told) {
+                thread.take();
+            }
             if entity.payload.waits {
-                if thread.take_or_list() {
+                entity.payload.listing = thread.take_or_list();
+                if entity.payload.listing.is_none() {
                     entity.payload.waits = false;
                     if self.mistake != Mistake::GoOnWithACandidate {
                         self.settle_candidate(cpu);
@@ -113,17 +117,17 @@ impl Machine {
                 let to = self.thread(to);
                 let mut mailbox = to.mailbox.lock().unwrap();
                 mailbox.letters += 1;
-                let satisfied = core::mem::take(&mut mailbox.listed);
+                let satisfied = mailbox.listed.take();
                 drop(mailbox);
-                if satisfied {
-                    self.wake(cpu, to, true);
+                if let Some(listing) = satisfied {
+                    self.end_wait(cpu, to, listing);
                 }
                 entity.payload.waits = matches!(step, Step::PostAndWait(_));
             }
             Step::Wait => entity.payload.waits = true,
             Step::Kill(victim) => self.kill(cpu, self.thread(victim)),
             // The thread looks again, and waits on: its letter may still come.
-            Step::Expire(sleeper) => self.wake(cpu, self.thread(sleeper), false),
+            Step::Expire(sleeper) => self.wake(cpu, self.thread(sleeper)),
             Step::Yield | Step::Spin => {}
         }
         if !entity.payload.waits && self.mistake != Mistake::ReturnWithACandidate {

@@ -55,7 +55,7 @@ impl Machine {
     fn bury(&self, entity: Owned) {
         let thread = entity.payload.thread.clone();
         drop(entity);
-        thread.mailbox.lock().unwrap().listed = false;
+        thread.mailbox.lock().unwrap().listed = None;
         assert!(
             !thread.cell.lock().unwrap().is_resting(),
             "a dead thread is still parked"

@@ -17,6 +17,10 @@ pub struct Body {
     pub script: VecDeque<Step>,
     /// It waits in its system call.
     pub waits: bool,
+    /// As what it is listed, while it waits.
+    pub listing: Option<u64>,
+    /// Whoever woke it has ended its wait: there is a letter.
+    pub told: bool,
 }
 
 /// What others post to a thread, and whether it is listed to be told.
@@ -24,8 +28,10 @@ pub struct Body {
 pub struct Mailbox {
     /// Posted and not taken.
     pub letters: u32,
-    /// The thread waits for a letter.
-    pub listed: bool,
+    /// The thread waits for a letter, listed under this number.
+    pub listed: Option<u64>,
+    /// How many times it was listed.
+    listings: u64,
 }
 
 /// A thread's shared record.
@@ -79,12 +85,23 @@ impl Thread {
         self.dying.load(SeqCst)
     }
 
-    /// Takes a letter, or lists itself for the next one.
-    pub fn take_or_list(&self) -> bool {
+    /// Takes a letter, or lists itself for the next one: the number under which.
+    pub fn take_or_list(&self) -> Option<u64> {
         let mut mailbox = self.mailbox.lock().unwrap();
-        let there = mailbox.letters > 0;
-        mailbox.letters -= u32::from(there);
-        mailbox.listed = !there;
-        there
+        mailbox.listed = None;
+        if mailbox.letters > 0 {
+            mailbox.letters -= 1;
+            return None;
+        }
+        mailbox.listings += 1;
+        mailbox.listed = Some(mailbox.listings);
+        mailbox.listed
+    }
+
+    /// Takes the letter that it was told of.
+    pub fn take(&self) {
+        let mut mailbox = self.mailbox.lock().unwrap();
+        assert!(mailbox.letters > 0, "a wait ended without a letter");
+        mailbox.letters -= 1;
     }
 }

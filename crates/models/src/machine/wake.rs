@@ -9,19 +9,30 @@ use super::{CpuState, Machine, Owned};
 use crate::Mistake;
 
 impl Machine {
-    /// Makes a blocked thread runnable; one that is not blocked yet will look again. In a system call the thread becomes
-    /// the CPU's candidate.
-    pub fn wake(&self, cpu: &CpuState, thread: &Thread, in_call: bool) {
-        let Some(entity) = self.take_parked(thread) else {
+    /// A timer interrupt makes a blocked thread runnable; one that is not blocked yet will look again.
+    pub fn wake(&self, cpu: &CpuState, thread: &Thread) {
+        if let Some(entity) = self.take_parked(thread) {
+            self.place(cpu, entity, EnqueueReason::Wake);
+        }
+    }
+
+    /// In a system call: a letter has come for a thread that was listed for it. If it still waits for that one, its wait
+    /// ends here, and it need not look again. The thread becomes the CPU's candidate.
+    pub fn end_wait(&self, cpu: &CpuState, thread: &Thread, listing: u64) {
+        let Some(mut entity) = self.take_parked(thread) else {
             return;
         };
-        if in_call {
-            let mut candidate = cpu.candidate.lock().unwrap();
-            if candidate.is_none() {
-                *candidate = Some(entity);
-                return;
-            }
+        let body = &mut entity.payload;
+        if body.waits && (body.listing == Some(listing) || self.mistake == Mistake::EndAnyWait) {
+            body.waits = false;
+            body.told = true;
         }
+        let mut candidate = cpu.candidate.lock().unwrap();
+        if candidate.is_none() {
+            *candidate = Some(entity);
+            return;
+        }
+        drop(candidate);
         self.place(cpu, entity, EnqueueReason::Wake);
     }
 
