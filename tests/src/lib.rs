@@ -16,6 +16,7 @@ mod boot;
 mod console;
 pub mod images;
 mod setup;
+pub mod shell;
 mod terminal;
 
 pub use abi::trace::{Event, Record, Thread};

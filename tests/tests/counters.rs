@@ -1,22 +1,9 @@
 //! The operator's view of the counters (rule A1): `stat`, `cpus` and `top`, typed at the shell.
 
 use serde_json::Value;
-use sundial_tests::{Boot, Setup};
+use sundial_tests::Boot;
+use sundial_tests::shell::{answer, seated};
 use xtask::workspace;
-
-/// The default system, booted up to the shell's first prompt.
-fn seated() -> Boot {
-    let boot = Setup::shell().terminal().start();
-    boot.expect("sundial> ");
-    boot
-}
-
-/// Types a line: what appears until the next prompt.
-fn answer(boot: &Boot, line: &str) -> String {
-    boot.type_text(&format!("{line}\r"));
-    boot.expect("\n");
-    boot.expect("sundial> ")
-}
 
 /// The object that a form of `stat --json` prints.
 fn stat(boot: &Boot, line: &str) -> Value {

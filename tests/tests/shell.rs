@@ -1,21 +1,7 @@
 //! What `./x run` boots, with a person at its terminal: each command of the shell and each demo does what it says.
 
-use sundial_tests::{Boot, Setup};
-
-/// The default system, booted up to the shell's first prompt.
-fn seated() -> Boot {
-    let boot = Setup::shell().terminal().start();
-    boot.expect("sundial> ");
-    boot
-}
-
-/// Types a line: what appears until the next prompt.
-fn answer(boot: &Boot, line: &str) -> String {
-    boot.type_text(&format!("{line}\r"));
-    // The shell shows what is typed; the answer follows it.
-    boot.expect("\n");
-    boot.expect("sundial> ")
-}
+use sundial_tests::Setup;
+use sundial_tests::shell::{answer, seated};
 
 #[test]
 fn the_shell_says_what_it_can_do_and_leaves_with_a_code() {

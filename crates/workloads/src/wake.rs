@@ -29,13 +29,7 @@ fn lateness<S: Scheduling>(system: &S) -> Result<Vec<Option<u64>>, S::Error> {
     Ok(late.split_off(WARM_UP))
 }
 
-fn measure<S: Threads + Entry + Scheduling>(
-    system: &S,
-    plan: &Plan,
-    row: &str,
-    hogs: usize,
-) -> Result<(), S::Error> {
-    let _ = plan;
+fn measure<S: Threads + Entry + Scheduling>(system: &S, row: &str, hogs: usize) -> Result<(), S::Error> {
     let tick_hz = system.tick_hz()?;
     let stop = Arc::new(AtomicBool::new(false));
     let hogs = (0..hogs)
@@ -75,11 +69,11 @@ fn measure<S: Threads + Entry + Scheduling>(
 }
 
 /// Nobody else wants to run.
-pub fn idle<S: Threads + Entry + Scheduling>(system: &S, plan: &Plan) -> Result<(), S::Error> {
-    measure(system, plan, "wake-idle", 0)
+pub fn idle<S: Threads + Entry + Scheduling>(system: &S, _plan: &Plan) -> Result<(), S::Error> {
+    measure(system, "wake-idle", 0)
 }
 
 /// Two threads enter the kernel all the time.
-pub fn beside_hogs<S: Threads + Entry + Scheduling>(system: &S, plan: &Plan) -> Result<(), S::Error> {
-    measure(system, plan, "wake-hogs", 2)
+pub fn beside_hogs<S: Threads + Entry + Scheduling>(system: &S, _plan: &Plan) -> Result<(), S::Error> {
+    measure(system, "wake-hogs", 2)
 }

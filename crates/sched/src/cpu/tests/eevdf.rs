@@ -60,14 +60,20 @@ fn d5_what_is_left_of_an_interrupted_turn_is_what_it_gets_next() {
     assert_eq!(running.turn_ends(), bench.now + Nanos(SLICE * 3 / 4));
 }
 
-#[test]
-fn d5_a_smaller_request_means_an_earlier_turn_at_the_same_share() {
+/// Thread 1, and thread 2 that asks for an eighth of a slice at a time; the first turn has begun.
+fn beside_a_small_request() -> Bench {
     let mut bench = Bench::with(Policy::Eevdf);
     let mut quick = thread(2);
     quick.set_request(Nanos(SLICE / 8));
     let _ = bench.add(thread(1));
     let _ = bench.add(quick);
     bench.dispatch();
+    bench
+}
+
+#[test]
+fn d5_a_smaller_request_means_an_earlier_turn_at_the_same_share() {
+    let mut bench = beside_a_small_request();
     assert_eq!(bench.running_id(), 2);
     bench.run_for(1_000 * SLICE);
     for (id, used) in bench.runtimes() {
@@ -79,12 +85,7 @@ fn d5_a_smaller_request_means_an_earlier_turn_at_the_same_share() {
 // because the hog that waited too had a moment of its turn left, and so the earliest deadline of all.
 #[test]
 fn d5_an_arrival_does_not_wait_out_a_turn_behind_somebody_with_an_earlier_deadline() {
-    let mut bench = Bench::with(Policy::Eevdf);
-    let mut quick = thread(2);
-    quick.set_request(Nanos(SLICE / 8));
-    let _ = bench.add(thread(1));
-    let _ = bench.add(quick);
-    bench.dispatch();
+    let mut bench = beside_a_small_request();
     bench.run_for(SLICE / 8);
     assert_eq!(bench.running_id(), 1, "thread 2 is ahead of the clock");
     bench.run_for(SLICE / 4);
