@@ -7,7 +7,7 @@
 //! of them: *idle*, it would run a thread at once, and *crowded*, a thread waits there that could be stolen. One pair of
 //! readings must not cross: a CPU goes idle and sees nobody crowded, while a thread begins to wait and its waker sees
 //! nobody idle. So the bits are written and read with sequential consistency: each side sets its bit before it looks for
-//! the other's, and at least one sees the other. crates/models runs this file in every order there is.
+//! the other's, and at least one sees the other. models runs this file in every order there is.
 //!
 //! Everything is written under the CPU's lock, with one exception: anybody may clear an idle bit, and so has called that
 //! CPU ([`LoadBoard::call`]). Setting and clearing are single steps, so a CPU that is called while it publishes itself is

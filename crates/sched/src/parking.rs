@@ -6,7 +6,7 @@
 //! rest.
 //!
 //! There is no lock in here; the kernel puts one around each thread's place. That the whole protocol neither loses a
-//! wake nor runs a thread twice is checked on every interleaving in crates/models, with this very type.
+//! wake nor runs a thread twice is checked on every interleaving in models, with this very type.
 
 /// The parking place of one thread; `T` is the thread as a value, so whoever has it is its only owner.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The words that CPUs share without a lock, behind a trait, so that crates/models can run the protocols on them in
+//! The words that CPUs share without a lock, behind a trait, so that models can run the protocols on them in
 //! every order that the memory model allows: with a model checker's words it compiles the same code that the kernel
 //! compiles with the processor's.
 

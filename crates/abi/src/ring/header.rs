@@ -5,7 +5,7 @@
 //! completions. An index is stored with release after its entries were written or copied, and loaded with acquire
 //! before; what the loads return is never trusted to make sense.
 //!
-//! The words are behind traits, so that crates/models runs this code in every order that the memory model allows; kernel
+//! The words are behind traits, so that models runs this code in every order that the memory model allows; kernel
 //! and runtime compile it with the processor's words.
 
 use core::sync::atomic::{AtomicU32, Ordering, fence};

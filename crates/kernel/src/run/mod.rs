@@ -1,7 +1,7 @@
 //! Running threads: each CPU's loop. The loop owns the entity of the thread it runs (rule B2: nobody else can have it),
 //! runs it until it traps, handles the trap to its end, and asks the scheduler core what comes next. Nothing here decides
 //! policy; `switch` applies the core's answers, `wake` moves woken threads, `timer` is time, `cpus` the state, `counters` what is counted. In what order
-//! all this happens on several CPUs is explored in crates/models (`machine`), which has a copy of it: change both.
+//! all this happens on several CPUs is explored in models (`machine`), which has a copy of it: change both.
 
 pub mod balance;
 pub mod counters;
