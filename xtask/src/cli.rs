@@ -35,10 +35,11 @@ pub enum Verb {
     /// Everything CI runs: format, lints, documents, unit and model tests, builds, boots.
     Test(TestArguments),
     /// What the kernel's operations cost, beside Linux and against what is aimed for.
-    Bench(crate::verbs::bench::BenchArguments),
+    #[command(disable_help_flag = true)]
+    Bench(HandedOn),
     /// Run the kernel's scheduler on virtual machines: scenarios, campaigns, comparisons.
     #[command(disable_help_flag = true)]
-    Sim(SimArguments),
+    Sim(HandedOn),
     /// Put known mistakes into the code, one by one, and see who notices.
     Mutants(crate::verbs::mutants::MutantsArguments),
     /// Fuzz the decoders of hostile input, each for a bounded time.
@@ -53,10 +54,10 @@ pub enum Verb {
     Clean,
 }
 
-/// What is handed on to `sundial sim`, which tells more with --help.
+/// What is handed on to a tool of its own, which tells more with --help: `bench` to bench/runner, `sim` to `sundial sim`.
 #[derive(Args, Clone, Debug)]
-pub struct SimArguments {
-    /// Scenario files, or campaign, replay, orders, policies, speed.
+pub struct HandedOn {
+    /// Its arguments.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     pub arguments: Vec<String>,
 }

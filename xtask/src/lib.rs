@@ -1,5 +1,5 @@
-//! Everything behind `./x`, as a library: the verbs use it, and so does the test driver in `tests/`, so that a
-//! test boots exactly what a person boots.
+//! Everything behind `./x`, as a library: the verbs use it, and so do the test driver in `tests/` and the benchmarks in
+//! `bench/runner`, so that what is tested and measured is exactly what a person boots.
 //!
 //! Reading order: [`toolchain`] finds a compiler for the bare-metal target, [`build`] makes the kernel, the
 //! programs and a manifest with it, [`qemu`] boots them and says how it ended, [`exit`] turns that into a
@@ -8,6 +8,7 @@
 
 pub mod babeltrace;
 pub mod build;
+pub mod cargo;
 pub mod cli;
 pub mod exit;
 pub mod packages;

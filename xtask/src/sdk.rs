@@ -70,10 +70,8 @@ struct Crates {
 
 impl Crates {
     fn locate() -> Result<Self> {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command
-            .current_dir(folder())
-            .args(["metadata", "--locked", "--format-version=1"]);
+        let mut command = crate::cargo::command(&["metadata", "--locked", "--format-version=1"]);
+        command.current_dir(folder());
         let output = command.output().context("cannot start cargo")?;
         ensure!(
             output.status.success(),

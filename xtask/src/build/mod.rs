@@ -6,11 +6,12 @@
 pub mod manifest;
 pub mod symbols;
 
-use crate::{progress, toolchain::Bare, workspace};
+use crate::toolchain::{self, Bare};
+use crate::{cargo, progress, workspace};
 use anyhow::{Context, Result};
+use serde::Serialize;
 use serde_json::Value;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 
 /// The package whose binary is the kernel image.
 const KERNEL: &str = "sundial-kernel";
@@ -33,6 +34,36 @@ impl Profile {
             Profile::Checked => "checked",
         }
     }
+}
+
+/// The results of a build, as `--json` prints them.
+#[derive(Debug, Serialize)]
+pub struct Built {
+    /// The kernel image.
+    pub kernel: PathBuf,
+    /// The default manifest, built.
+    pub manifest: PathBuf,
+    /// The folder with every program's ELF file.
+    pub programs: PathBuf,
+}
+
+/// Builds the kernel, unless one is given ready, the programs and the default manifest.
+///
+/// # Errors
+/// When the toolchain cannot be had or something does not compile.
+pub fn everything(profile: Profile, ready: Option<&Path>) -> Result<Built> {
+    let bare = toolchain::find_or_install()?;
+    let kernel = match ready {
+        Some(kernel) => kernel.to_path_buf(),
+        None => kernel(&bare, profile)?,
+    };
+    let programs = programs(&bare)?;
+    let manifest = manifest::default(&programs)?;
+    Ok(Built {
+        kernel,
+        manifest,
+        programs,
+    })
 }
 
 /// Builds the kernel image, symbol table filled in: the path of the ELF.
@@ -69,10 +100,7 @@ pub fn programs(bare: &Bare) -> Result<PathBuf> {
 /// # Errors
 /// When cargo cannot read the workspace.
 pub fn program_packages() -> Result<Vec<String>> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .current_dir(workspace::root())
-        .args(["metadata", "--no-deps", "--format-version=1"]);
+    let mut command = cargo::command(&["metadata", "--no-deps", "--format-version=1"]);
     let output = command.output().context("cannot start cargo")?;
     anyhow::ensure!(
         output.status.success(),

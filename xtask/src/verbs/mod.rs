@@ -1,6 +1,6 @@
 //! The verbs of `./x`, one file each. A verb answers with an exit code, or with an error that says what to do.
 
-pub mod bench;
+mod bench;
 mod boot;
 mod build;
 mod clean;

@@ -1,8 +1,8 @@
 //! `run`: builds everything and boots the default manifest with this terminal as the guest's.
 
 use super::boot;
-use super::build::everything;
 use super::relay::Relay;
+use crate::build::everything;
 use crate::cli::RunArguments;
 use crate::qemu::{Console, Ending, Guest, Terminal};
 use crate::{progress, workspace};

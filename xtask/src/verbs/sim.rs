@@ -1,18 +1,17 @@
 //! `sim`: builds the host tool with full optimisation and hands everything over to its simulator.
 
-use super::tools::cargo;
-use crate::cli::SimArguments;
-use crate::{exit, progress, workspace};
+use crate::cli::HandedOn;
+use crate::{cargo, exit, progress, workspace};
 use anyhow::{Context, Result};
 use std::process::Command;
 
 /// The profile of the simulator: optimised like the kernel, but it survives a panic of the code under test.
 const PROFILE: &str = "lab";
 
-pub(super) fn sim(arguments: &SimArguments) -> Result<u8> {
+pub(super) fn sim(arguments: &HandedOn) -> Result<u8> {
     progress::step(
         "building the simulator",
-        &mut cargo(&["build", "--profile", PROFILE, "--package", "sundial"]),
+        &mut cargo::command(&["build", "--profile", PROFILE, "--package", "sundial"]),
     )?;
     let tool = workspace::target().join(PROFILE).join("sundial");
     // Where the user is, so that file names mean what was typed.

@@ -1,32 +1,18 @@
 //! Verbs that hand over to one tool: `fmt`, `schema` and `fuzz`.
 
 use crate::cli::FuzzArguments;
-use crate::{exit, packages, progress, workspace};
+use crate::{cargo, exit, packages, progress, workspace};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A cargo command in the root of the repository, with the toolchain this builder was started by.
-pub(super) fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(workspace::root()).args(arguments);
-    command
-}
-
-/// Whether a cargo subcommand is installed.
-pub(super) fn has(subcommand: &str) -> bool {
-    let mut command = cargo(&[subcommand, "--version"]);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
 /// `fmt`: formats every crate.
 pub(super) fn fmt() -> Result<u8> {
     ensure!(
-        has("fmt"),
+        cargo::has("fmt"),
         "no rustfmt here. With rustup, type:  rustup component add rustfmt"
     );
-    let status = cargo(&["fmt", "--all"]).status()?;
+    let status = cargo::command(&["fmt", "--all"]).status()?;
     Ok(if status.success() { exit::OK } else { exit::FAILED })
 }
 
@@ -40,7 +26,7 @@ pub(super) fn schema() -> Result<u8> {
     {
         packages::install(&["capnproto"], "the Cap'n Proto compiler reads schema/")?;
     }
-    let status = cargo(&["run", "--quiet", "--package", "schema-generate"]).status()?;
+    let status = cargo::command(&["run", "--quiet", "--package", "schema-generate"]).status()?;
     Ok(if status.success() { exit::OK } else { exit::FAILED })
 }
 
@@ -55,9 +41,9 @@ pub(super) fn fuzz(arguments: &FuzzArguments) -> Result<u8> {
         "no such fuzz target; there are: {}",
         targets.join(", ")
     );
-    if !has("fuzz") {
+    if !cargo::has("fuzz") {
         progress::say("installing cargo-fuzz, which drives libFuzzer (once, some minutes)");
-        let status = cargo(&["install", "--locked", "cargo-fuzz"]).status()?;
+        let status = cargo::command(&["install", "--locked", "cargo-fuzz"]).status()?;
         ensure!(
             status.success(),
             "cargo-fuzz could not be installed. The line was:  cargo install --locked cargo-fuzz"
@@ -71,7 +57,7 @@ pub(super) fn fuzz(arguments: &FuzzArguments) -> Result<u8> {
         // bytes would hardly ever get past the first check.
         let (corpus, seeds) = (format!("corpus/{target}"), format!("seeds/{target}"));
         std::fs::create_dir_all(folder.join(&corpus)).context("fuzz/corpus cannot be written")?;
-        let mut command = cargo(&[
+        let mut command = cargo::command(&[
             "fuzz",
             "run",
             target,

@@ -2,6 +2,7 @@
 //! scenarios on the simulated machine.
 
 use super::scratch::Scratch;
+use crate::cargo;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::fmt;
@@ -121,7 +122,7 @@ impl Hunter {
     }
 
     fn build(&self, hunt: &Hunt) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = cargo::command(&[]);
         match hunt {
             Hunt::Test { test, target, .. } => {
                 command.args(["test", "--no-run", "--package", test]);

@@ -3,8 +3,8 @@
 use super::{lengths, links};
 use crate::build::{self, Profile};
 use crate::cli::Step;
-use crate::verbs::{rules, tools};
-use crate::{babeltrace, progress, qemu, sdk, toolchain};
+use crate::verbs::rules;
+use crate::{babeltrace, cargo, progress, qemu, sdk, toolchain};
 use anyhow::{Result, bail, ensure};
 use std::process::Command;
 
@@ -28,11 +28,11 @@ pub(super) fn perform(step: Step, filter: &[String]) -> Result<()> {
 
 fn format() -> Result<()> {
     ensure!(
-        tools::has("fmt"),
+        cargo::has("fmt"),
         "no rustfmt here. With rustup, type:  rustup component add rustfmt"
     );
     success(
-        &mut tools::cargo(&["fmt", "--all", "--check"]),
+        &mut cargo::command(&["fmt", "--all", "--check"]),
         "some files are not formatted; type:  ./x fmt",
     )
 }
@@ -52,11 +52,11 @@ fn text() -> Result<()> {
 
 fn lint() -> Result<()> {
     ensure!(
-        tools::has("clippy"),
+        cargo::has("clippy"),
         "no clippy here. With rustup, type:  rustup component add clippy"
     );
     // Crates for bare metal are linted for the host: their hardware access compiles there, it is only never run.
-    let command = &mut tools::cargo(&[
+    let command = &mut cargo::command(&[
         "clippy",
         "--quiet",
         "--workspace",
@@ -76,12 +76,12 @@ fn unit(filter: &[String]) -> Result<()> {
         progress::say(format!("{error:#}"));
     }
     let packages = ["--workspace", "--exclude", IMAGE, "--exclude", BOOT_TESTS];
-    let mut command = if tools::has("nextest") {
-        let mut command = tools::cargo(&["nextest", "run", "--no-fail-fast"]);
+    let mut command = if cargo::has("nextest") {
+        let mut command = cargo::command(&["nextest", "run", "--no-fail-fast"]);
         command.args(packages).args(filter);
         command
     } else {
-        let mut command = tools::cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        let mut command = cargo::command(&["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
         command.args(packages).arg("--").args(filter);
         command
     };
@@ -89,7 +89,7 @@ fn unit(filter: &[String]) -> Result<()> {
     if filter.is_empty() {
         // The examples in documentation, which nextest does not run.
         success(
-            tools::cargo(&["test", "--quiet", "--doc"]).args(packages),
+            cargo::command(&["test", "--quiet", "--doc"]).args(packages),
             "an example in the documentation failed",
         )?;
     }
@@ -97,7 +97,7 @@ fn unit(filter: &[String]) -> Result<()> {
 }
 
 fn docs() -> Result<()> {
-    let mut command = tools::cargo(&["doc", "--quiet", "--no-deps", "--workspace", "--lib"]);
+    let mut command = cargo::command(&["doc", "--quiet", "--no-deps", "--workspace", "--lib"]);
     command
         .args(["--exclude", "schema-gen", "--exclude", IMAGE])
         // A page may name a private item for whoever reads the source.
@@ -120,13 +120,13 @@ fn boot(filter: &[String]) -> Result<()> {
     let kernel = build::kernel(&bare, Profile::Checked)?;
     let programs = build::programs(&bare)?;
     let sdk_programs = sdk::programs(&bare)?;
-    let mut command = if tools::has("nextest") {
+    let mut command = if cargo::has("nextest") {
         // Each guest keeps a host thread per virtual CPU busy: two at a time are enough for most hosts.
-        let mut command = tools::cargo(&["nextest", "run", "--no-fail-fast", "--test-threads", "2"]);
+        let mut command = cargo::command(&["nextest", "run", "--no-fail-fast", "--test-threads", "2"]);
         command.args(["--package", BOOT_TESTS]).args(filter);
         command
     } else {
-        let mut command = tools::cargo(&["test", "--no-fail-fast", "--package", BOOT_TESTS]);
+        let mut command = cargo::command(&["test", "--no-fail-fast", "--package", BOOT_TESTS]);
         command.args(["--", "--test-threads", "2"]).args(filter);
         command
     };

@@ -6,11 +6,11 @@
 //! that what an interrupted download left is not mistaken for one.
 
 use super::super::system::Flavour;
-use crate::{packages, progress, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use xtask::{packages, progress, workspace};
 
 /// The series that is wanted, as it stands in names of packages.
 const SERIES: &str = "6.12.";

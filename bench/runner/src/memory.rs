@@ -7,14 +7,14 @@ use super::measured::{Figures, Measured};
 use super::plan::Plan;
 use super::system::System;
 use super::{Bench, Outcome};
-use crate::progress;
-use crate::qemu::{Guest, Machine, Terminal};
 use anyhow::{Context, Result, ensure};
 use std::io::Read;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
+use xtask::progress;
+use xtask::qemu::{Guest, Machine, Terminal};
 
 /// The row.
 const ID: &str = "N12e";
@@ -173,7 +173,7 @@ fn wait(guest: &mut Guest, told: &mpsc::Receiver<()>, patience: Duration) -> Res
             Ok(()) => break true,
             Err(mpsc::RecvTimeoutError::Disconnected) => break false,
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                let late = guest.age() > patience || crate::qemu::interrupt::pending();
+                let late = guest.age() > patience || xtask::qemu::interrupt::pending();
                 if guest.ending()?.is_some() || late {
                     break told.recv_timeout(Duration::from_millis(200)).is_ok();
                 }

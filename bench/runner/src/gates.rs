@@ -85,7 +85,7 @@ mod tests {
     use super::super::boot::Clock;
     use super::super::measured::Figures;
     use super::*;
-    use crate::qemu::Accelerator;
+    use xtask::qemu::Accelerator;
 
     fn row(system: System, samples: &[f64]) -> Measured {
         let figures = Figures::of(samples.to_vec());

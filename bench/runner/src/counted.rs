@@ -8,12 +8,12 @@ use super::sources::{self, Source};
 use super::system::System;
 use super::table::Aim;
 use super::{Bench, Outcome};
-use crate::progress;
-use crate::qemu::Machine;
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Instant;
+use xtask::progress;
+use xtask::qemu::Machine;
 
 /// Seconds of virtual time for Linux to end what it deferred at boot; sleeping costs the host next to nothing here.
 const SETTLE: u32 = 10;

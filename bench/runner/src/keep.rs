@@ -2,11 +2,11 @@
 
 use super::measured::Measured;
 use super::recipe::Recipe;
-use crate::workspace;
 use anyhow::{Context, Result, anyhow};
 use lab::bench::Rows;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use xtask::workspace;
 
 /// A row with the run's recipe and its own system's kernel.
 fn whole(row: &Measured, recipe: &Recipe) -> Value {
@@ -52,7 +52,7 @@ mod tests {
     use super::super::measured::Figures;
     use super::super::system::System;
     use super::*;
-    use crate::qemu::Accelerator;
+    use xtask::qemu::Accelerator;
 
     fn recipe() -> Recipe {
         Recipe {

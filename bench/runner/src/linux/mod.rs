@@ -7,12 +7,12 @@ mod kernels;
 
 use super::plan::Plan;
 use super::system::{Flavour, System};
-use crate::{progress, workspace};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use xtask::{cargo, progress, workspace};
 
 use cpio::Archive;
 pub(super) use kernels::Kernel;
@@ -81,25 +81,22 @@ impl Linux {
 fn build() -> Result<Vec<(String, PathBuf)>> {
     let manifest = workspace::root().join(PACKAGE).join("Cargo.toml");
     ensure!(manifest.is_file(), "there is no {PACKAGE} to build for Linux");
-    let cargo = || Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let mut asking = cargo();
-    asking.args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"]);
+    let mut asking = cargo::command(&["metadata", "--no-deps", "--format-version=1", "--manifest-path"]);
     let answer = asking.arg(&manifest).output().context("cannot start cargo")?;
     let metadata: Value = serde_json::from_slice(&answer.stdout).context("cargo metadata")?;
     let (package, names) = programs_of(&metadata, &manifest).context("the package has no program")?;
 
     // A target folder of its own: other builds of the same crates have other flags.
     let target = workspace::target().join("linux/programs");
-    let mut command = cargo();
+    let mut command = cargo::command(&[
+        "build",
+        "--release",
+        "--bins",
+        "--target",
+        TARGET,
+        "--manifest-path",
+    ]);
     command
-        .args([
-            "build",
-            "--release",
-            "--bins",
-            "--target",
-            TARGET,
-            "--manifest-path",
-        ])
         .arg(&manifest)
         .arg("--target-dir")
         .arg(&target)

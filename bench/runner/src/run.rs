@@ -1,74 +1,45 @@
-//! `bench`: what the kernel's operations cost, beside Linux on the same virtual machine in the same run. Costs are
-//! instructions, counted by the emulator, so they do not depend on this machine or its load; the rows that are wall
-//! times say so, and their boots take turns. Every row is kept with all its samples in bench/results/.
-//!
-//! [`table`] lists the rows, [`sources`] says from which of the programs' rows each comes and [`formulas`] how;
-//! [`system`], [`linux`], [`plan`] and [`boot`] are about what boots, [`readings`] reads what it prints. [`counted`],
-//! [`series`], [`memory`] and [`scheduler`] measure; [`gates`], [`screen`], [`compare`], [`keep`] and [`report`] say what came out;
-//! [`recipe`] says what the figures belong to. [`attribution`] is for those who want to know why one costs what it does.
+//! A run: gets what is to be measured, measures part by part, and judges, keeps and prints what came out.
 
-mod arguments;
-mod attribution;
-mod boot;
-mod compare;
-mod counted;
-mod formulas;
-mod gates;
-mod keep;
-mod linux;
-mod measured;
-mod memory;
-mod outcome;
-mod plan;
-mod readings;
-mod recipe;
-mod report;
-mod scheduler;
-mod screen;
-mod series;
-mod sources;
-mod statistics;
-mod system;
-mod table;
-
-use crate::build::Profile;
-use crate::qemu::{self, accelerator, interrupt};
-use crate::{exit, progress, toolchain, workspace};
+use super::arguments::{BenchArguments, Suite};
+use super::boot::Clock;
+use super::linux::Linux;
+use super::recipe::Recipe;
+use super::system::System;
+use super::table::{self, ROWS};
+use super::{
+    Outcome, attribution, compare, counted, gates, keep, measured, memory, report, scheduler, screen, series,
+    sources,
+};
 use anyhow::{Result, ensure};
 use lab::bench::Rows;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-pub use arguments::{BenchArguments, Suite};
-use boot::Clock;
-use linux::Linux;
-use outcome::Outcome;
-use recipe::Recipe;
-use system::System;
-use table::ROWS;
+use xtask::build::{self, Profile};
+use xtask::qemu::{self, accelerator, interrupt};
+use xtask::{exit, progress, toolchain, workspace};
 
 /// What every part of a run needs.
-struct Bench {
-    kernel: PathBuf,
-    programs: PathBuf,
-    manifest: PathBuf,
-    quick: bool,
-    only: Vec<String>,
+pub(super) struct Bench {
+    pub(super) kernel: PathBuf,
+    pub(super) programs: PathBuf,
+    pub(super) manifest: PathBuf,
+    pub(super) quick: bool,
+    pub(super) only: Vec<String>,
     /// Those that are here.
-    systems: Vec<System>,
-    linux: Option<Linux>,
+    pub(super) systems: Vec<System>,
+    pub(super) linux: Option<Linux>,
     /// The clock of rows in wall time.
-    wall: Clock,
+    pub(super) wall: Clock,
 }
 
 impl Bench {
     /// Whether the row with this id is to be measured.
-    fn wants(&self, id: &str) -> bool {
+    pub(super) fn wants(&self, id: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only.eq_ignore_ascii_case(id))
     }
 
     /// The package of each system's Linux kernel.
-    fn linux_packages(&self) -> BTreeMap<&'static str, String> {
+    pub(super) fn linux_packages(&self) -> BTreeMap<&'static str, String> {
         let kernel = |system: &System| {
             let kernel = self.linux.as_ref()?.kernel(*system)?;
             Some((system.name(), kernel.package.clone()))
@@ -137,7 +108,7 @@ pub(super) fn bench(arguments: &BenchArguments) -> Result<u8> {
 
     qemu::find_or_install()?;
     interrupt::watch();
-    let built = super::build::everything(Profile::Release, arguments.kernel.as_deref())?;
+    let built = build::everything(Profile::Release, arguments.kernel.as_deref())?;
     let kernel = std::path::absolute(&built.kernel)?;
     let mut bench = Bench {
         wall: Clock::Wall(accelerator::choose(&kernel).accelerator),

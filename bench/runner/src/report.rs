@@ -1,11 +1,11 @@
 //! The page about a run, with plots: made by `lab::report` from the rows that were kept, as `sundial report` does. It lies
 //! beside other results of builds, not beside the rows: it can be made again at any time.
 
-use crate::workspace;
 use anyhow::{Context, Result};
 use lab::bench::Rows;
 use lab::report::{Compared, of_rows};
 use std::path::PathBuf;
+use xtask::workspace;
 
 /// Writes the page of a run as HTML and as Markdown, with what changed since an older one and its name: their paths.
 ///

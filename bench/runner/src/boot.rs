@@ -6,12 +6,12 @@ use super::Bench;
 use super::plan::Plan;
 use super::readings::Printed;
 use super::system::System;
-use crate::qemu::{Accelerator, Ending, Guest, Machine, Report};
-use crate::{build, workspace};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use xtask::qemu::{Accelerator, Ending, Guest, Machine, Report};
+use xtask::{build, workspace};
 
 /// A boot that takes longer than this hangs, however loaded the host is.
 const PATIENCE: Duration = Duration::from_secs(900);

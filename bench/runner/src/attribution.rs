@@ -10,16 +10,16 @@ mod cost;
 mod table;
 
 use super::plan::Plan;
-use crate::build::{self, Profile, manifest, symbols};
-use crate::qemu::{self, Ending, Guest, Machine, interrupt};
-use crate::toolchain::{self, Bare};
-use crate::{exit, progress, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use xtask::build::{self, Profile, manifest, symbols};
+use xtask::qemu::{self, Ending, Guest, Machine, interrupt};
+use xtask::toolchain::{self, Bare};
+use xtask::{exit, progress, workspace};
 
 use cost::Samples;
 use table::Table;
@@ -60,13 +60,13 @@ const MARK: &[u8] = b"@attribution";
 
 /// Options of `bench attribution`.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Options {
+pub(super) struct Options {
     /// attribution: a row, such as N3; may be given several times (N1 N3 N5 N6 if not).
     #[arg(long, value_name = "ROW")]
-    pub row: Vec<String>,
+    pub(super) row: Vec<String>,
     /// attribution: virtual CPUs; with more than one, ticks are of wall time.
     #[arg(long, value_name = "N", default_value_t = 1)]
-    pub cpus: u32,
+    pub(super) cpus: u32,
 }
 
 /// A row with all that was found out about it.

@@ -7,10 +7,10 @@ use super::plan::Plan;
 use super::sources;
 use super::system::System;
 use super::{Bench, Outcome};
-use crate::progress;
-use crate::qemu::{Machine, interrupt};
 use anyhow::{Result, ensure};
 use std::time::Instant;
+use xtask::progress;
+use xtask::qemu::{Machine, interrupt};
 
 /// Systems that take turns. What mitigations cost is told by the counted rows.
 const TAKING_TURNS: [System; 2] = [System::Sundial, System::Linux];
@@ -137,7 +137,7 @@ mod tests {
     use super::super::boot::Clock;
     use super::super::measured::Figures;
     use super::*;
-    use crate::qemu::Accelerator;
+    use xtask::qemu::Accelerator;
 
     fn row(system: System, sample: f64) -> Measured {
         let mut row = Measured::new(

@@ -1,13 +1,13 @@
 //! What figures belong to: the commit, the tools and the host. Kept with every row (requirement A4).
 
 use super::Bench;
-use crate::toolchain::Bare;
-use crate::{progress, qemu, workspace};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
+use xtask::toolchain::Bare;
+use xtask::{progress, qemu, workspace};
 
 /// Where and from what a run's figures come.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Recipe {
             .map(|word| progress::quoted(&word))
             .collect();
         Ok(Recipe {
-            command: format!("./x {}", words.join(" ")),
+            command: format!("./x bench {}", words.join(" ")).trim_end().to_owned(),
             commit: if changed { format!("{commit}+") } else { commit },
             toolchain: said_by(Command::new(&bare.rustc).arg("--version")).unwrap_or_default(),
             qemu: qemu::version().unwrap_or_default(),

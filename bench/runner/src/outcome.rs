@@ -1,9 +1,9 @@
 //! What parts of a run hand back: the rows that were measured, and a sentence for everything that was not.
 
 use super::measured::Measured;
-use crate::progress;
-use crate::qemu::interrupt;
 use anyhow::Result;
+use xtask::progress;
+use xtask::qemu::interrupt;
 
 /// Rows and failures.
 #[derive(Debug, Default)]

@@ -4,12 +4,12 @@
 
 use super::measured::{Figures, Measured};
 use super::{Bench, Outcome};
-use crate::progress;
-use crate::verbs::tools;
-use crate::workspace;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use xtask::cargo;
+use xtask::progress;
+use xtask::workspace;
 
 /// Rows and their numbers of runnable threads.
 const SIZES: [(&str, u32); 4] = [("S10", 10), ("S100", 100), ("S1000", 1_000), ("S10000", 10_000)];
@@ -74,7 +74,7 @@ fn all() -> Result<Vec<Measured>> {
 }
 
 fn build() -> Result<std::path::PathBuf> {
-    let mut command = tools::cargo(&["build", "--release", "--package", "scheduler-cost"]);
+    let mut command = cargo::command(&["build", "--release", "--package", "scheduler-cost"]);
     progress::step("building the scheduler's bench", &mut command)?;
     Ok(workspace::target().join("release/scheduler-cost"))
 }
