@@ -1,4 +1,4 @@
-//! A CPU goes to sleep while a thread begins to wait on another. Rules B1 and B4 (docs/rules/scheduler.md), nasty row 1.
+//! A CPU goes to sleep while a thread begins to wait on another. Rules B1 and B4 (docs/rules/scheduler.md); docs/mutants.md, row 1.
 //!
 //! The idle CPU publishes that it is idle, looks for a crowded CPU, and sleeps if it sees none. The waker, under the busy
 //! CPU's lock, queues the thread, publishes that the CPU is crowded, looks for an idle CPU, and then without the

@@ -1,5 +1,5 @@
-//! A thread waits for completions while other CPUs post them. Rules B2, B4 (docs/rules/scheduler.md), nasty
-//! row 3.
+//! A thread waits for completions while other CPUs post them. Rules B2, B4 (docs/rules/scheduler.md);
+//! docs/mutants.md, row 3.
 //!
 //! The kernel's order. The waiting side: under the ring's lock, look; if there is too little, list the
 //! thread as a waiter. Then let the thread rest in its parking place, under that place's lock. The posting

@@ -1,4 +1,4 @@
-//! The two sides of a ring page. Rules P7 and F7, nasty rows 4 and 19; abi.md section 4.
+//! The two sides of a ring page. Rules P7 and F7; docs/mutants.md, rows 4 and 19; docs/abi.md, section 4.
 //!
 //! Submissions and completions are the same protocol with the roles exchanged: whoever produces writes an entry and
 //! publishes its tail, whoever consumes copies it out and publishes its head. A poller of submissions goes to sleep by

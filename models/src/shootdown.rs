@@ -1,5 +1,5 @@
 //! A CPU holds a lock and waits until another has flushed its translations, while that one waits for the
-//! lock. Rule P4, nasty rows 17 and 18.
+//! lock. Rule P4; docs/mutants.md, rows 17 and 18.
 //!
 //! Kernel code runs with interrupts off, so a CPU that spins for a lock notices no request by interrupt; it
 //! answers between two looks at the lock instead. A request is a ticket drawn from the other CPU's counter,

@@ -43,7 +43,7 @@ pub enum Rule {
     CountersAddUp,
     /// A thread whose wish was granted does not rest (B4).
     NoWakeUpIsLost,
-    /// The timer is set for the earliest thing that waits for it (promise 6).
+    /// The timer is set for the earliest thing that waits for it.
     TimersAreSet,
     /// No CPU idles for long beside a thread that it could run (B1).
     NoCpuIsWasted,

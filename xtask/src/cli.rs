@@ -189,7 +189,7 @@ pub struct TestArguments {
 pub enum Step {
     /// Every file is formatted.
     Format,
-    /// Links in documents, lengths of files, the table of rules.
+    /// Links and citations, lengths of files, the table of rules.
     Text,
     /// Clippy on every crate, warnings are errors.
     Lint,

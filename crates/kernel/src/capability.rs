@@ -104,7 +104,7 @@ impl Capability {
         }
     }
 
-    /// Whether it may travel in a message (abi.md section 7). What is bound to one process, session or thread stays.
+    /// Whether it may travel in a message (docs/abi.md, section 7). What is bound to one process, session or thread stays.
     pub fn is_transferable(&self) -> bool {
         match self.object {
             Object::EndpointOwner(_)

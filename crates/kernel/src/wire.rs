@@ -1,4 +1,4 @@
-//! Cap'n Proto messages as methods read and write them: one message in stream framing (abi.md section 6). Parameters are
+//! Cap'n Proto messages as methods read and write them: one message in stream framing (docs/abi.md, section 6). Parameters are
 //! copied out of user memory once, into aligned memory, before anything looks at them.
 
 use alloc::string::String;
@@ -11,7 +11,7 @@ use capnp::traits::HasStructSize;
 
 pub use schema_gen::system::ExceptionType as ExceptionKind;
 
-/// Words that readers may visit in all, and how deep structures may nest (abi.md section 6).
+/// Words that readers may visit in all, and how deep structures may nest (docs/abi.md, section 6).
 fn options() -> ReaderOptions {
     *ReaderOptions::new()
         .traversal_limit_in_words(Some(64 << 20))

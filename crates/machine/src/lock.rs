@@ -1,7 +1,7 @@
 //! The kernel's lock: test-and-test-and-set with a pause, behind `lock_api`'s guards. The kernel runs with
 //! interrupts off, so a lock is never taken twice on one CPU by an interrupt. While it waits, a CPU answers TLB
 //! shootdowns (memory/tlb.rs): otherwise A, holding this lock, could wait for B's answer while B waits for A's
-//! lock (rule P4, nasty row 17). In a kernel that was built to be measured it tells attribution when it was taken and
+//! lock (rule P4; docs/mutants.md, row 17). In a kernel that was built to be measured it tells attribution when it was taken and
 //! released; in any other the probe is nothing.
 
 use core::sync::atomic::{AtomicBool, Ordering};

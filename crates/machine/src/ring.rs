@@ -1,5 +1,5 @@
-//! The kernel's view of a ring page (abi.md sections 3 and 4): every access is one volatile or atomic load or store of a
-//! fixed place, so user space can write the page at any time and confuse nobody but itself (rule P7, nasty row 21). Which
+//! The kernel's view of a ring page (docs/abi.md, sections 3 and 4): every access is one volatile or atomic load or store of a
+//! fixed place, so user space can write the page at any time and confuse nobody but itself (rule P7; docs/mutants.md, row 21). Which
 //! index is read and written when is in `abi::ring::header`.
 
 use core::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! The trace rings (promise 8): one per CPU, written by that CPU alone, read by the host out of guest memory. The host
+//! The trace rings: one per CPU, written by that CPU alone, read by the host out of guest memory. The host
 //! finds them through the symbol `SUNDIAL_TRACE_DIRECTORY` (layout in abi::trace). Off, and free of memory, unless the
 //! kernel command line asks for it.
 

@@ -1,5 +1,5 @@
 //! A whole machine of a few CPUs, on which threads block, wake each other, hand the CPU over, are stolen, yield, exit and
-//! are killed, at once. Rules B1, B2, B4, B6 and P5 (docs/rules/), nasty rows 1, 3, 5 and 20.
+//! are killed, at once. Rules B1, B2, B4, B6 and P5 (docs/rules/); docs/mutants.md, rows 1, 3, 5 and 20.
 //!
 //! The states are too many to try all of them, so shuttle runs random schedules and such with few, well-placed
 //! switches (PCT: Burckhardt and others, ASPLOS 2010), from fixed seeds. What a CPU's queue does, where a thread goes,

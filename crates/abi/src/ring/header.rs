@@ -1,4 +1,4 @@
-//! Who writes and who reads which word of a ring page's header, and in which order. abi.md sections 3 and 4.
+//! Who writes and who reads which word of a ring page's header, and in which order. docs/abi.md, sections 3 and 4.
 //!
 //! Each index has one writer, which keeps it privately and only tells the other side: user code [`publish`]es
 //! submissions and [`give_back`]s completions it has read, the kernel's [`KernelSide`] takes submissions and posts
@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    // Nasty row 19: also where a cursor of 8 or 16 bits would begin anew.
+    // docs/mutants.md, row 19: also where a cursor of 8 or 16 bits would begin anew.
     #[test]
     fn p7_indices_run_over_their_end_on_both_sides() {
         for start in [0, 7, 0xff, 0xffff, u32::MAX - 3, u32::MAX] {

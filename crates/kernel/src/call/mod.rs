@@ -1,4 +1,4 @@
-//! One submission: checks its buffers and its capability in the order of abi.md section 6, then hands it to the object.
+//! One submission: checks its buffers and its capability in the order of docs/abi.md, section 6, then hands it to the object.
 //! What methods do is in `objects` and `endpoint`; `method` is what they need to read their parameters and to answer,
 //! `transfers` what comes with a message, `park` waiting on words.
 

@@ -1,4 +1,4 @@
-//! PARK and UNPARK: waiting on a word, and waking who waits. abi.md section 10.
+//! PARK and UNPARK: waiting on a word, and waking who waits. docs/abi.md, section 10.
 
 use alloc::sync::Arc;
 

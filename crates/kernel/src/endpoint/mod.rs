@@ -1,6 +1,6 @@
 //! Endpoints: where processes call each other. A client's call meets a server's receive, in whichever order they come;
 //! the answer goes straight back. Messages are opaque and are copied once, from the sender's memory into the receiver's.
-//! Rules P6 and P8; abi.md section 9.
+//! Rules P6 and P8; docs/abi.md, section 9.
 //!
 //! `call` is the client's side, `receive` and `answer` the server's, `delivery` what all three do to the other's memory
 //! and capabilities. The last owner's end completes everybody with `disconnected`.

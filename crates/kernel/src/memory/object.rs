@@ -1,5 +1,5 @@
 //! Memory objects: frames that exist apart from any process and can be mapped by those that hold a capability. They go
-//! when the last capability and the last mapping go, because mappings hold the object too. abi.md section 16.
+//! when the last capability and the last mapping go, because mappings hold the object too. docs/abi.md, section 16.
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;

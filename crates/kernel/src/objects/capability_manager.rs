@@ -1,4 +1,4 @@
-//! CapabilityManager: what one process holds, and taking it away. The list is also what Monitor shows. abi.md section 11.
+//! CapabilityManager: what one process holds, and taking it away. The list is also what Monitor shows. docs/abi.md, section 11.
 
 use alloc::string::String;
 use alloc::vec::Vec;

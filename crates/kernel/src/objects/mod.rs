@@ -1,6 +1,6 @@
 //! The kernel's objects, one file per interface: decode, check, commit. A method's number is matched before its
 //! parameters are looked at, so an unknown method is unimplemented whatever came with it. Endpoints are not here: their
-//! messages are opaque (crate::endpoint). Rule P9; abi.md sections 16 and 17.
+//! messages are opaque (crate::endpoint). Rule P9; docs/abi.md, sections 16 and 17.
 
 mod boot_package;
 mod capability_manager;

@@ -1,6 +1,6 @@
 //! ProcessSpawner and ProcessHandle: starting a program with capabilities, waiting for its end, ending it. A grant list is
 //! read, checked and made whole before the child exists; the parent's moved capabilities leave it when the child has
-//! them. abi.md section 15.
+//! them. docs/abi.md, section 15.
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;

@@ -1,5 +1,5 @@
 //! What the kernel can give by itself: one object per source of the manifest and of spawn grants. Sources whose
-//! interfaces do not exist yet give nothing (docs/limits.md lists them). abi.md sections 14 and 15.
+//! interfaces do not exist yet give nothing (docs/limits.md lists them). docs/abi.md, sections 14 and 15.
 
 use manifest::source::Source;
 

@@ -1,5 +1,5 @@
 //! Programs: checked at boot, before anything starts; made ready to map the first time they are wanted. Pages that are
-//! only read are shared by all processes that run the program. Rules P5, P13; abi.md section 1.
+//! only read are shared by all processes that run the program. Rules P5, P13; docs/abi.md, section 1.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -1,5 +1,5 @@
 //! Parking: a thread waits until another says so, or a word in memory has changed. Comparing the word and joining the
-//! queue happen under one lock, which waking takes too, so no wake-up falls between (nasty row 3). abi.md section 10.
+//! queue happen under one lock, which waking takes too, so no wake-up falls between (docs/mutants.md, row 3). docs/abi.md, section 10.
 
 use alloc::vec::Vec;
 

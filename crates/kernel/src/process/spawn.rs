@@ -1,5 +1,5 @@
 //! Making processes and threads: everything is checked and made first, and the new thread is queued last, so a refused
-//! request leaves nothing behind. Rules P5, P6; abi.md sections 1, 12 and 15.
+//! request leaves nothing behind. Rules P5, P6; docs/abi.md, sections 1, 12 and 15.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};

@@ -1,4 +1,4 @@
-//! System calls, and above all `cap_enter`: works through the submissions, then returns or waits. abi.md section 2 gives
+//! System calls, and above all `cap_enter`: works through the submissions, then returns or waits. docs/abi.md, section 2 gives
 //! the order of its steps; the numbers below are that section's.
 
 use alloc::sync::Arc;

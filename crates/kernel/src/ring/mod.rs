@@ -1,6 +1,6 @@
 //! A ring: the page shared with user space and the kernel's private side of it. Submissions are taken in order by one
 //! dispatcher at a time (`dispatch`); work that ends later is an entry of the ring's operation table (`operation`);
-//! completions wake whoever waits for them. Rules P7, B3; abi.md sections 2 to 4.
+//! completions wake whoever waits for them. Rules P7, B3; docs/abi.md, sections 2 to 4.
 //!
 //! Nothing read from the page is trusted: the kernel keeps its own head and tail (`abi::ring::header::KernelSide`), and
 //! sizes are constants.

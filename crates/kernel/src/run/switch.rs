@@ -83,7 +83,7 @@ fn switched(cpu: &CpuState, entity: Owned, slice_end: Option<Instant>, at: Insta
 }
 
 /// Wakes an idle CPU to take over a thread that waits behind another: it finds its own queue empty and steals
-/// (nasty row 1).
+/// (docs/mutants.md, row 1).
 pub fn call_helper(cpu: &CpuState, helper: CpuId) {
     if !cpus::board().call(helper) {
         return;

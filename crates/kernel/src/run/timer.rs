@@ -1,4 +1,4 @@
-//! What waits for time: one deadline queue and one one-shot timer per CPU (promise 6). The timer is armed for the
+//! What waits for time: one deadline queue and one one-shot timer per CPU; nothing ticks. The timer is armed for the
 //! earliest of the queue's head and the running thread's slice end, and only when that changes.
 
 use alloc::boxed::Box;
@@ -38,7 +38,7 @@ pub struct Armed {
 }
 
 /// Deadlines handled per timer interrupt. What is left is due at once, and the next interrupt takes it, so that no
-/// interrupt works without bound (nasty row 11).
+/// interrupt works without bound (docs/mutants.md, row 11).
 const BATCH: usize = 16;
 
 /// Puts a deadline into this CPU's queue.

@@ -1,4 +1,4 @@
-//! Making threads runnable: out of the parking cell, to a CPU. Rules B2 to B6; "a wake-up" in design.md.
+//! Making threads runnable: out of the parking cell, to a CPU. Rules B2 to B6 (docs/rules/scheduler.md).
 //!
 //! A thread woken by one that is about to block itself gets its CPU directly. Whether the waker blocks is known only at
 //! the end of its system call, so the woken thread waits in the CPU's candidate slot until then: `switch` hands it the
@@ -27,7 +27,7 @@ pub fn now() -> Instant {
 }
 
 /// Makes a blocked thread runnable. One that is not blocked (yet) will not block the next time it wants to, so that no
-/// wake-up is lost (nasty row 3).
+/// wake-up is lost (docs/mutants.md, row 3).
 pub fn wake(thread: Arc<Thread>) {
     let _guard = NoAllocation::begin();
     if let Some(entity) = thread.take_parked() {

@@ -1,6 +1,6 @@
 //! Physical frames: a buddy allocator with a reference count per frame. A [`Frame`] is one counted reference; each
 //! page table entry that maps the frame holds another. The frame goes back to its free list when the last
-//! reference goes, so no page is reused while anything can still reach it (nasty row 22).
+//! reference goes, so no page is reused while anything can still reach it (docs/mutants.md, row 22).
 //!
 //! Per frame there are 8 bytes of bookkeeping: the count, and for free blocks their order. Free blocks are linked
 //! through their own first bytes.

@@ -279,7 +279,7 @@ fn b1_a_thread_that_has_to_wait_gets_the_nearest_idle_cpu_as_helper() {
     );
 }
 
-// Nasty row 1: whoever asked the first few only would leave an idle CPU beside a thread that it could run.
+// docs/mutants.md, row 1: whoever asked the first few only would leave an idle CPU beside a thread that it could run.
 #[test]
 fn b1_a_helper_is_found_behind_any_number_of_threads_that_may_not_leave() {
     let mut waiting = [const { Affinity::One(CpuId(0)) }; 30];
@@ -302,7 +302,7 @@ fn thousand() -> (Topology, LoadBoard, Vec<Cpu<()>>) {
     (Topology::flat(1_024), board, cpus)
 }
 
-// Nasty row 1: while a decision looked at 64 CPUs at most, an idle one beyond them was never called.
+// docs/mutants.md, row 1: while a decision looked at 64 CPUs at most, an idle one beyond them was never called.
 #[test]
 fn b1_the_only_idle_cpu_of_a_thousand_is_found_from_everywhere() {
     let (topology, board, mut cpus) = thousand();

@@ -14,7 +14,7 @@ mod dispatch;
 mod leave;
 mod wake;
 
-/// Deadlines handled per timer interrupt, as in the kernel (nasty row 11).
+/// Deadlines handled per timer interrupt, as in the kernel (docs/mutants.md, row 11).
 const BATCH: u8 = 16;
 
 /// One step of the kernel on one CPU.

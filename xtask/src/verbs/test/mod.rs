@@ -1,6 +1,7 @@
 //! `test`: everything CI runs, cheapest first, each step timed. A step that fails does not stop the others, so that
 //! one run shows all there is to mend; what depends on a failed build is counted as failed with it.
 
+mod citations;
 mod lengths;
 mod links;
 mod steps;

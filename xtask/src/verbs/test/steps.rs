@@ -1,6 +1,6 @@
 //! What each step of `test` does. Every one can be run alone: `./x test lint`.
 
-use super::{lengths, links};
+use super::{citations, lengths, links};
 use crate::build::{self, Profile};
 use crate::cli::Step;
 use crate::verbs::rules;
@@ -37,7 +37,7 @@ fn format() -> Result<()> {
     )
 }
 
-/// What only looks at text: links in the documents, lengths of files, the table of rules.
+/// What only looks at text: links in the documents, what is cited, lengths of files, the table of rules.
 fn text() -> Result<()> {
     println!("{}", lengths::report()?);
     println!("{}", rules::summary()?);
@@ -45,6 +45,12 @@ fn text() -> Result<()> {
     ensure!(
         broken.is_empty(),
         "links in the documents lead nowhere:\n{}",
+        broken.join("\n")
+    );
+    let broken = citations::broken()?;
+    ensure!(
+        broken.is_empty(),
+        "what is cited is not here:\n{}",
         broken.join("\n")
     );
     Ok(())

@@ -137,7 +137,7 @@ fn b6_a_thread_in_the_slot_can_be_killed() {
     assert!(bench.cpu.handoff().is_none());
 }
 
-// Nasty row 20: what is taken out is who was meant, wherever else somebody waits.
+// docs/mutants.md, row 20: what is taken out is who was meant, wherever else somebody waits.
 #[test]
 fn b6_whoever_kills_a_queued_thread_leaves_the_slot_alone() {
     let mut bench = Bench::running_one();
