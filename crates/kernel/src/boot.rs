@@ -3,19 +3,20 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use core::sync::atomic::Ordering::{Acquire, Release};
+use core::sync::atomic::{AtomicBool, AtomicU32};
 
 use abi::exit::{Kind, Report};
 use abi::trace::Event;
 use machine::boot::Handover;
 use machine::memory::heap::NoAllocation;
-use machine::platform::{self, Platform};
-use machine::{BootCell, Lock, clock, cpu, power, smp, topology, trace, vector};
+use machine::platform;
+use machine::{Lock, clock, cpu, power, smp, topology, trace, vector};
 use manifest::Manifest;
 use sched::{CpuId, CpuMask, CpuPlace, Policy, Topology};
 use schema_gen::system::{FairnessScope, SchedulerPolicy};
 
+use crate::booted;
 use crate::console::{self, say};
 use crate::log::{self, Level};
 use crate::memory::commitment;
@@ -24,30 +25,10 @@ use crate::process::{image, spawn};
 use crate::run::{self, cpus, wake};
 use crate::terminal;
 
-static MANIFEST: BootCell<Manifest<'static>> = BootCell::new("boot::MANIFEST");
-static PACKAGE: BootCell<&'static [u8]> = BootCell::new("boot::PACKAGE");
-static PLATFORM: BootCell<Platform> = BootCell::new("boot::PLATFORM");
 /// Where each CPU is, by index; filled in by each CPU as it arrives.
 static PLACES: Lock<Vec<Option<topology::Topology>>> = Lock::new(Vec::new());
 static ARRIVED: AtomicU32 = AtomicU32::new(0);
 static GO: AtomicBool = AtomicBool::new(false);
-/// When the first process was first put into a queue, in ns since boot.
-pub static INIT_STARTED: AtomicU64 = AtomicU64::new(0);
-
-/// The manifest.
-pub fn manifest() -> &'static Manifest<'static> {
-    MANIFEST.get()
-}
-
-/// The manifest's bytes, exactly as booted.
-pub fn package() -> &'static [u8] {
-    PACKAGE.get()
-}
-
-/// What was found of the machine.
-pub fn platform() -> &'static Platform {
-    PLATFORM.get()
-}
 
 /// The boot CPU's way into the kernel.
 pub fn boot(handover: Handover) -> ! {
@@ -69,10 +50,10 @@ pub fn boot(handover: Handover) -> ! {
             "no memory for trace rings of {kib} KiB: tracing is off\n"
         ));
     }
-    PLATFORM.set(platform);
+    booted::keep_platform(platform);
     read_manifest(handover.module);
     start_cpus();
-    terminal::init(&manifest().kernel.terminal_uart);
+    terminal::init(&booted::manifest().kernel.terminal_uart);
     commitment::init();
     cpus::init(collect_topology(), scheduler(), wake::now());
     introduce();
@@ -86,10 +67,10 @@ pub fn boot(handover: Handover) -> ! {
         let _guard = NoAllocation::begin();
         drop(core::hint::black_box(vec![0_u8; 64]));
     }
-    if let Err(refusal) = spawn::start_init(manifest()) {
+    if let Err(refusal) = spawn::start_init(booted::manifest()) {
         refuse(format_args!("init cannot be started: {refusal}"));
     }
-    INIT_STARTED.store(clock::now_ns(), Relaxed);
+    booted::keep_start_of_init(clock::now_ns());
     trace::record(Event::Milestone {
         which: 1,
         value: clock::now_ns(),
@@ -152,13 +133,12 @@ fn read_manifest(bytes: &'static [u8]) {
         refuse(format_args!("the manifest is refused: program {name}: {error}"));
     }
     check_pools(&manifest);
-    PACKAGE.set(bytes);
-    MANIFEST.set(manifest);
+    booted::keep_manifest(bytes, manifest);
 }
 
 /// A pool of CPUs that this machine does not have is a mistake, and no pool at all is safer than half a pool.
 fn check_pools(manifest: &Manifest<'_>) {
-    let cpu_count = platform().cpus.len() as u32;
+    let cpu_count = booted::platform().cpus.len() as u32;
     for (index, pool) in manifest.kernel.pools.iter().enumerate() {
         if let Err(error) = CpuMask::parse(pool.cpu_mask, cpu_count) {
             refuse(format_args!(
@@ -171,14 +151,14 @@ fn check_pools(manifest: &Manifest<'_>) {
 
 /// The order in which threads are served, as the manifest chooses it (rule D5).
 fn scheduler() -> Policy {
-    match manifest().kernel.scheduler {
+    match booted::manifest().kernel.scheduler {
         SchedulerPolicy::WeightedFair => Policy::WeightedFair,
         SchedulerPolicy::Eevdf => Policy::Eevdf,
     }
 }
 
 fn start_cpus() {
-    let cpus = &platform().cpus;
+    let cpus = &booted::platform().cpus;
     *PLACES.lock() = vec![None; cpus.len()];
     PLACES.lock()[0] = Some(topology::of_this_cpu());
     let mut started = 0;
@@ -219,7 +199,7 @@ fn collect_topology() -> Topology {
 }
 
 fn introduce() {
-    let platform = platform();
+    let platform = booted::platform();
     let mib = machine::memory::frames::total_frames() / 256;
     say(format_args!(
         "Sundial {}: {} CPUs, {mib} MiB, {:?}, clock from {} at {} MHz, {} between {}\n",
@@ -232,7 +212,7 @@ fn introduce() {
             Policy::WeightedFair => "wfq",
             Policy::Eevdf => "eevdf",
         },
-        match manifest().kernel.fairness {
+        match booted::manifest().kernel.fairness {
             FairnessScope::Threads => "threads",
             FairnessScope::Processes => "processes",
         },

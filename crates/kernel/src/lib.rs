@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod attribution;
 pub mod boot;
+pub mod booted;
 pub mod call;
 pub mod capability;
 pub mod console;

@@ -19,7 +19,7 @@ use schema_gen::monitor::monitor::{
 
 use super::capability_manager::{self, require_fit};
 use super::supervisor::living;
-use crate::boot;
+use crate::booted;
 use crate::call::{Answer, Call, Reply, Trouble, unimplemented};
 use crate::process::table;
 use crate::run::cpus::{self, CpuState};
@@ -55,12 +55,12 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
 }
 
 fn system() -> Vec<u8> {
-    let platform = boot::platform();
+    let platform = booted::platform();
     let processes = table::living();
     let mut answer = wire::builder();
     let mut info = answer.init_root::<system_results::Builder<'_>>().init_info();
     info.set_monotonic_ns(now().0);
-    info.set_boot_ns(boot::INIT_STARTED.load(Relaxed));
+    info.set_boot_ns(booted::init_started());
     info.set_cpu_count(cpus::all().len() as u32);
     info.set_frames_total(frames::total_frames());
     info.set_frames_free(frames::free_frames());
@@ -79,8 +79,8 @@ fn system() -> Vec<u8> {
         Mode::XApic => "xapic",
     });
     info.set_tsc_hz(platform.clock.tsc_hz);
-    info.set_scheduler(boot::manifest().kernel.scheduler);
-    info.set_fairness(boot::manifest().kernel.fairness);
+    info.set_scheduler(booted::manifest().kernel.scheduler);
+    info.set_fairness(booted::manifest().kernel.fairness);
     info.set_is_traced(trace::is_on());
     wire::finish(answer)
 }

@@ -2,7 +2,7 @@
 
 use schema_gen::system::system_info::{hostname_results, motd_results};
 
-use crate::boot;
+use crate::booted;
 use crate::call::{Answer, Call, Reply, unimplemented};
 use crate::wire;
 
@@ -11,10 +11,10 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
     match call.method {
         0 => answer
             .init_root::<motd_results::Builder<'_>>()
-            .set_text(boot::manifest().kernel.motd),
+            .set_text(booted::manifest().kernel.motd),
         1 => answer
             .init_root::<hostname_results::Builder<'_>>()
-            .set_name(boot::manifest().kernel.hostname),
+            .set_name(booted::manifest().kernel.hostname),
         _ => return Err(unimplemented()),
     }
     Ok(Reply::Message(wire::finish(answer)))

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use machine::rtc;
 
-use crate::boot;
+use crate::booted;
 use crate::call::{Answer, Call, Reply, unimplemented};
 use crate::run::wake::now;
 use crate::wire;
@@ -22,7 +22,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
     let monotonic = now().0;
     let mut base = AT_BOOT.load(Relaxed);
     if base < 0 {
-        let read = rtc::unix_seconds(boot::platform().century_register).unwrap_or(0);
+        let read = rtc::unix_seconds(booted::platform().century_register).unwrap_or(0);
         base = read.saturating_sub(monotonic / NANOS_PER_SECOND) as i64;
         // Whoever was first has set it; everybody uses that one, so the time never jumps.
         base = AT_BOOT

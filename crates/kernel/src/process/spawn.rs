@@ -26,7 +26,7 @@ use super::image::{self, Image};
 use super::park::Parking;
 use super::thread::Thread;
 use super::{Process, Quota, Tally, Threads, UsageCell, table};
-use crate::boot;
+use crate::booted;
 use crate::capability::Capability;
 use crate::memory::commitment;
 use crate::memory::pages::Pages;
@@ -271,7 +271,7 @@ pub fn add_thread(
 /// What the threads of a new process share CPU time through. Sessions and accounts will be above it; until there are any,
 /// the process is what cannot be multiplied for free.
 fn principal() -> Option<Arc<Principal>> {
-    match boot::manifest().kernel.fairness {
+    match booted::manifest().kernel.fairness {
         FairnessScope::Threads => None,
         FairnessScope::Processes => Some(Arc::new(Principal::new(Weight::DEFAULT))),
     }
