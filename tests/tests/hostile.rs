@@ -77,6 +77,16 @@ fn p4_an_unmapped_page_is_gone_and_one_cpu_tells_nobody() {
 }
 
 #[test]
+fn p15_whoever_a_pass_wakes_first_does_not_wait_for_the_rest_of_it() {
+    holds("passes", |setup| setup.cpus(3));
+}
+
+#[test]
+fn p15_a_crowd_is_woken_in_pieces_between_which_others_run() {
+    holds("pieces", counted);
+}
+
+#[test]
 fn p5_processes_killed_at_random_moments_leave_nothing() {
     holds("leaks", counted);
 }

@@ -39,7 +39,7 @@ pub(crate) struct PerCpu {
     pub(crate) mailbox: Mailbox,
     pub(crate) shootdowns_sent: AtomicU64,
     pub(crate) shootdowns_received: AtomicU64,
-    /// Interrupts that came while the kernel idled, one bit per vector.
+    /// Interrupts that came while the kernel idled or let them in, one bit per vector.
     pending: [Cell<u64>; 4],
     pub(crate) fs_base: Cell<u64>,
     space: RefCell<Option<Arc<AddressSpace>>>,
@@ -90,7 +90,7 @@ impl PerCpu {
         self.index.get() as usize
     }
 
-    /// Notes an interrupt that came while the kernel idled.
+    /// Notes an interrupt that came while the kernel idled or let it in.
     pub(crate) fn note_pending(&self, vector: u8) {
         let word = &self.pending[vector as usize / 64];
         word.set(word.get() | 1 << (vector % 64));
@@ -250,6 +250,14 @@ pub fn idle() {
     unsafe { asm!("sti; hlt; cli", options(nostack)) };
 }
 
+/// Lets interrupts in for a moment, in the middle of something long: those that come are noted for [`take_pending`], as
+/// while idling.
+pub fn let_interrupts_in() {
+    // SAFETY: `sti` takes effect after the next instruction, so one is there for them to come after; handlers that run here
+    // only note their vector (traps).
+    unsafe { asm!("sti; nop; cli", options(nostack)) };
+}
+
 /// One step of waiting for another CPU: answers what others wait for meanwhile.
 #[inline]
 pub fn relax() {
@@ -257,7 +265,7 @@ pub fn relax() {
     core::hint::spin_loop();
 }
 
-/// The next interrupt that came while the kernel idled.
+/// The next interrupt that came while the kernel idled or let it in.
 pub fn take_pending() -> Option<u8> {
     let this = this();
     for (index, word) in this.pending.iter().enumerate() {

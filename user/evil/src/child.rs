@@ -9,7 +9,7 @@ use rt::process::{Child, Grant, KernelSource, ProcessSpawner};
 use rt::{Env, Error};
 
 use crate::report::Report;
-use crate::{ATTACK, faults, indices, race};
+use crate::{ATTACK, faults, indices, passes, race};
 
 /// The manifest's name for this program's binary.
 const BINARY: &str = "evil";
@@ -33,6 +33,7 @@ pub fn act(env: &Env, name: &str) -> i64 {
     faults::act(env, name)
         .or_else(|| indices::act(name))
         .or_else(|| race::act(env, name))
+        .or_else(|| passes::act(env, name))
         .unwrap_or(UNKNOWN_ATTACK)
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Attacks by means of words come first and happen in this process: [`syscalls`], [`submissions`], [`pointers`],
 //! [`transfers`], [`messages`], [`arguments`], [`stale`], [`exhaustion`]. Attacks that ruin or end the attacker
-//! run in children, whose exit codes are the answer: [`indices`], [`race`], [`faults`]. [`report`] keeps the score.
+//! run in children, whose exit codes are the answer: [`indices`], [`race`], [`passes`], [`faults`]. [`report`] keeps the score.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod exhaustion;
 pub mod faults;
 pub mod indices;
 pub mod messages;
+pub mod passes;
 pub mod pointers;
 pub mod race;
 pub mod report;
@@ -34,7 +35,7 @@ use report::Report;
 const USAGE: &str = "usage: evil [GROUP...]
   Attacks the kernel and reports what it answered to each attack. Ends with 0 if all were answered as they
   should be. Groups: syscalls submissions pointers transfers messages arguments stale exhaustion indices race
-  faults. Default: all.";
+  passes faults. Default: all.";
 
 /// First argument of a child, before the attack's name.
 pub const ATTACK: &str = "--attack";
@@ -42,7 +43,7 @@ pub const ATTACK: &str = "--attack";
 /// A group of attacks.
 type Group = (&'static str, fn(&Env, &mut Report));
 
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 12] = [
     ("syscalls", syscalls::attack),
     ("submissions", submissions::attack),
     ("pointers", pointers::attack),
@@ -53,6 +54,7 @@ const GROUPS: [Group; 11] = [
     ("exhaustion", exhaustion::attack),
     ("indices", indices::attack),
     ("race", race::attack),
+    ("passes", passes::attack),
     ("faults", faults::attack),
 ];
 

@@ -2,8 +2,8 @@
 //! Which proof runs is said by the manifest (`proof` in its `[config]`, tests/manifests/proofs/); each checks what it
 //! sees itself, names the first thing that is wrong, and ends with 0 if nothing is.
 //!
-//! [`accounting`], [`shares`], [`crowds`], [`spread`], [`quiet`] and [`counters`] are about the scheduler; [`leaks`], [`pending`], [`pages`] and
-//! [`indices`] about what processes, memory and rings leave behind. [`tools`] is what they share. A proof's children
+//! [`accounting`], [`shares`], [`crowds`], [`spread`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] about what one system
+//! call makes others wait for; [`leaks`], [`pending`], [`pages`] and [`indices`] about what processes, memory and rings leave behind. [`tools`] is what they share. A proof's children
 //! run this program too: their arguments name a part in [`child`].
 #![no_std]
 #![forbid(unsafe_code)]
@@ -19,6 +19,7 @@ pub mod crowds;
 pub mod indices;
 pub mod leaks;
 pub mod pages;
+pub mod passes;
 pub mod pending;
 pub mod quiet;
 pub mod shares;
@@ -35,7 +36,7 @@ use tools::Wrong;
 /// A proof: its name, and what it does.
 type Proof = (&'static str, fn(&Env) -> Result<(), Wrong>);
 
-const PROOFS: [Proof; 11] = [
+const PROOFS: [Proof; 13] = [
     ("accounting", accounting::prove),
     ("shares", shares::weights_decide),
     ("counters", counters::prove),
@@ -47,6 +48,8 @@ const PROOFS: [Proof; 11] = [
     ("pages", pages::prove),
     ("pending", pending::prove),
     ("indices", indices::prove),
+    ("passes", passes::nobody_waits_for_the_rest),
+    ("pieces", passes::a_crowd_is_woken_in_pieces),
 ];
 
 /// The program: the proof that the manifest names, or a part in one.

@@ -146,6 +146,12 @@ impl KernelSide {
         pending
     }
 
+    /// Whether anything was published and not taken yet: a look that changes nothing.
+    #[inline]
+    pub fn is_pending<H: Header>(&self, page: &H) -> bool {
+        page.word(Field::SqTail).load(Ordering::Acquire) != self.sq_head
+    }
+
     /// Takes `count` submissions, which were copied out: their slots are user code's again.
     #[inline]
     pub fn take<H: Header>(&mut self, page: &H, count: u32) {
@@ -229,8 +235,12 @@ mod tests {
             let (page, mut kernel) = Page::at(start);
             let tail = start.wrapping_add(SQ_ENTRIES);
             assert_eq!((kernel.pending(&page), queued(&page, tail)), (0, SQ_ENTRIES));
+            assert!(!kernel.is_pending(&page));
             publish_before_entry(&page, tail);
-            assert_eq!(kernel.pending(&page), SQ_ENTRIES);
+            assert_eq!(
+                (kernel.is_pending(&page), kernel.pending(&page)),
+                (true, SQ_ENTRIES)
+            );
             kernel.take(&page, 5);
             assert_eq!(
                 (kernel.pending(&page), queued(&page, tail)),

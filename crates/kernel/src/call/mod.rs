@@ -7,6 +7,7 @@ mod park;
 mod transfers;
 
 pub use method::{Answer, Call, Reply, Trouble, invalid, overloaded, unimplemented};
+pub use park::Unparking;
 pub use transfers::{Transfers, check_buffers};
 
 use alloc::sync::Arc;
@@ -46,6 +47,8 @@ pub enum Outcome {
     },
     /// It completes later, through its operation.
     Pending,
+    /// A piece of it is done; the thread goes on with the rest before it does anything else.
+    Unfinished(Unparking),
     /// It is done, and the thread gives way.
     Yield,
     /// The thread ends, and nothing completes.
@@ -61,6 +64,15 @@ impl Outcome {
     pub const fn code(result: i32) -> Outcome {
         Outcome::Completed { result, records: 0 }
     }
+}
+
+/// How far a submission is that is done in pieces.
+#[must_use = "it has to complete, or to go on"]
+pub enum Progress {
+    /// It is done, with this result.
+    Done(i32),
+    /// This is left.
+    Unfinished(Unparking),
 }
 
 /// The outcome of a submission that failed.

@@ -7,7 +7,7 @@ use abi::result::Failure;
 use abi::validate::Buffer;
 use sched::Nanos;
 
-use super::{Caller, Outcome, failed};
+use super::{Caller, Outcome, Progress, failed};
 use crate::capability::Object;
 use crate::process::Process;
 use crate::ring::operation::WaitPlace;
@@ -69,13 +69,51 @@ pub(super) fn unpark(caller: &Caller<'_>, cap: u32, address: u64, max_waiters: u
     if process.space.read_word_here(address).is_err() {
         return failed(Failure::InvalidParams);
     }
-    let mut woken = 0;
-    while woken < max_waiters
-        && let Some(operation) = process.parking.unpark(address)
-    {
-        if operation.complete_code(ParkOutcome::Woken.code()) {
-            woken += 1;
-        }
+    let begun = Unparking {
+        user_data: caller.user_data,
+        address,
+        left: max_waiters,
+        woken: 0,
+        before: process.parking.arrivals(),
+    };
+    match begun.go_on(process) {
+        Progress::Done(result) => Outcome::code(result),
+        Progress::Unfinished(rest) => Outcome::Unfinished(rest),
     }
-    Outcome::code(woken as i32)
+}
+
+/// Threads that an UNPARK wakes before it looks whether its CPU has something else to do.
+const PIECE: usize = 16;
+
+/// An UNPARK that has begun. It wakes those who waited then: a thread that parks again meanwhile waits for the next one.
+pub struct Unparking {
+    /// The submission's.
+    pub user_data: u64,
+    address: u64,
+    /// How many more it may wake.
+    left: u32,
+    woken: u32,
+    /// How many had come to park when it began.
+    before: u64,
+}
+
+impl Unparking {
+    /// Wakes some more.
+    #[inline]
+    pub fn go_on(mut self, process: &Process) -> Progress {
+        for _ in 0..PIECE {
+            let next = match self.left {
+                0 => None,
+                _ => process.parking.unpark(self.address, self.before),
+            };
+            let Some(operation) = next else {
+                return Progress::Done(self.woken as i32);
+            };
+            if operation.complete_code(ParkOutcome::Woken.code()) {
+                self.left -= 1;
+                self.woken += 1;
+            }
+        }
+        Progress::Unfinished(self)
+    }
 }

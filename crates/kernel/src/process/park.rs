@@ -11,18 +11,28 @@ use crate::ring::operation::Operation;
 struct Parked {
     address: u64,
     tid: u32,
+    /// How many had come before it.
+    arrival: u64,
     operation: Operation,
 }
 
-/// The waiters of one address space, oldest first.
+#[derive(Default)]
+struct State {
+    /// Oldest first.
+    waiters: Vec<Parked>,
+    /// How many have come.
+    arrivals: u64,
+}
+
+/// The waiters of one address space.
 pub struct Parking {
-    waiters: Lock<Vec<Parked>>,
+    state: Lock<State>,
 }
 
 impl Default for Parking {
     fn default() -> Parking {
         Parking {
-            waiters: Site::Park.lock(Vec::new()),
+            state: Site::Park.lock(State::default()),
         }
     }
 }
@@ -39,24 +49,36 @@ impl Parking {
         still_wanted: impl FnOnce() -> Result<(), E>,
         begin: impl FnOnce() -> Result<Operation, E>,
     ) -> Result<Operation, E> {
-        let mut waiters = self.waiters.lock();
-        if waiters.len() == waiters.capacity() {
-            waiters.reserve(16);
+        let mut state = self.state.lock();
+        if state.waiters.len() == state.waiters.capacity() {
+            state.waiters.reserve(16);
         }
         still_wanted()?;
         let operation = begin()?;
-        waiters.push(Parked {
+        let arrival = state.arrivals;
+        state.arrivals += 1;
+        state.waiters.push(Parked {
             address,
             tid,
+            arrival,
             operation: operation.clone(),
         });
         Ok(operation)
     }
 
-    /// Takes the longest waiter of `address` out of the queue.
-    pub fn unpark(&self, address: u64) -> Option<Operation> {
-        let mut waiters = self.waiters.lock();
+    /// How many have come so far, those included that have gone.
+    #[inline]
+    pub fn arrivals(&self) -> u64 {
+        self.state.lock().arrivals
+    }
+
+    /// Takes the longest waiter of `address` out of the queue, if it came among the `before` first.
+    pub fn unpark(&self, address: u64, before: u64) -> Option<Operation> {
+        let waiters = &mut self.state.lock().waiters;
         let found = waiters.iter().position(|waiter| waiter.address == address)?;
+        if waiters[found].arrival >= before {
+            return None;
+        }
         let parked = if found + 1 == waiters.len() {
             // As most often: nothing has to be moved.
             waiters.pop()?
@@ -68,16 +90,19 @@ impl Parking {
 
     /// Takes an operation out of the queue: it has ended in another way.
     pub fn forget(&self, operation: &Operation) {
-        let mut waiters = self.waiters.lock();
-        let found = waiters.iter().position(|waiter| waiter.operation == *operation);
-        let gone = found.map(|index| waiters.remove(index));
-        drop(waiters);
+        let mut state = self.state.lock();
+        let found = state
+            .waiters
+            .iter()
+            .position(|waiter| waiter.operation == *operation);
+        let gone = found.map(|index| state.waiters.remove(index));
+        drop(state);
         drop(gone);
     }
 
     /// Takes out everything that a thread waits for here.
     pub fn take_thread(&self, tid: u32) -> Vec<Operation> {
-        let mut waiters = self.waiters.lock();
+        let waiters = &mut self.state.lock().waiters;
         let mut taken = Vec::new();
         while let Some(found) = waiters.iter().position(|waiter| waiter.tid == tid) {
             taken.push(waiters.remove(found).operation);
@@ -87,6 +112,6 @@ impl Parking {
 
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.waiters.lock().is_empty()
+        self.state.lock().waiters.is_empty()
     }
 }

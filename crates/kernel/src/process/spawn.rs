@@ -258,6 +258,7 @@ pub fn add_thread(
         context: Context::new(start(thread.tid())),
         thread: thread.clone(),
         wait: None,
+        unfinished: None,
         exit_code: None,
     };
     let mut entity: Box<Entity<Body>> = Entity::new(thread.id(), Weight::DEFAULT, LatencyClass::Normal, body);

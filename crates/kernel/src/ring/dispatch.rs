@@ -1,23 +1,27 @@
 //! System calls, and above all `cap_enter`: works through the submissions, then returns or waits. docs/abi.md, section 2 gives
 //! the order of its steps; the numbers below are that section's.
+//!
+//! A pass is bounded whoever fills the ring (rule P15). A submission that takes longer than a piece is done in several:
+//! the thread keeps what is left, leaves the call to its CPU's loop, where interrupts and orders are looked at, and comes
+//! back here as if it had made the same system call again.
 
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
-use abi::ring::Cqe;
+use abi::ring::{CQ_ENTRIES, Cqe, Opcode};
 use abi::syscall;
 use abi::validate::{check_words, owner_of};
 use sched::{Instant, Nanos};
 
 use super::{Listing, Look, Ring};
-use crate::call::{self, Caller, Outcome};
+use crate::call::{self, Caller, Outcome, Progress};
 use crate::process::exit;
 use crate::process::thread::Thread;
 use crate::run::Owned;
 use crate::run::cpus::CpuState;
 use crate::run::thread_body::Wait;
 use crate::run::timer::{self, Armed, Timer};
-use crate::run::wake::now;
+use crate::run::wake::{self, now};
 
 /// What the CPU's loop does after a system call.
 #[must_use = "the loop still has to act on this"]
@@ -61,6 +65,9 @@ fn cap_enter(
         entity.payload.context.set_result(syscall::REJECTED);
         return After::Continue;
     }
+    if entity.payload.unfinished.is_some() && !go_on(entity, thread) {
+        return After::Continue;
+    }
     // Who waits for ever need not look again before it blocks.
     let listed = if timeout == syscall::NO_TIMEOUT {
         minimum as u32
@@ -70,7 +77,7 @@ fn cap_enter(
     // Steps 1 to 3.
     let Pass {
         available,
-        foreign_head,
+        stopped,
         listing,
         after,
     } = dispatch(cpu, entity, thread, listed);
@@ -83,11 +90,14 @@ fn cap_enter(
         });
         return After::Block;
     }
-    let answer = match minimum {
+    let answer = match (stopped, minimum) {
+        // The loop comes back here.
+        (Stopped::Unfinished, _) => return after,
+        (Stopped::Busy, _) => syscall::CONSUMER_BUSY,
         // Step 4.
-        minimum if u64::from(available) >= minimum => u64::from(available),
+        (_, minimum) if u64::from(available) >= minimum => u64::from(available),
         // Step 5.
-        _ if foreign_head => syscall::FOREIGN_HEAD,
+        (Stopped::ForeignHead, _) => syscall::FOREIGN_HEAD,
         // Step 6.
         _ if timeout == 0 => u64::from(available),
         _ => {
@@ -105,91 +115,147 @@ fn cap_enter(
     after
 }
 
+/// Goes on with the submission that a former pass of this entry left unfinished; false if it is still not done.
+#[cold]
+fn go_on(entity: &mut Owned, thread: &Arc<Thread>) -> bool {
+    let Some(unfinished) = entity.payload.unfinished.take() else {
+        return true;
+    };
+    let user_data = unfinished.user_data;
+    match unfinished.go_on(thread.process()) {
+        Progress::Done(result) => {
+            thread.ring.post(Cqe::plain(user_data, result));
+            true
+        }
+        Progress::Unfinished(rest) => {
+            entity.payload.unfinished = Some(rest);
+            false
+        }
+    }
+}
+
+/// Why a pass took no more submissions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    /// It has taken those that were there when it began, or as many as completions fit.
+    Done,
+    /// The first that is left belongs to another thread.
+    ForeignHead,
+    /// Another thread is in the middle of a pass, and there are some to be taken.
+    Busy,
+    /// One of them is under way still.
+    Unfinished,
+}
+
 /// What a pass over the submissions left.
 struct Pass {
     available: u32,
-    foreign_head: bool,
+    stopped: Stopped,
     /// As what the thread is listed, if it asked for that and has to wait.
     listing: Option<Listing>,
     after: After,
 }
 
-/// Works through the submissions in order, until none is left, the first belongs to another thread, or no completion
-/// fits any more. If fewer than `listed` completions are unread then, the thread is listed to wait for them, except
-/// where others wait too or it gives way first.
+/// Works in order through the submissions that are there now, of which there are 16 at most, until the first belongs to
+/// another thread, or no completion fits any more. Whoever refills the queue meanwhile does so for a later entry. If
+/// fewer than `listed` completions are unread then, the thread is listed to wait for them, except where others wait too
+/// or it gives way first.
 #[inline]
 fn dispatch(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>, listed: u32) -> Pass {
     let ring: &Ring = &thread.ring;
-    let mut state = ring.state.lock();
-    while state.dispatching {
-        // Another thread's pass ends soon: it never sleeps in here.
-        drop(state);
-        machine::cpu::relax();
-        state = ring.state.lock();
-    }
-    state.flush_backlog(&ring.page);
     let mut pass = Pass {
         available: 0,
-        foreign_head: false,
+        stopped: Stopped::Done,
         listing: None,
         after: After::Continue,
     };
-    let mut submissions = 0;
-    while let Some(words) = state.next_submission(&ring.page, &mut submissions) {
-        let user_data = words[1];
-        let opcode = check_words(&words);
-        if opcode.is_ok() && owner_of(&words).is_some_and(|owner| owner != thread.tid()) {
-            pass.foreign_head = true;
-            break;
+    let mut state = ring.state.lock();
+    let mut left = if state.dispatching {
+        if state.indices.is_pending(&ring.page) {
+            pass.stopped = Stopped::Busy;
+            return pass;
         }
-        state.indices.take(&ring.page, 1);
-        submissions += 1;
-        let completion = match opcode {
-            Err(error) => Cqe::plain(user_data, error.failure().code()),
-            Ok(opcode) => {
-                state.dispatching = true;
-                drop(state);
-                let mut caller = Caller {
-                    cpu,
-                    entity: &mut *entity,
-                    thread,
-                    user_data,
-                };
-                let outcome = call::execute(&mut caller, opcode, &words);
-                state = ring.state.lock();
-                state.dispatching = false;
-                match outcome {
-                    Outcome::Completed { result, records } => {
-                        Cqe::plain(user_data, result).with_records(records)
+        0
+    } else {
+        state.indices.pending(&ring.page)
+    };
+    let found = left;
+    let mut ended_with = None;
+    // Whether a submission before may have woken somebody, who is the candidate for this CPU.
+    let mut candidate = false;
+    loop {
+        while let Some(words) = state.next_submission(&ring.page, &mut left) {
+            let user_data = words[1];
+            let opcode = check_words(&words);
+            if opcode.is_ok() && owner_of(&words).is_some_and(|owner| owner != thread.tid()) {
+                pass.stopped = Stopped::ForeignHead;
+                break;
+            }
+            state.indices.take(&ring.page, 1);
+            left -= 1;
+            let completion = match opcode {
+                Err(error) => Cqe::plain(user_data, error.failure().code()),
+                Ok(opcode) => {
+                    state.dispatching = true;
+                    drop(state);
+                    // It waits for nothing but the short submissions with which its waker waits itself.
+                    if candidate && !(left == 0 && matches!(opcode, Opcode::Recv | Opcode::Park)) {
+                        wake::settle_candidate(cpu);
                     }
-                    Outcome::Pending => continue,
-                    Outcome::Yield => {
-                        pass.after = After::Yield;
-                        Cqe::plain(user_data, 0)
-                    }
-                    Outcome::EndThread(code) => {
-                        drop(state);
-                        exit::end_thread(entity, code);
-                        count_submissions(cpu, submissions);
-                        return Pass {
-                            available: 0,
-                            foreign_head: false,
-                            listing: None,
-                            after: After::Exit,
-                        };
+                    candidate = true;
+                    let mut caller = Caller {
+                        cpu,
+                        entity: &mut *entity,
+                        thread,
+                        user_data,
+                    };
+                    let outcome = call::execute(&mut caller, opcode, &words);
+                    state = ring.state.lock();
+                    state.dispatching = false;
+                    match outcome {
+                        Outcome::Completed { result, records } => {
+                            Cqe::plain(user_data, result).with_records(records)
+                        }
+                        Outcome::Pending => continue,
+                        Outcome::Unfinished(rest) => {
+                            entity.payload.unfinished = Some(rest);
+                            pass.stopped = Stopped::Unfinished;
+                            break;
+                        }
+                        Outcome::Yield => {
+                            pass.after = After::Yield;
+                            Cqe::plain(user_data, 0)
+                        }
+                        Outcome::EndThread(code) => {
+                            ended_with = Some(code);
+                            pass.after = After::Exit;
+                            break;
+                        }
                     }
                 }
-            }
-        };
-        state.publish(&ring.page, completion.to_words());
+            };
+            state.publish(&ring.page, completion.to_words());
+        }
+        pass.available = state.available(&ring.page);
+        // Whoever reads completions may have made room since the last look, and nobody else will take what is left.
+        let is_held_back = left > 0 && pass.stopped == Stopped::Done && ended_with.is_none();
+        if !is_held_back || pass.available == CQ_ENTRIES {
+            break;
+        }
     }
-    pass.available = state.indices.unread(&ring.page);
+    let goes_on = pass.stopped == Stopped::Done && matches!(pass.after, After::Continue);
     if !state.waiters.is_empty() {
         ring.wake_satisfied(state);
-    } else if pass.available < listed && !pass.foreign_head && matches!(pass.after, After::Continue) {
+    } else if pass.available < listed && goes_on {
         pass.listing = Some(state.list(thread, listed));
+        drop(state);
+    } else {
+        drop(state);
     }
-    count_submissions(cpu, submissions);
+    if let Some(code) = ended_with {
+        exit::end_thread(entity, code);
+    }
+    count_submissions(cpu, u64::from(found - left));
     pass
 }
 

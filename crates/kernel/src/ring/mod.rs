@@ -1,6 +1,7 @@
 //! A ring: the page shared with user space and the kernel's private side of it. Submissions are taken in order by one
 //! dispatcher at a time (`dispatch`); work that ends later is an entry of the ring's operation table (`operation`);
-//! completions wake whoever waits for them. Rules P7, B3; docs/abi.md, sections 2 to 4.
+//! completions wake whoever waits for them. Whoever posts one or makes room looks at the waiters before it is done, so
+//! nobody sleeps beside as many completions as it waits for. Rules P7, B3; docs/abi.md, sections 2 to 4.
 //!
 //! Nothing read from the page is trusted: the kernel keeps its own head and tail (`abi::ring::header::KernelSide`), and
 //! sizes are constants.
@@ -25,6 +26,10 @@ use crate::process::Process;
 use crate::process::thread::Thread;
 use crate::run;
 use operation::Operations;
+
+/// The most completions that find the queue full: one of each operation, and one of each thread, whose submission found
+/// room when it was taken.
+const BACKLOG: usize = operation::LIMIT + abi::limits::THREADS as usize;
 
 struct Waiter {
     thread: Arc<Thread>,
@@ -52,7 +57,7 @@ struct State {
     dispatching: bool,
     /// The process has ended: nothing is posted any more.
     closed: bool,
-    /// Completions that found the queue full, oldest first. Never longer than the operation table.
+    /// Completions that found the queue full, oldest first. Never more than [`BACKLOG`].
     backlog: VecDeque<[u64; 4]>,
     waiters: Vec<Waiter>,
     /// How many times a thread was listed.
@@ -78,7 +83,7 @@ impl Ring {
             indices: KernelSide::default(),
             dispatching: false,
             closed: false,
-            backlog: VecDeque::with_capacity(operation::LIMIT + 1),
+            backlog: VecDeque::with_capacity(BACKLOG),
             waiters: Vec::with_capacity(abi::limits::THREADS as usize),
             listings: 0,
             operations: Operations::new(),
@@ -103,25 +108,28 @@ impl Ring {
         self.wake_satisfied(state);
     }
 
-    /// Wakes everybody whose wish is fulfilled now. Threads are woken one by one without the lock, which the woken
-    /// ones want next.
+    /// Wakes everybody whose wish is fulfilled now; how many. Threads are woken one by one without the lock, which the
+    /// woken ones want next.
     #[inline]
-    fn wake_satisfied<'a>(&'a self, mut state: LockGuard<'a, State>) {
+    fn wake_satisfied<'a>(&'a self, mut state: LockGuard<'a, State>) -> u32 {
+        let mut woken = 0;
         while let Some((waiter, available)) = state.satisfied(&self.page) {
             let last = state.waiters.is_empty();
             drop(state);
             run::wake::end_wait(waiter.thread, waiter.listing, available);
+            woken += 1;
             if last {
-                return;
+                return woken;
             }
             state = self.state.lock();
         }
+        woken
     }
 
     /// Looks whether at least `minimum` completions are unread; if not, the thread is listed to be woken when they are.
     pub fn wait_for(&self, thread: &Arc<Thread>, minimum: u32) -> Look {
         let mut state = self.state.lock();
-        let available = state.indices.unread(&self.page);
+        let available = state.available(&self.page);
         if available >= minimum {
             // A time-out may have woken it while it was listed. The next time it may want another number.
             let gone = state.unlist(thread);
@@ -139,7 +147,7 @@ impl Ring {
     pub fn stop_waiting(&self, thread: &Thread) -> u32 {
         let mut state = self.state.lock();
         let gone = state.unlist(thread);
-        let available = state.indices.unread(&self.page);
+        let available = state.available(&self.page);
         drop(state);
         drop(gone);
         available
@@ -165,10 +173,22 @@ impl Ring {
 }
 
 impl State {
-    /// Whether another completion fits.
+    /// How many more completions fit, after those that have waited for room.
     #[inline]
-    fn has_room(&self, page: &RingPage) -> bool {
-        self.backlog.is_empty() && self.indices.room(page) > 0
+    fn room(&mut self, page: &RingPage) -> u32 {
+        if !self.backlog.is_empty() && !self.flush_backlog(page) {
+            return 0;
+        }
+        self.indices.room(page)
+    }
+
+    /// How many completions are unread, those included that have waited for room and have it now.
+    #[inline]
+    fn available(&mut self, page: &RingPage) -> u32 {
+        if !self.backlog.is_empty() {
+            self.flush_backlog(page);
+        }
+        self.indices.unread(page)
     }
 
     #[inline]
@@ -182,7 +202,7 @@ impl State {
         if self.closed {
             return;
         }
-        if self.has_room(page) {
+        if self.room(page) > 0 {
             self.write(page, words);
         } else if self.backlog.len() < self.backlog.capacity() {
             self.backlog.push_back(words);
@@ -191,14 +211,16 @@ impl State {
         }
     }
 
-    /// Moves completions that had to wait into free slots.
-    #[inline]
-    fn flush_backlog(&mut self, page: &RingPage) {
-        while !self.backlog.is_empty() && self.indices.room(page) > 0 {
-            if let Some(words) = self.backlog.pop_front() {
-                self.write(page, words);
-            }
+    /// Moves completions that had to wait into free slots; true if none waits any more.
+    #[cold]
+    fn flush_backlog(&mut self, page: &RingPage) -> bool {
+        while self.indices.room(page) > 0 {
+            let Some(words) = self.backlog.pop_front() else {
+                return true;
+            };
+            self.write(page, words);
         }
+        self.backlog.is_empty()
     }
 
     /// Lists a thread that waits for `minimum` completions. It is in the list at most once.
@@ -245,7 +267,7 @@ impl State {
         if self.waiters.is_empty() {
             return None;
         }
-        let available = self.indices.unread(page);
+        let available = self.available(page);
         let index = self
             .waiters
             .iter()
@@ -253,18 +275,13 @@ impl State {
         Some((self.waiters.swap_remove(index), available))
     }
 
-    /// The next submission that is not a NOP, copied out and not taken yet; `None` if there is none, or no completion
-    /// fits any more. NOPs before it are answered here, and counted: they need nothing but the two queues, so a batch
-    /// of them costs its copies and one update of each index.
+    /// The next of the `left` submissions that is not a NOP, copied out and not taken yet; `None` if there is none, or no
+    /// completion fits any more. NOPs before it are answered here: they need nothing but the two queues, so a batch of
+    /// them costs its copies and one update of each index.
     #[inline]
-    fn next_submission(&mut self, page: &RingPage, nops: &mut u64) -> Option<[u64; SQE_WORDS]> {
+    fn next_submission(&mut self, page: &RingPage, left: &mut u32) -> Option<[u64; SQE_WORDS]> {
         loop {
-            let room = if self.backlog.is_empty() {
-                self.indices.room(page)
-            } else {
-                0
-            };
-            let batch = self.indices.pending(page).min(room);
+            let batch = self.room(page).min(*left);
             if batch == 0 {
                 return None;
             }
@@ -285,7 +302,7 @@ impl State {
             if taken > 0 {
                 self.indices.take(page, taken);
                 self.indices.post(page, taken);
-                *nops += u64::from(taken);
+                *left -= taken;
             }
             if other.is_some() {
                 return other;

@@ -238,10 +238,14 @@ impl Operation {
 
     /// Ends it with what `completion` makes of its user data, if it is still under way. True if this call ended it.
     pub fn complete(&self, completion: Cqe) -> bool {
+        self.end(completion).is_some()
+    }
+
+    /// As [`Operation::complete`]; how many threads that woke, if this call ended it.
+    #[inline]
+    fn end(&self, completion: Cqe) -> Option<u32> {
         let mut state = self.ring.state.lock();
-        let Some(ended) = state.operations.end(self.slot, self.generation) else {
-            return false;
-        };
+        let ended = state.operations.end(self.slot, self.generation)?;
         let Ended {
             user_data,
             place,
@@ -255,14 +259,15 @@ impl Operation {
             }
             .to_words(),
         );
-        self.ring.wake_satisfied(state);
+        let woken = self.ring.wake_satisfied(state);
         self.clean(timer);
         drop(place);
-        true
+        Some(woken)
     }
 
-    /// Ends it because its time is up: with a code, and out of the queue of the object it waits at.
-    pub fn expire(&self, code: i32) {
+    /// Ends it because its time is up: with a code, and out of the queue of the object it waits at. How many threads that
+    /// woke.
+    pub fn expire(&self, code: i32) -> u32 {
         let place = {
             let mut state = self.ring.state.lock();
             state.operations.get(self.slot, self.generation).and_then(|slot| {
@@ -273,7 +278,7 @@ impl Operation {
         if let Some(place) = place {
             place.forget(self);
         }
-        self.complete_code(code);
+        self.end(Cqe::plain(0, code)).unwrap_or(0)
     }
 
     /// Ends it with a message, written to where its submission said.

@@ -84,9 +84,20 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
                 Verdict::Switch => return Some(switch::requeue(cpu, entity, EndReason::Preempted)),
             }
         }
-        match user::run(&mut entity.payload.context) {
-            Trap::Syscall => {
+        let trap = if entity.payload.unfinished.is_some() {
+            if let_interrupts_in(cpu) {
+                continue;
+            }
+            Trap::Syscall
+        } else {
+            let trap = user::run(&mut entity.payload.context);
+            if matches!(trap, Trap::Syscall) {
                 count(&cpu.counters.syscalls);
+            }
+            trap
+        };
+        match trap {
+            Trap::Syscall => {
                 cpu.in_call.store(true, Relaxed);
                 let next = dispatch::syscall(cpu, &mut entity, &thread);
                 cpu.in_call.store(false, Relaxed);
@@ -113,6 +124,23 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
     }
 }
 
+/// Between two pieces of a long system call: handles the interrupts that have come; whether there were any.
+#[cold]
+fn let_interrupts_in(cpu: &CpuState) -> bool {
+    cpu::let_interrupts_in();
+    handle_pending(cpu)
+}
+
+/// Handles the interrupts that were noted; whether there were any.
+fn handle_pending(cpu: &CpuState) -> bool {
+    let mut any = false;
+    while let Some(vector) = cpu::take_pending() {
+        interrupt(cpu, vector);
+        any = true;
+    }
+    any
+}
+
 /// Handles an interrupt; what it changes for the running thread is noted in `reschedule`.
 fn interrupt(cpu: &CpuState, vector: u8) {
     match vector {
@@ -135,9 +163,7 @@ fn idle(cpu: &'static CpuState) -> Running {
     cpu::set_note(0);
     let mut noted = false;
     loop {
-        while let Some(vector) = cpu::take_pending() {
-            interrupt(cpu, vector);
-        }
+        handle_pending(cpu);
         cpu.reschedule.store(false, Relaxed);
         if let Some(running) = switch::pick(cpu).or_else(|| switch::steal(cpu)) {
             return running;

@@ -1,4 +1,4 @@
-//! What the kernel hangs on a schedulable thread: its registers, its shared record, and the wait it is in. The
+//! What the kernel hangs on a schedulable thread: its registers, its shared record, and the wait or work it is in. The
 //! body travels with the entity, so whoever owns the entity owns the registers.
 
 use alloc::sync::Arc;
@@ -7,6 +7,7 @@ use machine::user::Context;
 use sched::Instant;
 
 use super::timer::Armed;
+use crate::call::Unparking;
 use crate::process::thread::Thread;
 use crate::ring::Listing;
 
@@ -18,6 +19,9 @@ pub struct Body {
     pub thread: Arc<Thread>,
     /// The wait in `cap_enter` that has not ended.
     pub wait: Option<Wait>,
+    /// The submission that its system call has done a part of. The call begins anew, with the rest of that, before the
+    /// thread runs on.
+    pub unfinished: Option<Unparking>,
     /// The code with which it asked to end.
     pub exit_code: Option<i64>,
 }
