@@ -1,7 +1,8 @@
 //! Traces as the Common Trace Format 1.8 (diamon.org/ctf), for babeltrace2, Trace Compass and kin.
 //!
 //! A folder with a `metadata` file in text and one stream file per CPU. Scheduler events have the names and fields that
-//! LTTng's kernel tracer gives them; all others are called `sundial_…` and carry the fields of their record.
+//! LTTng's kernel tracer gives them; all others are called `sundial_…` and carry the fields of their record. Each stream
+//! ends with a `sundial_record_end`, so that readers know until when the last thread ran.
 
 mod class;
 mod metadata;
@@ -11,6 +12,7 @@ use crate::Trace;
 use crate::linux::told;
 use crate::numbers::Numbers;
 use crate::steps::{Step, What, steps};
+use abi::trace::Event;
 use class::Classes;
 use std::io;
 use std::path::Path;
@@ -53,6 +55,7 @@ pub fn write(trace: &Trace, folder: &Path) -> io::Result<()> {
                 stream.event(step.at, &material.own(&event));
             }
         }
+        stream.event(trace.end(), &material.own(&Event::RecordEnd {}));
         std::fs::write(folder.join(format!("cpu_{cpu}")), stream.finish())?;
     }
     Ok(())
@@ -62,6 +65,7 @@ pub fn write(trace: &Trace, folder: &Path) -> io::Result<()> {
 fn uuid(trace: &Trace) -> [u8; 16] {
     let hash = |seed: u64| {
         let words = trace.records().iter().flat_map(|record| record.to_words());
+        let words = words.chain([trace.begin().0, trace.end().0]);
         let bytes = words.flat_map(u64::to_le_bytes).chain(trace.source().bytes());
         bytes.fold(seed, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -21,8 +21,10 @@ pub fn text(trace: &Trace) -> String {
     let lost: u64 = trace.lost().iter().sum();
     writeln!(
         text,
-        "# {} events, {lost} older ones were overwritten",
-        trace.records().len()
+        "# {} events from {} to {}, {lost} older ones were overwritten",
+        trace.records().len(),
+        trace.begin().0,
+        trace.end().0
     )
     .expect("writing to memory");
     text

@@ -1,5 +1,8 @@
 //! The record of a run: events of all CPUs, how many were lost, and what threads and processes are called.
 //!
+//! A trace has a beginning and an end of its own: a CPU that runs one thread alone makes no records, so between the end of
+//! the run and the last record there may be any time, and the same before the first. Whoever records says when that was.
+//!
 //! Records are kept in one list, ordered by time; records of one time stay in the order in which they were pushed, so a
 //! simulator that pushes causes before effects keeps them so. A thread with number 0 stands for its process.
 
@@ -12,9 +15,13 @@ use sched::{Instant, Nanos};
 use std::collections::BTreeMap;
 
 /// What happened in one run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     source: String,
+    /// When recording began; [`Instant::NEVER`] is not known, and the first record counts.
+    begin: Instant,
+    /// When recording ended; [`Instant::BOOT`] is not known, and the last record counts.
+    end: Instant,
     records: Vec<Record>,
     /// Records that were overwritten or dropped before anybody read them, for each CPU.
     lost: Vec<u64>,
@@ -27,9 +34,22 @@ impl Trace {
     pub fn new(source: impl Into<String>, cpus: u32) -> Trace {
         Trace {
             source: source.into(),
+            begin: Instant::NEVER,
+            end: Instant::BOOT,
+            records: Vec::new(),
             lost: vec![0; cpus as usize],
-            ..Trace::default()
+            names: BTreeMap::new(),
         }
+    }
+
+    /// Says that recording began at `at`.
+    pub fn begin_at(&mut self, at: Instant) {
+        self.begin = at;
+    }
+
+    /// Says that recording went on until `at`, at least.
+    pub fn end_at(&mut self, at: Instant) {
+        self.end = self.end.max(at);
     }
 
     /// Where it comes from.
@@ -55,17 +75,21 @@ impl Trace {
     }
 
     /// Adds a record of any CPU. One that is older than those before it is put in its place. A record that tells a
-    /// process's name names it, unless it has a name already.
+    /// process's name names it, unless it has a name already; one that tells the end is the trace's end and is not kept.
     pub fn push(&mut self, record: Record) {
         if record.cpu as usize >= self.lost.len() {
             self.lost.resize(record.cpu as usize + 1, 0);
         }
-        if let Some(Event::ProcessName { pid, first, second }) = record.event() {
-            let bytes = Event::name_bytes(first, second);
-            let name = String::from_utf8_lossy(&bytes);
-            self.names
-                .entry(Thread::new(pid, 0))
-                .or_insert_with(|| name.trim_end_matches('\0').to_owned());
+        match record.event() {
+            Some(Event::RecordEnd {}) => return self.end_at(Instant(record.at_ns)),
+            Some(Event::ProcessName { pid, first, second }) => {
+                let bytes = Event::name_bytes(first, second);
+                let name = String::from_utf8_lossy(&bytes);
+                self.names
+                    .entry(Thread::new(pid, 0))
+                    .or_insert_with(|| name.trim_end_matches('\0').to_owned());
+            }
+            _ => {}
         }
         // Almost always at the end: clocks of different CPUs are close.
         let newer = self
@@ -124,20 +148,23 @@ impl Trace {
         name.cloned().unwrap_or_else(|| format!("process {pid}"))
     }
 
-    /// The time of the first record; boot in an empty trace.
+    /// When recording began: the time of the first record where nobody said; boot if there is none.
     #[must_use]
     pub fn begin(&self) -> Instant {
-        self.records
-            .first()
-            .map_or(Instant::BOOT, |first| Instant(first.at_ns))
+        let first = self.records.first().map(|first| Instant(first.at_ns));
+        let begin = first.map_or(self.begin, |first| first.min(self.begin));
+        if begin == Instant::NEVER {
+            Instant::BOOT
+        } else {
+            begin
+        }
     }
 
-    /// The time of the last record; boot in an empty trace.
+    /// When recording ended: the time of the last record where nobody said; boot if there is none.
     #[must_use]
     pub fn end(&self) -> Instant {
-        self.records
-            .last()
-            .map_or(Instant::BOOT, |last| Instant(last.at_ns))
+        let last = self.records.last().map(|last| Instant(last.at_ns));
+        last.map_or(self.end, |last| last.max(self.end))
     }
 
     /// From when on the records of all CPUs are here: a CPU that lost some tells nothing before the first it has kept.
@@ -149,7 +176,7 @@ impl Trace {
         known.max().unwrap_or(self.begin())
     }
 
-    /// The time between first and last record.
+    /// How long was recorded.
     #[must_use]
     pub fn span(&self) -> Nanos {
         self.end().since(self.begin())
@@ -187,6 +214,25 @@ mod tests {
         assert_eq!(trace.complete_since(), Instant(3));
         trace.lose(1, 100);
         assert_eq!(trace.complete_since(), Instant(5));
+    }
+
+    #[test]
+    fn l9_a_trace_lasts_longer_than_its_records() {
+        let mut trace = Trace::new("test", 2);
+        assert_eq!((trace.begin(), trace.end()), (Instant::BOOT, Instant::BOOT));
+        trace.push(mark(5, 0, 1));
+        assert_eq!((trace.begin(), trace.end()), (Instant(5), Instant(5)));
+        trace.begin_at(Instant(2));
+        trace.push(Record::of(9, 1, Event::RecordEnd {}));
+        assert_eq!(
+            (trace.begin(), trace.end(), trace.span()),
+            (Instant(2), Instant(9), Nanos(7))
+        );
+        assert_eq!(trace.records(), [mark(5, 0, 1)]);
+        // Whoever knows more has the last word.
+        trace.end_at(Instant(7));
+        trace.push(mark(11, 0, 2));
+        assert_eq!(trace.end(), Instant(11));
     }
 
     #[test]

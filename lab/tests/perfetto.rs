@@ -386,3 +386,33 @@ fn l3_perfetto_sees_runs_that_end_and_counts_that_match() {
     assert_eq!(last["CPU 0 runnable"], [1, 2, 1, 2, 1, 0]);
     assert_eq!(last["CPU 1 runnable"], [1, 0, 1, 0]);
 }
+
+#[test]
+fn l9_perfetto_sees_the_end_of_the_record_on_every_cpu() {
+    let mut recorded = example();
+    recorded.end_at(sched::Instant(9_000));
+    recorded.push(abi::trace::Record::of(
+        6_200,
+        1,
+        abi::trace::Event::Switch {
+            from: abi::trace::Thread::NONE,
+            to: SERVER,
+        },
+    ));
+    let mut bytes = Vec::new();
+    lab::perfetto::write(&recorded, &mut bytes).unwrap();
+    let trace = Trace::decode(bytes.as_slice()).unwrap();
+    let at_the_end = trace
+        .packet
+        .iter()
+        .filter(|packet| packet.timestamp == Some(9_000));
+    let events: Vec<_> = at_the_end
+        .filter_map(|packet| packet.track_event.as_ref())
+        .collect();
+    let marks = events
+        .iter()
+        .filter(|event| event.name.as_deref() == Some("the record ends"));
+    assert_eq!(marks.count(), 2);
+    // The server's run, which was under way.
+    assert_eq!(events.iter().filter(|event| event.r#type == Some(2)).count(), 1);
+}

@@ -10,7 +10,7 @@ use sched::Instant;
 use crate::audit::{Broken, Rule};
 use crate::coverage::Coverage;
 use crate::generate;
-use crate::machine::{Machine, Outcome};
+use crate::machine::{Ending, Machine, Outcome};
 use crate::sabotage::Sabotage;
 use crate::scenario::Scenario;
 
@@ -43,6 +43,8 @@ pub struct Report {
     pub seeds: u64,
     /// Events of all first runs.
     pub events: u64,
+    /// Seeds whose runs were ended after [`MOST_EVENTS`], before their time was over.
+    pub cut: u64,
     /// How long it took.
     pub took: Duration,
     /// The failures, by seed; a campaign goes on after one, so that one mistake does not hide another.
@@ -97,6 +99,8 @@ pub fn run_with(scenario: &Scenario, change: impl FnOnce(&mut Machine)) -> Outco
         machine.run()
     }));
     caught.unwrap_or_else(|panic| Outcome {
+        ending: Ending::Broken,
+        waiters: Vec::new(),
         broken: Some(Broken {
             rule: Rule::NoPanic,
             evidence: message(&*panic),
@@ -122,6 +126,7 @@ impl Campaign {
     pub fn run(&self, progress: impl Fn(u64, usize) + Sync) -> Report {
         let started = WallClock::now();
         let (next, done, events) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let cut = AtomicU64::new(0);
         let stop = AtomicBool::new(false);
         let failures = Mutex::new(Vec::new());
         let seen = Mutex::new(Coverage::default());
@@ -137,6 +142,7 @@ impl Campaign {
                         let seed = self.first + number;
                         let (broken, outcome) = run_twice(&generate::scenario(seed));
                         events.fetch_add(outcome.events, Relaxed);
+                        cut.fetch_add(u64::from(outcome.ending == Ending::Stopped), Relaxed);
                         seen.lock()
                             .unwrap_or_else(PoisonError::into_inner)
                             .add(&outcome.coverage);
@@ -157,6 +163,7 @@ impl Campaign {
         Report {
             seeds: done.into_inner(),
             events: events.into_inner(),
+            cut: cut.into_inner(),
             took: started.elapsed(),
             failures,
             coverage: seen.into_inner().unwrap_or_else(PoisonError::into_inner),

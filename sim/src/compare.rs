@@ -201,7 +201,7 @@ pub struct Row {
 pub fn measure(load: Load, cpus: u32, policy: Policy, duration: Nanos, seed: u64) -> Row {
     let (scenario, measured) = load.scenario(cpus, policy, duration, seed);
     let mut machine = Machine::new(&scenario);
-    machine.recorder.keep(usize::MAX);
+    machine.recorder.keep();
     machine.latencies = Some(Latencies::new(scenario.threads.len()));
     let _ = machine.run();
     let trace = machine.trace();

@@ -124,6 +124,7 @@ fn machine(random: &mut Random, seed: u64) -> Machine {
         ipi_delay: up_to(random, 5_000),
         step: up_to(random, 500),
         idle_exit: Nanos(random.below(2_000)),
+        entry: Machine::USUAL_ENTRY,
     }
 }
 

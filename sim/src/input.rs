@@ -13,7 +13,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Step};
 
 pub mod error;
 mod objects;
@@ -27,6 +27,11 @@ pub use error::{Error, Errors, Note, Place};
 
 /// A program has so many phases at most, and a phase so many steps: threads count them in 16 bits.
 const LONGEST: usize = u16::MAX as usize;
+
+/// A step as TOML files write it.
+pub(crate) fn step_text(step: Step, scenario: &Scenario) -> String {
+    step::print(step, scenario, &objects::Objects::of(scenario))
+}
 
 /// A scenario and what is to be said about its file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,6 +20,6 @@ pub mod scenario;
 pub mod shrink;
 
 pub use audit::{Broken, Rule};
-pub use machine::{Machine, Outcome, Summary};
+pub use machine::{Ending, Machine, Outcome, Summary, Waiter};
 pub use sabotage::Sabotage;
 pub use scenario::Scenario;

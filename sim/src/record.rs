@@ -10,14 +10,12 @@ pub struct Recorder {
     /// Who runs on each CPU, as of the last switch.
     running: Vec<Thread>,
     records: Option<Vec<Record>>,
-    most: usize,
 }
 
 impl Recorder {
-    /// Keeps up to `most` records from now on.
-    pub fn keep(&mut self, most: usize) {
+    /// Keeps all records from now on.
+    pub fn keep(&mut self) {
         self.records = Some(Vec::new());
-        self.most = most;
     }
 
     /// The records kept, in order.
@@ -38,9 +36,7 @@ impl Recorder {
             // The multiplication and rotation of FxHash (Firefox, rustc): fast, and every bit counts.
             self.fingerprint = (self.fingerprint.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
         }
-        if let Some(records) = &mut self.records
-            && records.len() < self.most
-        {
+        if let Some(records) = &mut self.records {
             records.push(record);
         }
     }

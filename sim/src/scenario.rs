@@ -17,7 +17,7 @@ pub struct Scenario {
     pub faults: Faults,
     /// How ties and delays are decided.
     pub explore: Explore,
-    /// How long it runs at most, in simulated time. It ends earlier when no thread is left.
+    /// How long it runs, in simulated time. When no thread is left, or none can go on, the machine idles for the rest.
     pub duration: Nanos,
     /// Locks, by name.
     pub locks: Vec<String>,
@@ -78,9 +78,14 @@ pub struct Machine {
     pub step: Delay,
     /// How long a CPU needs from its idle state to its first instruction.
     pub idle_exit: Nanos,
+    /// The way into the kernel: the user time of every step of a program that is not running.
+    pub entry: Nanos,
 }
 
 impl Machine {
+    /// The usual way into the kernel.
+    pub const USUAL_ENTRY: Nanos = Nanos(100);
+
     /// A machine of `cpus` single-threaded cores in one package, without delays.
     #[must_use]
     pub fn flat(cpus: u32) -> Machine {
@@ -93,6 +98,7 @@ impl Machine {
             ipi_delay: Delay::NONE,
             step: Delay::NONE,
             idle_exit: Nanos::ZERO,
+            entry: Machine::USUAL_ENTRY,
         }
     }
 
@@ -290,6 +296,11 @@ pub enum Span {
     Uniform(Delay),
     /// Exponentially distributed with this mean.
     Exponential(Nanos),
+}
+
+impl Span {
+    /// Longer than any simulation: it ends in 584 years.
+    pub const FOREVER: Span = Span::Fixed(Nanos::MAX);
 }
 
 /// What a thread does: its phases one after the other, so many times, then it exits.

@@ -74,8 +74,8 @@ fn mask(cpus: u32) -> impl Strategy<Value = CpuMask> {
 
 fn machine() -> impl Strategy<Value = Machine> {
     let places = (1_u32..3, 1_u32..5, 1_u32..3);
-    (places, any::<bool>(), delay(), delay(), delay(), nanos()).prop_map(
-        |((packages, cores, siblings), eevdf, timer_latency, ipi_delay, step, idle_exit)| Machine {
+    (places, any::<bool>(), delay(), delay(), delay(), nanos(), nanos()).prop_map(
+        |((packages, cores, siblings), eevdf, timer_latency, ipi_delay, step, idle_exit, entry)| Machine {
             packages,
             cores,
             siblings,
@@ -88,6 +88,7 @@ fn machine() -> impl Strategy<Value = Machine> {
             ipi_delay,
             step,
             idle_exit,
+            entry,
         },
     )
 }

@@ -82,6 +82,7 @@ fn l2_every_section_says_what_it_means() {
         ipi_delay = "1us..3us"
         step = "200ns"
         idle_exit = "5us"
+        entry = "250ns"
         [faults]
         late_timer = { chance = 5, span = "1ms" }
         offline = { chance = 1, span = { min = "1ms", max = "9ms" } }
@@ -129,6 +130,7 @@ fn l2_every_section_says_what_it_means() {
         },
         step: Delay::fixed(Nanos(200)),
         idle_exit: Nanos::from_micros(5),
+        entry: Nanos(250),
     };
     assert_eq!(scenario.machine, machine);
     assert_eq!(scenario.faults.late_timer.chance, 5);

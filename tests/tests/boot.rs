@@ -99,6 +99,25 @@ fn the_trace_tells_the_first_process_from_start_to_exit() {
     assert!(started.is_some() && started < exited, "{events:?}");
 }
 
+/// Whoever ran last ran until then, and no record of its CPU says so.
+#[test]
+fn l9_the_record_ends_when_the_machine_does() {
+    let boot = Setup::of("hello").cpus(2).traced().start();
+    assert_eq!(boot.exit(), 7);
+    let events = boot.events();
+    let (last, event) = events.last().unwrap();
+    assert_eq!(*event, Event::RecordEnd {});
+    let ends = events.iter().filter(|(_, event)| *event == Event::RecordEnd {});
+    assert_eq!(ends.count(), 1);
+    let exit = |(_, event): &&(abi::trace::Record, Event)| matches!(event, Event::ProcessExit { .. });
+    assert!(
+        events
+            .iter()
+            .find(exit)
+            .is_some_and(|(exit, _)| exit.at_ns < last.at_ns)
+    );
+}
+
 #[test]
 fn a_boot_that_is_dropped_leaves_nothing_behind() {
     let boot = Setup::of("hello").limit(Duration::from_secs(60)).start();

@@ -4,6 +4,8 @@
 //! QEMU's `isa-debugcon` takes the record, its `isa-debug-exit` ends the process; ACPI 6.5, 4.8.3.2 (sleep
 //! control) and 4.8.3.6 (reset register) for machines without them.
 
+use abi::trace::Event;
+
 use crate::acpi::{Fadt, PowerOff, Reset, Space};
 use crate::boot_cell::BootCell;
 use crate::port::Port;
@@ -39,6 +41,8 @@ pub(crate) fn init(fadt: &Fadt) {
 /// Tells the host why (`record`, byte by byte) and ends the machine: by the emulator's exit device, else by
 /// switching off, else by a reset, else by halting this CPU for ever.
 pub fn end_vm(record: [u8; 16]) -> ! {
+    // What each CPU ran last counts until here.
+    crate::trace::record(Event::RecordEnd {});
     // SAFETY: the two ports belong to QEMU's debugging devices; without them writes go nowhere.
     let (record_port, exit_port) =
         unsafe { (Port::<u8>::new(RECORD_PORT), Port::<u32>::new(DEBUG_EXIT_PORT)) };

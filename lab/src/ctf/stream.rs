@@ -70,9 +70,9 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The bytes of the stream's file. Even an idle CPU has a packet: readers refuse empty files.
+    /// The bytes of the stream's file.
     pub(super) fn finish(mut self) -> Vec<u8> {
-        if !self.content.is_empty() || self.packets == 0 || self.discarded > 0 && self.packets == 1 {
+        if !self.content.is_empty() {
             self.close();
         }
         self.done

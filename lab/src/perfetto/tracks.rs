@@ -109,9 +109,15 @@ pub(super) fn write<W: Write>(material: &Material<'_>, out: &mut Packets<W>) -> 
                 .send(out)?;
         }
     }
+    // Readers take the last thing that happened for the end, so on every CPU something happens there.
     let end = material.trace.end().0;
-    for thread in runs.into_iter().filter(|thread| *thread != Thread::NONE) {
-        Drawn::new(end, Track::Thread(thread).uuid(material), Kind::End).send(out)?;
+    for (cpu, thread) in (0..).zip(runs) {
+        if thread != Thread::NONE {
+            Drawn::new(end, Track::Thread(thread).uuid(material), Kind::End).send(out)?;
+        }
+        Drawn::new(end, Track::Cpu(cpu).uuid(material), Kind::Instant)
+            .named(&title(material, &Event::RecordEnd {}))
+            .send(out)?;
     }
     Ok(())
 }
@@ -179,6 +185,7 @@ fn title(material: &Material<'_>, event: &Event) -> String {
         Event::IpiReceived { .. } => "interrupted".to_owned(),
         Event::ThreadStart { thread, .. } => format!("starts {}", name(thread)),
         Event::ThreadExit { thread, .. } => format!("{} ends", name(thread)),
+        Event::RecordEnd {} => "the record ends".to_owned(),
         _ => event.name().to_owned(),
     }
 }

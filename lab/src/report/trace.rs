@@ -64,7 +64,7 @@ fn cpus(trace: &Trace, window: Window, runs: &[Run], recipe: &str) -> Section {
         let (time, count) = busy.get(&cpu).copied().unwrap_or_default();
         table.row([
             cpu.to_string(),
-            percent(time, trace.span().0),
+            percent(time, window.span().0),
             count.to_string(),
             lost.to_string(),
         ]);

@@ -3,9 +3,10 @@
 //! | bytes | what |
 //! | --- | --- |
 //! | 8 | `SUNTRACE` |
-//! | 4, 4 | version of this format (1), version of the records (`abi::trace::VERSION`) |
+//! | 4, 4 | version of this format (2), version of the records (`abi::trace::VERSION`) |
 //! | 4, 4, 4, 4 | CPUs, names, bytes of the source, zero |
 //! | 8 | records |
+//! | 8, 8 | when recording began (2^64 - 1: at the first record) and ended (0: at the last), in ns |
 //! | 8 for each CPU | records lost there |
 //! | any | the source, UTF-8 |
 //! | 8, 4, any for each name | thread (process number in the high half), bytes of the name, the name in UTF-8 |
@@ -13,6 +14,7 @@
 
 use super::Trace;
 use abi::trace::{self, RECORD_BYTES, Record, Thread};
+use sched::Instant;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -21,7 +23,7 @@ use std::path::Path;
 pub const EXTENSION: &str = "sundial";
 
 const MAGIC: [u8; 8] = *b"SUNTRACE";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// More CPUs than this are a broken file: records have 16 bits for them.
 const MOST_CPUS: u32 = 1 << 16;
 
@@ -95,7 +97,9 @@ impl Trace {
         for number in [VERSION, trace::VERSION, self.cpus(), names, source, 0] {
             out.write_all(&number.to_le_bytes())?;
         }
-        out.write_all(&(self.records.len() as u64).to_le_bytes())?;
+        for number in [self.records.len() as u64, self.begin.0, self.end.0] {
+            out.write_all(&number.to_le_bytes())?;
+        }
         for lost in &self.lost {
             out.write_all(&lost.to_le_bytes())?;
         }
@@ -132,6 +136,7 @@ impl Trace {
         }
         let records = large(from)?;
         let mut trace = Trace::new("", cpus);
+        (trace.begin, trace.end) = (Instant(large(from)?), Instant(large(from)?));
         for cpu in 0..cpus {
             trace.lose(cpu, large(from)?);
         }
@@ -212,6 +217,7 @@ mod tests {
             records in prop::collection::vec((0_u64..50, 0_u16..9, 1_u16..30, any::<u32>(), any::<u64>(), any::<u64>()), 0..40),
             lost in prop::collection::vec(any::<u32>(), 0..5),
             names in prop::collection::vec((any::<u64>(), ".{0,9}"), 0..5),
+            (begin, end) in (0_u64..9, 0_u64..90),
         ) {
             let mut trace = Trace::new("Source \u{263c}", 3);
             for (at_ns, cpu, kind, a, b, c) in records {
@@ -223,6 +229,8 @@ mod tests {
             for (thread, name) in names {
                 trace.name_thread(Thread(thread), name);
             }
+            trace.begin_at(Instant(begin));
+            trace.end_at(Instant(end));
             prop_assert_eq!(Trace::read(&mut bytes(&trace).as_slice()).unwrap(), trace);
         }
     }

@@ -1,5 +1,5 @@
 //! Lengths of time as people write them: `4ms`, `1.5s`, `250us`; `1ms..2ms` for any length between, evenly; `mean 5ms`
-//! for an exponentially distributed one.
+//! for an exponentially distributed one; `forever`.
 //!
 //! Every text is exact: what cannot be said in whole nanoseconds is refused, and what is written is read back as the
 //! same number.
@@ -10,6 +10,9 @@ use crate::scenario::{Delay, Span};
 
 /// The units with their nanoseconds, longest first.
 const UNITS: [(&str, u64); 4] = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+
+/// The span that no simulation sees the end of.
+const FOREVER: &str = "forever";
 
 /// Reads one length of time.
 ///
@@ -72,6 +75,9 @@ pub fn delay(text: &str) -> Result<Delay, String> {
 /// # Errors
 /// What is wrong with it, as a sentence.
 pub fn span(text: &str) -> Result<Span, String> {
+    if text == FOREVER {
+        return Ok(Span::FOREVER);
+    }
     if let Some(mean) = text.strip_prefix("mean ") {
         return duration(mean.trim()).map(Span::Exponential);
     }
@@ -118,6 +124,7 @@ pub fn print_delay(delay: Delay) -> String {
 #[must_use]
 pub fn print_span(span: Span) -> String {
     match span {
+        Span::FOREVER => FOREVER.to_owned(),
         Span::Fixed(length) => print(length),
         Span::Uniform(delay) => print_range(delay),
         Span::Exponential(mean) => format!("mean {}", print(mean)),

@@ -88,6 +88,14 @@ impl Agenda {
         }));
     }
 
+    /// The kinds of threads that come sooner or later.
+    pub(super) fn kinds_to_come(&self) -> impl Iterator<Item = u16> {
+        self.queue.iter().filter_map(|Reverse(entry)| match entry.what {
+            Happening::Arrival { kind } => Some(kind),
+            _ => None,
+        })
+    }
+
     /// The next event that happens: the first, or under exploration any of those that are due within `window` of it.
     pub(super) fn next(&mut self, window: Nanos, chooser: &mut Chooser) -> Option<(Instant, Happening)> {
         let Reverse(first) = self.queue.pop()?;

@@ -282,15 +282,22 @@ impl Machine {
     #[must_use]
     pub fn trace(&self) -> lab::Trace {
         let mut trace = lab::Trace::new(self.scenario.name.clone(), self.cpus.len() as u32);
-        for (record, kind) in self.threads.iter().zip(&self.kinds) {
-            let name = &self.scenario.threads[usize::from(kind.0)].name;
-            let number = record.id.0 as u32;
-            trace.name_thread(abi::trace::Thread(record.id.0), format!("{name} {number}"));
+        trace.begin_at(POWER_ON);
+        trace.end_at(self.now);
+        for record in &self.threads {
+            let name = self.called(Index::of(record.id));
+            trace.name_thread(abi::trace::Thread(record.id.0), name);
         }
         for record in self.recorder.records() {
             trace.push(*record);
         }
         trace
+    }
+
+    /// How long after power-on an instant is.
+    #[must_use]
+    pub const fn since_power_on(&self, at: Instant) -> Nanos {
+        at.since(POWER_ON)
     }
 
     /// What the machine has done so far.
@@ -300,7 +307,7 @@ impl Machine {
             |field: fn(&sched::CpuCounters) -> u64| self.cpus.iter().map(|cpu| field(cpu.counters())).sum();
         Summary {
             events: self.events,
-            now: Nanos(self.now.since(POWER_ON).0),
+            now: self.since_power_on(self.now),
             threads: self.threads.len() as u64,
             living: u64::from(self.living),
             switches: sum(|counters| counters.switches),

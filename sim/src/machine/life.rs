@@ -86,6 +86,7 @@ impl Machine {
             drop(self.sides[on as usize].deadlines.cancel(key));
         }
         self.living -= 1;
+        self.last_end = self.now;
         self.gone[usize::from(thread.payload.kind.0)] += thread.account().runtime;
         self.instances[usize::from(thread.payload.kind.0)].retain(|other| *other != own);
         let waiting = self.objects.forget(wish, own);

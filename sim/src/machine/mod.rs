@@ -1,7 +1,8 @@
 //! The machine: virtual CPUs that run the kernel's steps and the threads' programs, driven from event to event.
 //!
 //! Reading order: [`code`] is the kernel, step by step; [`program`] performs what threads ask for on [`objects`]; [`time`]
-//! is timers and user time; [`life`] is threads and CPUs coming and going; [`agenda`] is what happens next.
+//! is timers and user time; [`life`] is threads and CPUs coming and going; [`agenda`] is what happens next; [`ending`] says how a run
+//! ended.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use threads::{Index, Owned, Record, Task};
 mod agenda;
 mod clock;
 mod code;
+mod ending;
 mod inspect;
 mod life;
 mod objects;
@@ -33,6 +35,7 @@ mod threads;
 mod time;
 
 pub use code::STEP_NAMES;
+pub use ending::{Ending, Waiter};
 pub use inspect::Summary;
 pub use threads::bytes_per_thread;
 
@@ -71,9 +74,13 @@ struct Side {
     idle_since: Option<Instant>,
 }
 
-/// How a run ended.
+/// What came of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// The threads that wait for ever.
+    pub waiters: Vec<Waiter>,
     /// The rule that was broken, if one was.
     pub broken: Option<Broken>,
     /// A fingerprint of everything that happened, in order.
@@ -102,6 +109,8 @@ pub struct Machine {
     /// The living threads of each kind.
     instances: Vec<Vec<Index>>,
     living: u32,
+    /// When the last thread ended so far.
+    last_end: Instant,
     objects: Objects,
     /// Clients whose servers have not yet seen that they were called.
     clients: BTreeMap<Index, Index>,
@@ -131,7 +140,7 @@ pub struct Machine {
     pub latencies: Option<Latencies>,
 }
 
-/// True time starts here, so that clocks that are behind have room.
+/// True time starts here, so that clocks that are behind have room. What is shown counts from here.
 const POWER_ON: Instant = Instant(1_000_000);
 
 impl Machine {
@@ -158,6 +167,7 @@ impl Machine {
             kinds: Vec::new(),
             instances: vec![Vec::new(); scenario.threads.len()],
             living: 0,
+            last_end: POWER_ON,
             objects: Objects::new(&scenario),
             clients: BTreeMap::new(),
             shared_beats: vec![None; scenario.timers.len()],
@@ -205,7 +215,7 @@ impl Machine {
         self.most_events = events;
     }
 
-    /// Runs until the scenario's time is over, nothing is left to happen, or a rule is broken.
+    /// Runs until the scenario's time is over or a rule is broken.
     pub fn run(&mut self) -> Outcome {
         self.run_watched(|_| true)
     }
@@ -215,24 +225,30 @@ impl Machine {
         let end = POWER_ON + self.scenario.duration;
         let window = self.scenario.explore.window;
         let mut next_watch = self.events;
-        while let Some((at, what)) = self.agenda.next(window, &mut self.chooser) {
+        let stopped = loop {
+            let Some((at, what)) = self.agenda.next(window, &mut self.chooser) else {
+                // Nothing more can happen, and time passes all the same.
+                self.now = self.now.max(end);
+                break false;
+            };
             if at > end || self.events >= self.most_events {
                 self.now = self.now.max(end.min(at));
-                break;
+                self.agenda.add(at, what);
+                break at <= end;
             }
             self.now = self.now.max(at);
             self.events += 1;
             self.happen(what);
             if self.audit.broken.is_some() {
-                break;
+                break true;
             }
             if self.events >= next_watch {
                 next_watch = self.events + (1 << 16);
                 if !watch(self) {
-                    break;
+                    break true;
                 }
             }
-        }
+        };
         if self.audit.broken.is_none() && self.audit.every > 0 {
             self.audit_all();
         }
@@ -241,7 +257,14 @@ impl Machine {
             let at = self.sides[cpu].clock.read(self.now);
             let _ = self.cpus[cpu].uncollected(at);
         }
+        let (ending, waiters) = match &self.audit.broken {
+            Some(_) => (Ending::Broken, Vec::new()),
+            None if stopped => (Ending::Stopped, Vec::new()),
+            None => self.ending(),
+        };
         Outcome {
+            ending,
+            waiters,
             broken: self.audit.broken.clone(),
             fingerprint: self.recorder.fingerprint(),
             events: self.events,

@@ -180,6 +180,23 @@ impl Objects {
         Granted::new()
     }
 
+    /// Who has a lock.
+    pub(super) fn owner(&self, lock: u16) -> Option<Index> {
+        self.locks[usize::from(lock)].owner
+    }
+
+    /// How many threads are at a barrier, and how many it waits for.
+    pub(super) fn at_barrier(&self, barrier: u16) -> (usize, usize) {
+        let barrier = &self.barriers[usize::from(barrier)];
+        (barrier.waiters.len(), barrier.size)
+    }
+
+    /// How many bytes are in a pipe, and how many fit.
+    pub(super) fn in_pipe(&self, pipe: u16) -> (u32, u32) {
+        let pipe = &self.pipes[usize::from(pipe)];
+        (pipe.filled, pipe.capacity)
+    }
+
     /// Takes every lock from a thread that dies, as robust locks are; their new owners.
     pub(super) fn release_all(&mut self, thread: Index) -> Granted {
         (0..self.locks.len() as u16)

@@ -7,9 +7,6 @@ use super::code::Action;
 use super::threads::{Index, Owned, Wish};
 use crate::scenario::{Program, Step};
 
-/// User time that every step but running takes: the way into the kernel.
-pub(super) const ENTRY: Nanos = Nanos(100);
-
 /// What a thread does after a step.
 pub(super) enum Next {
     /// Goes on with its next step.
@@ -48,7 +45,7 @@ impl Machine {
     fn prepare(&mut self, thread: &mut Owned) {
         thread.payload.remaining = match self.step_of(thread) {
             Some(Step::Run(span)) => self.chooser.span(span).max(Nanos(1)),
-            _ => ENTRY,
+            _ => self.scenario.machine.entry.max(Nanos(1)),
         };
     }
 

@@ -77,6 +77,8 @@ pub(super) struct Record {
     /// Where its deadline is armed.
     pub(super) armed: Option<(u32, DeadlineKey)>,
     pub(super) wish: Wish,
+    /// Since when it is listed, in true time.
+    pub(super) waits_since: Instant,
     /// Its wish has been fulfilled.
     pub(super) granted: bool,
     /// It was resumed while it was not suspended.
@@ -99,6 +101,7 @@ impl Record {
             memory: None,
             armed: None,
             wish: Wish::Nothing,
+            waits_since: Instant::BOOT,
             granted: false,
             resumed: false,
             dying: false,

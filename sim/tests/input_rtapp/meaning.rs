@@ -1,7 +1,7 @@
 //! What each key and event comes to.
 
 use sched::{LatencyClass, Nanos};
-use sim::scenario::{Arrival, Barrier, Step, Timer};
+use sim::scenario::{Arrival, Barrier, Span, Step, Timer, TimerId};
 
 use crate::support::{complaints, good, notes_of, programs, threads};
 
@@ -218,4 +218,80 @@ fn l2_two_threads_that_resume_each_other_go_on() {
     let mut machine = sim::Machine::new(&scenario);
     assert!(machine.run().broken.is_none());
     assert!(machine.summary().busy > Nanos::from_millis(900));
+}
+
+#[test]
+fn l9_lengths_below_zero_mean_what_they_mean_to_rt_app() {
+    // `run` and `sleep` take them for unsigned numbers, `runtime` looks at the clock after each round of work.
+    let text = r#"{ "tasks" : {
+        "a" : { "loop" : 1, "run" : -1 }, "b" : { "sleep" : -5 }, "c" : { "runtime" : -1 }, "d" : { "runtime" : 40 },
+        "e" : { "timer" : { "ref" : "t", "period" : -1 } }, "f" : { "run" : 1, "timer" : { "ref" : "t" } } },
+    "global" : { "duration" : 1 } }"#;
+    let (scenario, notes) = good(text);
+    let steps: Vec<Step> = scenario
+        .threads
+        .iter()
+        .map(|thread| thread.program.phases[0].steps[0])
+        .collect();
+    let timer = Step::Timer {
+        timer: TimerId(0),
+        period: Nanos::MAX,
+        absolute: false,
+    };
+    let run = |micros| Step::Run(Span::Fixed(Nanos::from_micros(micros)));
+    let expected = [
+        Step::Run(Span::FOREVER),
+        Step::Sleep(Span::FOREVER),
+        run(32),
+        run(40),
+        timer,
+        run(1),
+    ];
+    assert_eq!(steps, expected);
+    let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+    for note in [
+        "2:37: `run` of -1 is for ever, as for rt-app",
+        "2:61: `sleep` of -5 is for ever, as for rt-app",
+        "2:87: `runtime` of -1 is one round of 32 microseconds, as for rt-app",
+        "3:53: `period` of -1 is for ever, as for rt-app",
+        "3:80: `t` has a period of 0 and never waits; it is left out",
+    ] {
+        assert!(notes.contains(&note.to_owned()), "{note}: {notes:#?}");
+    }
+}
+
+#[test]
+fn l9_a_run_for_ever_lasts_as_long_as_the_simulation() {
+    let (scenario, _) = good(
+        r#"{ "tasks" : { "busy" : { "loop" : 1, "run" : -1 }, "late" : { "delay" : -1, "run" : 1 } },
+             "global" : { "duration" : 1 } }"#,
+    );
+    let mut machine = sim::Machine::new(&scenario);
+    let outcome = machine.run();
+    assert_eq!((outcome.broken, outcome.ending), (None, sim::Ending::TimeIsOver));
+    assert_eq!(
+        machine.runtime_by_kind(),
+        [(1, Nanos::from_secs(1)), (0, Nanos::ZERO)]
+    );
+}
+
+#[test]
+fn l9_numbers_end_where_those_of_rt_app_end() {
+    let (scenario, notes) = good(
+        r#"{ "tasks" : { "t" : { "loop" : 5000000000, "run" : 3000000000 } }, "global" : { "duration" : null } }"#,
+    );
+    let phase = &scenario.threads[0].program.phases[0];
+    assert_eq!(phase.repeat, Some(i32::MAX.unsigned_abs()));
+    assert_eq!(
+        phase.steps,
+        [Step::Run(Span::Fixed(Nanos::from_micros(2_147_483_647)))]
+    );
+    let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+    for note in [
+        "1:32: rt-app has no number like 5000000000 and takes 2147483647",
+        "1:52: rt-app has no number like 3000000000 and takes 2147483647",
+        "1:81: `duration` is null, which is as if it were not there",
+    ] {
+        assert!(notes.contains(&note.to_owned()), "{note}: {notes:#?}");
+    }
 }

@@ -90,7 +90,7 @@ impl Campaign {
             println!(
                 "{}",
                 json!({
-                    "first": self.first, "seeds": report.seeds, "events": report.events, "seconds": seconds,
+                    "first": self.first, "seeds": report.seeds, "events": report.events, "cut": report.cut, "seconds": seconds,
                     "events_per_second": rate, "failures": failures, "canary_caught": report.canary_caught,
                     "adjacent_steps": adjacent,
                 })
@@ -110,6 +110,13 @@ impl Campaign {
                 "NOT caught"
             }
         );
+        if report.cut > 0 {
+            let most = campaign::MOST_EVENTS;
+            println!(
+                "{} of them were cut after {most} events, before their time was over",
+                report.cut
+            );
+        }
         println!(
             "{} of {} pairs of kernel steps were seen next to each other on two CPUs",
             report.coverage.seen(),
@@ -164,13 +171,16 @@ impl Replay {
         // Looking changes nothing, and now it may take its time.
         machine.audit_every(1);
         if self.pictures.any() {
-            machine.recorder.keep(usize::MAX);
+            machine.recorder.keep();
         }
         let outcome = machine.run();
         self.pictures.write(&machine, &recipe())?;
         println!(
-            "seed {}: {} events, fingerprint {:016x}",
-            self.seed, outcome.events, outcome.fingerprint
+            "seed {}: {} events, fingerprint {:016x}, {}",
+            self.seed,
+            outcome.events,
+            outcome.fingerprint,
+            outcome.ending.name()
         );
         outcome.broken.map_or(Ok(()), |broken| Err(format!("{broken}\n")))
     }

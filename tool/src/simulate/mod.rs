@@ -28,8 +28,8 @@ Examples:
   sundial sim speed
       events per second from 2 CPUs to 1,024 CPUs with 100,000 threads
 
-A run is decided by its file and its seed: the same twice, on any host. Exit codes: 0 done, 1 a rule was broken or a
-file is not in order, 2 wrong usage.";
+A run is decided by its file and its seed: the same twice, on any host. It says how it ended, and who waits for ever.
+Exit codes: 0 done, 1 a rule was broken or a file is not in order, 2 wrong usage.";
 
 /// Runs the kernel's scheduler on virtual machines: scenarios, campaigns, comparisons.
 #[derive(Args)]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use sim::scenario::Strategy;
-use sim::{campaign, choose, input};
+use sim::{Ending, campaign, choose, input};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -27,13 +27,15 @@ impl Orders {
             .map_err(|errors| format!("{errors}\n"))?
             .scenario;
         let mut decisions = self.from.clone();
-        let mut runs = 0_u64;
+        let (mut runs, mut cut) = (0_u64, 0_u64);
+        let mut more;
         let mut endings = std::collections::BTreeSet::new();
         loop {
             scenario.explore.strategy = Strategy::Given(decisions);
             let outcome = campaign::run(&scenario);
             runs += 1;
             endings.insert(outcome.fingerprint);
+            cut += u64::from(outcome.ending == Ending::Stopped);
             if let Some(broken) = outcome.broken {
                 let made: Vec<String> = outcome
                     .choices
@@ -48,12 +50,23 @@ impl Orders {
                 ));
             }
             let next = choose::next_decisions(&outcome.choices, self.depth);
+            more = next.is_some();
             match next.filter(|_| runs < self.runs) {
                 Some(next) => decisions = next,
                 None => break,
             }
         }
         println!("{runs} orders, {} different runs: all rules held", endings.len());
+        if more {
+            println!(
+                "stopped after {runs} orders as --runs says; there are more of the first {} choices",
+                self.depth
+            );
+        }
+        if cut > 0 {
+            let most = campaign::MOST_EVENTS;
+            println!("{cut} runs were cut after {most} events, before their time was over");
+        }
         Ok(())
     }
 }

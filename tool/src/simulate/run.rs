@@ -6,7 +6,7 @@ use serde_json::json;
 use sim::input::{self, rtapp};
 use sim::measure::Latencies;
 use sim::scenario::{Machine as Shape, ThreadKind};
-use sim::{Machine, Outcome, Scenario, campaign, shrink};
+use sim::{Ending, Machine, Outcome, Scenario, campaign, shrink};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ impl Run {
             let mut machine = Machine::new(&scenario);
             machine.latencies = Some(Latencies::new(scenario.threads.len()));
             if self.pictures.any() {
-                machine.recorder.keep(usize::MAX);
+                machine.recorder.keep();
             }
             let mut outcome = machine.run();
             if outcome.broken.is_none() {
@@ -161,6 +161,51 @@ fn kinds<'a>(scenario: &'a Scenario, machine: &Machine) -> Vec<Kind<'a>> {
         .collect()
 }
 
+/// Waiters that are listed on a terminal; the others are counted.
+const MOST_WAITERS: usize = 20;
+
+/// How a run ended, as a line, and who waits for ever.
+fn ending(machine: &Machine, outcome: &Outcome) -> String {
+    let millis = |at| machine.since_power_on(at).0 as f64 / 1e6;
+    let threads = outcome.waiters.len();
+    let mut text = match outcome.ending {
+        Ending::TimeIsOver if threads == 0 => "  ended when its time was over\n".to_owned(),
+        Ending::TimeIsOver => format!("  ended when its time was over; {threads} threads wait for ever:\n"),
+        Ending::EverybodyEnded { at } => {
+            format!("  idle from {:.1} ms on: all threads had ended\n", millis(at))
+        }
+        Ending::Stuck { at } => format!(
+            "  STUCK from {:.1} ms on: all {threads} threads that are left wait for ever:\n",
+            millis(at)
+        ),
+        Ending::Broken => "  ended when a rule was broken\n".to_owned(),
+        Ending::Stopped => format!(
+            "  stopped after {} events, before its time was over\n",
+            outcome.events
+        ),
+    };
+    for waiter in outcome.waiters.iter().take(MOST_WAITERS) {
+        let phase = if waiter.phase.is_empty() {
+            String::new()
+        } else {
+            format!(" of {}", waiter.phase)
+        };
+        let holder = waiter.held_by.as_ref();
+        let holder = holder.map_or(String::new(), |holder| format!(", which {holder} has"));
+        text += &format!(
+            "    {}, at `{}`{phase} since {:.1} ms, waits for {}{holder}\n",
+            waiter.thread,
+            waiter.step,
+            millis(waiter.since),
+            waiter.waits_for
+        );
+    }
+    if threads > MOST_WAITERS {
+        text += &format!("    and {} more\n", threads - MOST_WAITERS);
+    }
+    text
+}
+
 fn as_text(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> String {
     let summary = machine.summary();
     let cpus = u64::from(scenario.machine.cpus());
@@ -173,6 +218,7 @@ fn as_text(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> String 
         sim::compare::policy_name(scenario.machine.policy),
         percent(summary.busy.0),
     );
+    text += &ending(machine, outcome);
     text += &format!(
         "  {} switches, {} preemptions, {} wake-ups, {} hand-offs, {} migrations, {} steals, {} interrupts\n",
         summary.switches,
@@ -228,7 +274,20 @@ fn as_json(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> serde_j
             })
         })
         .collect();
+    let since = |at| machine.since_power_on(at).0;
+    let ended_at = match outcome.ending {
+        Ending::EverybodyEnded { at } | Ending::Stuck { at } => since(at),
+        Ending::TimeIsOver | Ending::Broken | Ending::Stopped => summary.now.0,
+    };
+    let waiters = outcome.waiters.iter().map(|waiter| {
+        json!({
+            "thread": waiter.thread, "phase": waiter.phase, "step": waiter.step, "waits_for": waiter.waits_for,
+            "held_by": waiter.held_by, "since_ns": since(waiter.since),
+        })
+    });
+    let waiters: Vec<_> = waiters.collect();
     json!({
+        "ending": outcome.ending.name(), "ended_at_ns": ended_at, "wait_for_ever": waiters,
         "scenario": scenario.name, "cpus": scenario.machine.cpus(),
         "policy": sim::compare::policy_name(scenario.machine.policy), "seed": scenario.explore.seed,
         "simulated_ns": summary.now.0, "busy_ns": summary.busy.0, "events": outcome.events,

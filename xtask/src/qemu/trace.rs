@@ -157,7 +157,7 @@ mod tests {
         let text = std::fs::read_to_string(text).unwrap();
         assert_eq!(
             text,
-            "7 cpu=1 IdleEnter\n# 1 events, 3 older ones were overwritten\n"
+            "7 cpu=1 IdleEnter\n# 1 events from 7 to 7, 3 older ones were overwritten\n"
         );
     }
 }

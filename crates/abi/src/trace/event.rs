@@ -412,6 +412,8 @@ events! {
         /// Weight.
         c weight: u64,
     }
+    /// The record ends here: who runs has run until now, and who waits has waited until now.
+    28 RecordEnd {}
 }
 
 impl Event {

@@ -12,7 +12,7 @@ use crate::input::error::{Complaints, Place};
 /// One event, with its names still names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// `run` and `runtime`: the CPUs have one speed here, so work and time are the same.
+    /// `run` and `runtime`: the CPUs have one speed here, so work and time are the same; [`Nanos::MAX`] is for ever.
     Run(Nanos),
     Sleep(Nanos),
     Lock(String),
@@ -52,6 +52,7 @@ pub(super) struct Placed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
     Run,
+    Runtime,
     Sleep,
     Lock,
     Unlock,
@@ -73,7 +74,7 @@ const MEMORY: &str = "there is no model of memory and caches here";
 
 /// Words that begin with another one come before it.
 const WORDS: &[(&str, Word)] = &[
-    ("runtime", Word::Run),
+    ("runtime", Word::Runtime),
     ("run", Word::Run),
     ("sleep", Word::Sleep),
     ("lock", Word::Lock),
@@ -110,6 +111,7 @@ pub(super) fn read(word: Word, member: &Member, complaints: &Complaints<'_>) -> 
     let text = || keys::text(member, complaints).map(str::to_owned);
     let event = match word {
         Word::Run => Event::Run(keys::micros(member, complaints)?),
+        Word::Runtime => Event::Run(runtime(member, complaints)?),
         Word::Sleep => Event::Sleep(keys::micros(member, complaints)?),
         Word::Lock => Event::Lock(text()?),
         Word::Unlock => Event::Unlock(text()?),
@@ -136,6 +138,23 @@ pub(super) fn read(word: Word, member: &Member, complaints: &Complaints<'_>) -> 
     };
     let place = member.place;
     Some(Placed { event, place })
+}
+
+/// The work that rt-app does between two looks at the clock, in microseconds.
+const WORK: i64 = 32;
+
+/// How long a `runtime` is. Other than `run`, it works and then looks whether the time is over: once at least, also when
+/// that is below 0.
+fn runtime(member: &Member, complaints: &Complaints<'_>) -> Option<Nanos> {
+    let number = keys::integer(member, complaints)?;
+    if number < WORK {
+        let message = format!(
+            "`{}` of {number} is one round of {WORK} microseconds, as for rt-app",
+            member.key
+        );
+        complaints.note(member.value.place, message);
+    }
+    Some(Nanos::from_micros(number.max(WORK).unsigned_abs()))
 }
 
 fn suspend(member: &Member, complaints: &Complaints<'_>) -> Option<Event> {
@@ -192,13 +211,10 @@ fn timer(member: &Member, complaints: &Complaints<'_>) -> Option<Event> {
             _ => keys::unknown(part, &["ref", "period", "mode"], complaints),
         }
     }
-    let Some(period) = period else {
-        complaints.error(member.place, format!("`{}` needs a period", member.key));
-        return None;
-    };
     Some(Event::Timer {
         name: named(name, "ref", member, complaints),
-        period,
+        // As for rt-app; the translation notes that it never waits.
+        period: period.unwrap_or(Nanos::ZERO),
         absolute,
     })
 }
@@ -220,7 +236,7 @@ mod tests {
     fn l2_events_are_known_by_how_they_begin() {
         for (key, expected) in [
             ("run", Some(Word::Run)),
-            ("runtime_2", Some(Word::Run)),
+            ("runtime_2", Some(Word::Runtime)),
             ("lock_1", Some(Word::Lock)),
             ("unlock", Some(Word::Unlock)),
             ("broadcast", Some(Word::Broad)),

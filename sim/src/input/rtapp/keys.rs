@@ -22,8 +22,14 @@ impl<'c> Once<'c> {
         }
     }
 
-    /// Whether the key is new; one that is not is complained about.
+    /// Whether the key is new; one that is not is complained about. A `null` is no value for rt-app, and its key as good
+    /// as absent.
     pub(super) fn first(&mut self, member: &Member) -> bool {
+        if member.value.value == Value::Null {
+            let message = format!("`{}` is null, which is as if it were not there", member.key);
+            self.complaints.note(member.place, message);
+            return false;
+        }
         match self.seen.get(&member.key) {
             Some(place) => {
                 let message = format!(
@@ -61,9 +67,17 @@ pub(super) fn text<'m>(member: &'m Member, complaints: &Complaints<'_>) -> Optio
     }
 }
 
+/// A whole number. rt-app has 32 bits for every one of them and takes the nearest that it has for any other.
 pub(super) fn integer(member: &Member, complaints: &Complaints<'_>) -> Option<i64> {
     match &member.value.value {
-        Value::Integer(number) => Some(*number),
+        Value::Integer(number) => {
+            let nearest = (*number).clamp(i32::MIN.into(), i32::MAX.into());
+            if nearest != *number {
+                let message = format!("rt-app has no number like {number} and takes {nearest}");
+                complaints.note(member.value.place, message);
+            }
+            Some(nearest)
+        }
         _ => {
             wrong_kind(member, "a whole number", complaints);
             None
@@ -81,20 +95,18 @@ pub(super) fn boolean(member: &Member, complaints: &Complaints<'_>) -> Option<bo
     }
 }
 
-/// A length of time, which rt-app counts in microseconds.
+/// A length of time, which rt-app counts in microseconds and takes for an unsigned number: one below 0 ends in half a
+/// million years.
 pub(super) fn micros(member: &Member, complaints: &Complaints<'_>) -> Option<Nanos> {
     let number = integer(member, complaints)?;
-    let span = u64::try_from(number)
-        .ok()
-        .and_then(|count| count.checked_mul(1_000));
-    if span.is_none() {
-        let message = format!(
-            "`{}` must be a number of microseconds from 0 on, not {number}",
-            member.key
-        );
-        complaints.error(member.value.place, message);
-    }
-    span.map(Nanos)
+    Some(match u64::try_from(number) {
+        Ok(count) => Nanos::from_micros(count),
+        Err(_) => {
+            let message = format!("`{}` of {number} is for ever, as for rt-app", member.key);
+            complaints.note(member.value.place, message);
+            Nanos::MAX
+        }
+    })
 }
 
 pub(super) fn wrong_kind(member: &Member, expected: &str, complaints: &Complaints<'_>) {

@@ -118,8 +118,7 @@ fn task(
                 }
             }
             "delay" => match keys::integer(key, complaints) {
-                // rt-app waits only when it is positive.
-                Some(..=0) | None => {}
+                Some(0) | None => {}
                 Some(_) => task.delay = keys::micros(key, complaints).map(|delay| (delay, key.place)),
             },
             "phases" => phases = keys::object(key, complaints),

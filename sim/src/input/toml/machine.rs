@@ -42,6 +42,7 @@ pub(super) fn machine(root: &Section<'_>) -> Option<Machine> {
     machine.ipi_delay = section.delay("ipi_delay").unwrap_or_default();
     machine.step = section.delay("step").unwrap_or_default();
     machine.idle_exit = section.duration("idle_exit").unwrap_or_default();
+    machine.entry = section.duration("entry").unwrap_or(Machine::USUAL_ENTRY);
     section.finish();
     Some(machine)
 }

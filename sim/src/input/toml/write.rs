@@ -76,9 +76,9 @@ fn machine(out: &mut Out, machine: &Machine) {
     out.unusual("timer_latency", &machine.timer_latency, &Delay::NONE, print);
     out.unusual("ipi_delay", &machine.ipi_delay, &Delay::NONE, print);
     out.unusual("step", &machine.step, &Delay::NONE, print);
-    out.unusual("idle_exit", &machine.idle_exit, &Nanos::ZERO, |value| {
-        time(*value)
-    });
+    let length = |value: &Nanos| time(*value);
+    out.unusual("idle_exit", &machine.idle_exit, &Nanos::ZERO, length);
+    out.unusual("entry", &machine.entry, &Machine::USUAL_ENTRY, length);
 }
 
 fn faults(out: &mut Out, faults: &Faults) {

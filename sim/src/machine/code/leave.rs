@@ -18,7 +18,8 @@ impl Machine {
             Next::Go => todo(self, Action::Settle),
             Next::Wait(wish) => {
                 let thread = self.running_index(cpu);
-                self.threads[thread.at()].wish = wish;
+                let record = &mut self.threads[thread.at()];
+                (record.wish, record.waits_since) = (wish, self.now);
             }
             Next::Yield => {
                 todo(self, Action::Settle);
