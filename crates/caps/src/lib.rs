@@ -6,16 +6,17 @@
 //! from one table to another; it ends in [`Table::commit`] or in [`Table::rollback`], never in between.
 //!
 //! Everything here is pure: no locks, no clock, no user memory, and no call panics whatever its arguments
-//! are. Start with [`table`]; transfers are in [`transfer`].
+//! are. Start with [`table`]; transfers are in [`transfer`], and what travels in [`parcel`].
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 pub mod id;
+pub mod parcel;
 pub mod table;
 pub mod transfer;
 
 pub use id::CapId;
+pub use parcel::{Descriptor, MAX_TRANSFERS, Mode, Parcel, Received, Remains, TransferError};
 pub use table::{Full, SLOTS, Table};
-pub use transfer::{Descriptor, MAX_TRANSFERS, Mode, Parcel, Received, Remains, TransferError};

@@ -3,7 +3,8 @@
 //!
 //! A *slot* holds at most one capability. Emptying it raises its *generation*; a slot whose generation
 //! cannot be raised any more is *retired* and never used again, so no id ever comes back. Moving
-//! capabilities between tables is in transfer.rs.
+//! capabilities between tables is in transfer.rs: what is on its way out is *in transit* here, what is on its
+//! way in is *arriving*, and what waits elsewhere on this table's account is *parked*.
 
 use alloc::vec::Vec;
 
@@ -15,6 +16,7 @@ pub const SLOTS: usize = 256;
 /// The table has no room for what was asked: its limit is reached or its slots are worn out. Nothing was
 /// inserted; release something and try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "nothing was inserted"]
 pub struct Full;
 
 /// The capabilities of one process, at most `limit` at a time.
@@ -29,11 +31,16 @@ pub struct Table<C, const GENERATION_BITS: u32 = 24> {
     /// How many slots are on the free list.
     free: usize,
     live: usize,
+    /// Slots that hold what their owner was not told of yet.
+    arriving: usize,
+    /// Places taken by capabilities that are in no slot: they wait in parcels.
+    parked: usize,
     limit: usize,
+    closed: bool,
 }
 
 #[derive(Debug)]
-pub(crate) struct Slot<C> {
+struct Slot<C> {
     generation: u32,
     content: Content<C>,
 }
@@ -41,6 +48,7 @@ pub(crate) struct Slot<C> {
 #[derive(Debug)]
 enum Content<C> {
     Taken { capability: C, in_transit: bool },
+    Arriving { capability: C },
     Free { next: Option<u8> },
     Retired,
 }
@@ -64,7 +72,10 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
             first_free: None,
             free: 0,
             live: 0,
+            arriving: 0,
+            parked: 0,
             limit,
+            closed: false,
         }
     }
 
@@ -87,7 +98,26 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
     /// out, so a table with a small limit does not wear out early.
     pub fn room(&self) -> usize {
         let never_used = SLOTS.saturating_sub(self.slots.len());
-        (self.limit.saturating_sub(self.live)).min(self.free + never_used)
+        self.places().min(self.free + never_used)
+    }
+
+    /// How many more capabilities its owner may have, in slots or parked.
+    fn places(&self) -> usize {
+        if self.closed {
+            return 0;
+        }
+        self.limit.saturating_sub(self.live + self.arriving + self.parked)
+    }
+
+    /// How many capabilities wait in parcels on this table's account, without a slot here.
+    pub fn parked(&self) -> usize {
+        self.parked
+    }
+
+    /// Its owner has ended: nothing is inserted from now on. What is inside is taken out with
+    /// [`pop`](Self::pop).
+    pub fn close(&mut self) {
+        self.closed = true;
     }
 
     /// Allocates now what the next `count` insertions need, so that they do not allocate. Asking for more
@@ -102,14 +132,27 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
     /// # Errors
     /// [`Full`] when there is no room; the capability is dropped.
     pub fn insert(&mut self, capability: C) -> Result<CapId, Full> {
+        let id = self.occupy(Content::Taken {
+            capability,
+            in_transit: false,
+        })?;
+        self.live += 1;
+        Ok(id)
+    }
+
+    /// Puts `capability` into a slot where nobody finds it before [`show`](Self::show) names it.
+    pub(crate) fn insert_unseen(&mut self, capability: C) -> Result<CapId, Full> {
+        let id = self.occupy(Content::Arriving { capability })?;
+        self.arriving += 1;
+        Ok(id)
+    }
+
+    /// Fills a free slot.
+    fn occupy(&mut self, content: Content<C>) -> Result<CapId, Full> {
         if self.room() == 0 {
             return Err(Full);
         }
-        let content = Content::Taken {
-            capability,
-            in_transit: false,
-        };
-        let id = match self.first_free {
+        Ok(match self.first_free {
             Some(index) => {
                 let slot = self.slots.get_mut(usize::from(index)).ok_or(Full)?;
                 let Content::Free { next } = slot.content else {
@@ -128,9 +171,7 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
                 });
                 CapId::new(index, 1)
             }
-        };
-        self.live += 1;
-        Ok(id)
+        })
     }
 
     /// The capability that `id` names, or `None` if it names nothing (any more).
@@ -146,12 +187,29 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
     }
 
     /// Takes the capability out and makes `id` stale for ever. A capability in transit can be removed as
-    /// well: its parcel carries its own copy.
+    /// well: its parcel carries its own copy, which keeps the place in this table's limit until it has arrived.
     pub fn remove(&mut self, id: CapId) -> Option<C> {
+        self.get(id)?;
+        let in_transit = self.in_transit(id);
+        let capability = self.take_out(id)?;
+        if in_transit {
+            self.parked += 1;
+        }
+        Some(capability)
+    }
+
+    /// Empties the slot that `id` names, if it names one.
+    pub(crate) fn take_out(&mut self, id: CapId) -> Option<C> {
         let slot = self.slots.get_mut(usize::from(id.slot()))?;
-        if slot.generation != id.generation() || !matches!(slot.content, Content::Taken { .. }) {
+        if slot.generation != id.generation() {
             return None;
         }
+        let count = match slot.content {
+            Content::Taken { .. } => &mut self.live,
+            Content::Arriving { .. } => &mut self.arriving,
+            Content::Free { .. } | Content::Retired => return None,
+        };
+        *count -= 1;
         // P6: the generation rises when the slot is emptied, and a slot that cannot count on is given up.
         let emptied = if slot.generation < Self::LAST_GENERATION {
             slot.generation += 1;
@@ -161,9 +219,8 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
         } else {
             Content::Retired
         };
-        self.live -= 1;
         match core::mem::replace(&mut slot.content, emptied) {
-            Content::Taken { capability, .. } => Some(capability),
+            Content::Taken { capability, .. } | Content::Arriving { capability } => Some(capability),
             Content::Free { .. } | Content::Retired => None,
         }
     }
@@ -174,7 +231,7 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
             .zip(&self.slots)
             .filter_map(|(index, slot)| match &slot.content {
                 Content::Taken { capability, .. } => Some((CapId::new(index, slot.generation), capability)),
-                Content::Free { .. } | Content::Retired => None,
+                Content::Arriving { .. } | Content::Free { .. } | Content::Retired => None,
             })
     }
 
@@ -201,6 +258,41 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
         {
             *in_transit = mark;
         }
+    }
+
+    /// Lets `id` name what was inserted unseen.
+    pub(crate) fn show(&mut self, id: CapId) {
+        let Some(slot) = self.slots.get_mut(usize::from(id.slot())) else {
+            return;
+        };
+        if slot.generation != id.generation() {
+            return;
+        }
+        slot.content = match core::mem::replace(&mut slot.content, Content::Retired) {
+            Content::Arriving { capability } => {
+                self.arriving -= 1;
+                self.live += 1;
+                Content::Taken {
+                    capability,
+                    in_transit: false,
+                }
+            }
+            other => other,
+        };
+    }
+
+    /// Counts capabilities as parked.
+    pub(crate) fn park_places(&mut self, count: usize) -> Result<(), Full> {
+        if count > self.places() {
+            return Err(Full);
+        }
+        self.parked += count;
+        Ok(())
+    }
+
+    /// Counts them as parked no more.
+    pub(crate) fn free_places(&mut self, count: usize) {
+        self.parked = self.parked.saturating_sub(count);
     }
 }
 

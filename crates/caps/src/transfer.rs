@@ -3,160 +3,20 @@
 //!
 //! A call with capabilities may wait in a queue between its sending and its delivery, so a transfer has two
 //! phases. [`Table::stage`] checks everything and makes a [`Parcel`]: copies of the capabilities, with
-//! those that shall move marked *in transit* in the sender's table. [`Table::receive`] puts all of them
-//! into the receiver's table or none. Then [`Table::commit`] empties the sender's slots, or
+//! those that shall move marked *in transit* in the sender's table. A parcel that has to wait is
+//! [parked](Table::park). [`Table::receive`] puts all of them into the receiver's table or none, where nobody
+//! sees them until the receiver is told and [`Table::accept`] shows them; if it cannot be told,
+//! [`Table::withdraw`] takes them back. Then [`Table::commit`] empties the sender's slots, or
 //! [`Table::rollback`] takes the marks away. A parcel is used up by either, so no transfer ends twice.
+//!
+//! Whatever shall leave a table for another one, by a message or for a child, passes through
+//! `Table::begin_to_leave`.
 
 use alloc::vec::Vec;
-use core::ops::Deref;
 
 use crate::id::CapId;
+use crate::parcel::{Descriptor, Item, MAX_TRANSFERS, Mode, Parcel, Received, Remains, TransferError};
 use crate::table::{Full, Table};
-
-/// The most capabilities that can travel together.
-pub const MAX_TRANSFERS: usize = 16;
-
-/// What becomes of the sender's own capability.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The sender keeps it.
-    Copy,
-    /// The sender loses it when the receiver has it.
-    Move,
-}
-
-/// One capability the sender wants to hand over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Descriptor {
-    /// Its name in the sender's table.
-    pub id: CapId,
-    /// Whether the sender keeps it.
-    pub mode: Mode,
-}
-
-/// Why a transfer could not start. `index` is the descriptor at fault. Nothing was staged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransferError {
-    /// More than [`MAX_TRANSFERS`] descriptors: send them in several messages.
-    TooMany,
-    /// The id names nothing in the sender's table.
-    Missing {
-        /// Position in the descriptor list.
-        index: usize,
-    },
-    /// The capability is named twice in one transfer, at least once to be moved.
-    Repeated {
-        /// Position of the later mention.
-        index: usize,
-    },
-    /// An earlier move of this capability has not ended; wait for that call to complete.
-    InTransit {
-        /// Position in the descriptor list.
-        index: usize,
-    },
-    /// Capabilities of this kind do not travel.
-    NotTransferable {
-        /// Position in the descriptor list.
-        index: usize,
-    },
-}
-
-/// Capabilities between two tables, in the order of their descriptors. Owns copies, so it stays whole when
-/// the sender releases its own or dies. An empty parcel owns no memory.
-#[derive(Debug)]
-#[must_use = "the sender's capabilities stay in transit until the parcel is committed or rolled back"]
-pub struct Parcel<C> {
-    items: Vec<Item<C>>,
-}
-
-#[derive(Debug)]
-struct Item<C> {
-    capability: C,
-    /// The sender's slot to empty on commit.
-    moved_from: Option<CapId>,
-}
-
-impl<C> Parcel<C> {
-    /// A parcel with nothing in it, for a message without capabilities.
-    pub const fn empty() -> Self {
-        Parcel { items: Vec::new() }
-    }
-
-    /// A parcel of capabilities that no table holds yet, such as the results of a method that makes objects.
-    ///
-    /// # Errors
-    /// [`TransferError::TooMany`] above [`MAX_TRANSFERS`].
-    pub fn of_new(capabilities: impl IntoIterator<Item = C>) -> Result<Self, TransferError> {
-        let mut items = Vec::new();
-        for capability in capabilities {
-            if items.len() == MAX_TRANSFERS {
-                return Err(TransferError::TooMany);
-            }
-            items.push(Item {
-                capability,
-                moved_from: None,
-            });
-        }
-        Ok(Parcel { items })
-    }
-
-    /// How many capabilities travel.
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Whether none does.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
-    /// The capabilities in order.
-    pub fn iter(&self) -> impl Iterator<Item = &C> {
-        self.items.iter().map(|item| &item.capability)
-    }
-
-    /// The capabilities in order, to be changed on the way (another badge, a narrower facet).
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut C> {
-        self.items.iter_mut().map(|item| &mut item.capability)
-    }
-
-    fn moved(&self) -> impl Iterator<Item = CapId> {
-        self.items.iter().filter_map(|item| item.moved_from)
-    }
-}
-
-/// What an ended transfer leaves behind: the parcel's own copies, which may by now be the last ones.
-/// Dropping the last copy can set off an object's end, so drop this after letting go of the table's lock.
-#[derive(Debug)]
-#[must_use = "drop this outside the table's lock"]
-pub struct Remains<C>(Vec<Item<C>>);
-
-impl<C> Remains<C> {
-    /// How many copies there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether the transfer carried nothing.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// The receiver's names for what arrived, in the order of the descriptors. Reads as a slice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
-    ids: [CapId; MAX_TRANSFERS],
-    count: usize,
-}
-
-impl Deref for Received {
-    type Target = [CapId];
-
-    fn deref(&self) -> &[CapId] {
-        self.ids.get(..self.count).unwrap_or(&[])
-    }
-}
 
 impl<C: Clone, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
     /// Starts a transfer out of this table. The sender may go on using everything, but what moves cannot be
@@ -177,24 +37,66 @@ impl<C: Clone, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
         for (index, descriptor) in descriptors.iter().enumerate() {
             self.check_single_use(descriptors, index, *descriptor)?;
         }
-        let mut items = Vec::with_capacity(descriptors.len());
         for (index, descriptor) in descriptors.iter().enumerate() {
             let capability = self.get(descriptor.id).ok_or(TransferError::Missing { index })?;
             if !transferable(capability) {
                 return Err(TransferError::NotTransferable { index });
             }
-            let moved_from = (descriptor.mode == Mode::Move).then_some(descriptor.id);
-            items.push(Item {
-                capability: capability.clone(),
-                moved_from,
-            });
         }
-        // Every check has passed: from here on nothing can fail.
-        let parcel = Parcel { items };
-        for id in parcel.moved() {
-            self.mark_in_transit(id, true);
+        let mut parcel = Parcel {
+            items: Vec::with_capacity(descriptors.len()),
+            parked: false,
+        };
+        for (index, descriptor) in descriptors.iter().enumerate() {
+            match self.begin_to_leave(index, *descriptor) {
+                Ok(item) => parcel.items.push(item),
+                Err(refusal) => {
+                    // Every check has passed, so this does not happen; nothing is left marked even if it does.
+                    drop(self.rollback(parcel));
+                    return Err(refusal);
+                }
+            }
         }
         Ok(parcel)
+    }
+
+    /// Adds one capability to a parcel of this table: for transfers that are judged one by one, such as what
+    /// a child shall be born with. Returns another copy of it.
+    ///
+    /// # Errors
+    /// [`TransferError::Missing`], [`TransferError::Repeated`] when the parcel moves it already, and
+    /// [`TransferError::InTransit`] when another one does. The parcel is as it was.
+    pub fn stage_into(&mut self, parcel: &mut Parcel<C>, descriptor: Descriptor) -> Result<C, TransferError> {
+        let index = parcel.len();
+        if parcel.moved().any(|id| id == descriptor.id) {
+            return Err(TransferError::Repeated { index });
+        }
+        let item = self.begin_to_leave(index, descriptor)?;
+        let copy = item.capability.clone();
+        parcel.items.push(item);
+        Ok(copy)
+    }
+
+    /// The one way by which a capability begins to leave a table: it is there, no other transfer moves it, and
+    /// if this one does it says so.
+    fn begin_to_leave(&mut self, index: usize, descriptor: Descriptor) -> Result<Item<C>, TransferError> {
+        let capability = self.may_leave(index, descriptor)?.clone();
+        let moved_from = (descriptor.mode == Mode::Move).then_some(descriptor.id);
+        if let Some(id) = moved_from {
+            self.mark_in_transit(id, true);
+        }
+        Ok(Item {
+            capability,
+            moved_from,
+        })
+    }
+
+    fn may_leave(&self, index: usize, descriptor: Descriptor) -> Result<&C, TransferError> {
+        let capability = self.get(descriptor.id).ok_or(TransferError::Missing { index })?;
+        if descriptor.mode == Mode::Move && self.in_transit(descriptor.id) {
+            return Err(TransferError::InTransit { index });
+        }
+        Ok(capability)
     }
 
     fn check_single_use(
@@ -203,24 +105,32 @@ impl<C: Clone, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
         index: usize,
         descriptor: Descriptor,
     ) -> Result<(), TransferError> {
-        if self.get(descriptor.id).is_none() {
-            return Err(TransferError::Missing { index });
-        }
         let repeated = descriptors.iter().take(index).any(|earlier| {
             earlier.id == descriptor.id && (earlier.mode == Mode::Move || descriptor.mode == Mode::Move)
         });
-        if repeated {
-            return Err(TransferError::Repeated { index });
+        match self.may_leave(index, descriptor) {
+            Err(missing @ TransferError::Missing { .. }) => Err(missing),
+            _ if repeated => Err(TransferError::Repeated { index }),
+            verdict => verdict.map(|_| ()),
         }
-        if descriptor.mode == Mode::Move && self.in_transit(descriptor.id) {
-            return Err(TransferError::InTransit { index });
+    }
+
+    /// Counts against this table what a parcel of it holds besides the table's slots, because the parcel has to
+    /// wait: nobody has more capabilities under way than its table could hold. Ends with the transfer.
+    ///
+    /// # Errors
+    /// [`Full`] when there is no room; nothing is counted then.
+    pub fn park(&mut self, parcel: &mut Parcel<C>) -> Result<(), Full> {
+        if !parcel.parked {
+            self.park_places(parcel.copies())?;
+            parcel.parked = true;
         }
         Ok(())
     }
 
-    /// Puts everything in the parcel into this table, which may be the sender's own. The parcel stays
-    /// whole: when the delivery fails later on, [`withdraw`](Self::withdraw) takes the insertions back and
-    /// the parcel can be received again.
+    /// Puts everything in the parcel into this table, which may be the sender's own. Nobody finds it there
+    /// before [`accept`](Self::accept). The parcel stays whole: when the delivery fails later on,
+    /// [`withdraw`](Self::withdraw) takes the insertions back and the parcel can be received again.
     ///
     /// # Errors
     /// [`Full`] when not all of it fits; then none of it was inserted.
@@ -233,10 +143,12 @@ impl<C: Clone, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
             count: 0,
         };
         for (index, item) in parcel.items.iter().enumerate() {
-            let (Ok(id), Some(place)) = (self.insert(item.capability.clone()), received.ids.get_mut(index))
-            else {
+            let (Ok(id), Some(place)) = (
+                self.insert_unseen(item.capability.clone()),
+                received.ids.get_mut(index),
+            ) else {
                 // There was room, so this does not happen; all or nothing holds even if it does.
-                self.withdraw(&received);
+                self.withdraw(received);
                 return Err(Full);
             };
             *place = id;
@@ -245,27 +157,45 @@ impl<C: Clone, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
         Ok(received)
     }
 
-    /// Undoes a [`receive`](Self::receive) whose ids never reached the receiver, while the parcel is still
-    /// held. What the receiver has released by itself in the meantime is left alone.
-    pub fn withdraw(&mut self, received: &Received) {
+    /// The receiver is told: from now on its names lead somewhere.
+    pub fn accept(&mut self, received: Received) {
         for id in received.iter() {
-            drop(self.remove(*id));
+            self.show(*id);
+        }
+    }
+
+    /// Undoes a [`receive`](Self::receive) whose ids never reached the receiver, while the parcel is still
+    /// held and so owns the last copies.
+    pub fn withdraw(&mut self, received: Received) {
+        for id in received.iter() {
+            drop(self.take_out(*id));
         }
     }
 
     /// Ends a transfer in the sender's table: what was moved leaves it. A slot the sender has emptied by
     /// itself, or reused since, is left alone.
     pub fn commit(&mut self, parcel: Parcel<C>) -> Remains<C> {
-        for id in parcel.moved() {
-            drop(self.remove(id));
-        }
-        Remains(parcel.items)
+        self.end(parcel, |table, id| table.take_out(id).is_some())
     }
 
     /// Gives a transfer up: the sender keeps everything and may move it again.
     pub fn rollback(&mut self, parcel: Parcel<C>) -> Remains<C> {
+        self.end(parcel, |table, id| {
+            table.mark_in_transit(id, false);
+            table.get(id).is_some()
+        })
+    }
+
+    /// Ends a transfer. `at_home` does what is to be done with the slot of something that was to move, and says
+    /// whether it was still there; if not, it had kept its place in the limit without a slot.
+    fn end(&mut self, parcel: Parcel<C>, at_home: impl Fn(&mut Self, CapId) -> bool) -> Remains<C> {
+        if parcel.parked {
+            self.free_places(parcel.copies());
+        }
         for id in parcel.moved() {
-            self.mark_in_transit(id, false);
+            if !at_home(self, id) {
+                self.free_places(1);
+            }
         }
         Remains(parcel.items)
     }

@@ -16,7 +16,10 @@ enum Step {
     Insert { table: usize },
     Remove { table: usize, pick: usize },
     Stage { table: usize, picks: Vec<(usize, bool)> },
+    StageOneByOne { table: usize, picks: Vec<(usize, bool)> },
+    Park { parcel: usize },
     Deliver { parcel: usize, to: usize },
+    Withdraw { parcel: usize, to: usize },
     GiveUp { parcel: usize },
     Forge { table: usize, raw: u32 },
 }
@@ -29,7 +32,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (table.clone(), pick.clone()).prop_map(|(table, pick)| Step::Remove { table, pick }),
         3 => (table.clone(), prop::collection::vec((pick.clone(), any::<bool>()), 0..5))
             .prop_map(|(table, picks)| Step::Stage { table, picks }),
+        1 => (table.clone(), prop::collection::vec((pick.clone(), any::<bool>()), 0..5))
+            .prop_map(|(table, picks)| Step::StageOneByOne { table, picks }),
+        2 => pick.clone().prop_map(|parcel| Step::Park { parcel }),
         3 => (pick.clone(), table.clone()).prop_map(|(parcel, to)| Step::Deliver { parcel, to }),
+        1 => (pick.clone(), table.clone()).prop_map(|(parcel, to)| Step::Withdraw { parcel, to }),
         1 => pick.prop_map(|parcel| Step::GiveUp { parcel }),
         1 => (table, 0u32..0x600).prop_map(|(table, raw)| Step::Forge { table, raw }),
     ];
@@ -117,6 +124,20 @@ fn expected(side: &Side, descriptors: &[Descriptor]) -> Result<(), TransferError
     }
 }
 
+/// What one of several descriptors that are judged one by one has to be answered.
+fn expected_of_one(side: &Side, before: &[Descriptor], next: Descriptor) -> Result<(), TransferError> {
+    let index = before.len();
+    let moved = |other: &Descriptor| other.id == next.id && other.mode == Mode::Move;
+    match () {
+        () if before.iter().any(moved) => Err(TransferError::Repeated { index }),
+        () if !side.live.contains_key(&next.id) => Err(TransferError::Missing { index }),
+        () if next.mode == Mode::Move && side.in_transit.contains(&next.id) => {
+            Err(TransferError::InTransit { index })
+        }
+        () => Ok(()),
+    }
+}
+
 /// Every seventh thing stays where it is.
 fn travels(thing: u32) -> bool {
     !thing.is_multiple_of(7)
@@ -127,6 +148,44 @@ struct OnTheWay {
     descriptors: Vec<Descriptor>,
     parcel: Parcel<u32>,
     contents: Vec<u32>,
+    parked: bool,
+}
+
+impl OnTheWay {
+    fn moved(&self) -> impl Iterator<Item = CapId> {
+        let moved = self
+            .descriptors
+            .iter()
+            .filter(|descriptor| descriptor.mode == Mode::Move);
+        moved.map(|descriptor| descriptor.id)
+    }
+
+    fn copies(&self) -> usize {
+        self.descriptors.len() - self.moved().count()
+    }
+
+    /// How many places of its sender it takes that are no slots.
+    fn places(&self, sender: &Side) -> usize {
+        let homeless = self.moved().filter(|id| !sender.live.contains_key(id)).count();
+        homeless + if self.parked { self.copies() } else { 0 }
+    }
+}
+
+/// How many places of a table are taken by what waits elsewhere.
+fn parked(sides: &[Side], pending: &[OnTheWay], table: usize) -> usize {
+    let own = pending.iter().filter(|way| way.from == table);
+    own.map(|way| way.places(&sides[table])).sum()
+}
+
+/// Recent ids of a table, so that most of them are live.
+fn descriptors(side: &Side, picks: &[(usize, bool)]) -> Vec<Descriptor> {
+    picks
+        .iter()
+        .map(|(pick, moving)| Descriptor {
+            id: side.ever[side.ever.len() - 1 - pick % side.ever.len().min(8)],
+            mode: if *moving { Mode::Move } else { Mode::Copy },
+        })
+        .collect()
 }
 
 proptest! {
@@ -140,10 +199,16 @@ proptest! {
         for step in history {
             match step {
                 Step::Insert { table } => {
+                    let waiting = parked(&sides, &pending, table);
                     let side = &mut sides[table];
                     match side.table.insert(next_thing) {
-                        Ok(id) => side.learn(id, next_thing),
-                        Err(_) => prop_assert!(side.live.len() == limit || side.ever.len() > SLOTS),
+                        Ok(id) => {
+                            prop_assert!(side.live.len() + waiting < limit);
+                            side.learn(id, next_thing);
+                        }
+                        Err(_) => {
+                            prop_assert!(side.live.len() + waiting >= limit || side.ever.len() > SLOTS);
+                        }
                     }
                     next_thing += 1;
                 }
@@ -158,14 +223,7 @@ proptest! {
                     if side.ever.is_empty() {
                         continue;
                     }
-                    // Recent ids, so that most of them are live.
-                    let descriptors: Vec<_> = picks
-                        .iter()
-                        .map(|(pick, moving)| Descriptor {
-                            id: side.ever[side.ever.len() - 1 - pick % side.ever.len().min(8)],
-                            mode: if *moving { Mode::Move } else { Mode::Copy },
-                        })
-                        .collect();
+                    let descriptors = descriptors(side, &picks);
                     let answer = side.table.stage(&descriptors, |thing| travels(*thing));
                     let verdict = answer.as_ref().map(|_| ()).map_err(|error| *error);
                     prop_assert_eq!(verdict, expected(side, &descriptors));
@@ -174,7 +232,55 @@ proptest! {
                         for descriptor in descriptors.iter().filter(|d| d.mode == Mode::Move) {
                             side.in_transit.insert(descriptor.id);
                         }
-                        pending.push(OnTheWay { from: table, descriptors, parcel, contents });
+                        pending.push(OnTheWay { from: table, descriptors, parcel, contents, parked: false });
+                    }
+                }
+                Step::StageOneByOne { table, picks } => {
+                    let side = &mut sides[table];
+                    if side.ever.is_empty() {
+                        continue;
+                    }
+                    let (mut parcel, mut taken, mut contents) = (Parcel::empty(), Vec::new(), Vec::new());
+                    for descriptor in descriptors(side, &picks) {
+                        let answer = side.table.stage_into(&mut parcel, descriptor);
+                        let wanted = expected_of_one(side, &taken, descriptor).map(|()| side.live[&descriptor.id]);
+                        prop_assert_eq!(answer, wanted);
+                        if answer.is_ok() {
+                            contents.push(side.live[&descriptor.id]);
+                            taken.push(descriptor);
+                            if descriptor.mode == Mode::Move {
+                                side.in_transit.insert(descriptor.id);
+                            }
+                        }
+                    }
+                    pending.push(OnTheWay { from: table, descriptors: taken, parcel, contents, parked: false });
+                }
+                Step::Park { parcel } => {
+                    if pending.is_empty() {
+                        continue;
+                    }
+                    let index = parcel % pending.len();
+                    let from = pending[index].from;
+                    let taken = sides[from].live.len() + parked(&sides, &pending, from);
+                    let way = &mut pending[index];
+                    let fits = way.parked || way.copies() <= limit.saturating_sub(taken);
+                    prop_assert_eq!(sides[from].table.park(&mut way.parcel).is_ok(), fits);
+                    way.parked |= fits;
+                }
+                Step::Withdraw { parcel, to } => {
+                    if pending.is_empty() {
+                        continue;
+                    }
+                    let way = &pending[parcel % pending.len()];
+                    if let Ok(received) = sides[to].table.receive(&way.parcel) {
+                        let ids = received.to_vec();
+                        for id in &ids {
+                            // Ids that were never shown count as given out: nobody gets them again.
+                            prop_assert_eq!(sides[to].table.get(*id), None);
+                            prop_assert!(!sides[to].ever.contains(id));
+                        }
+                        sides[to].table.withdraw(received);
+                        sides[to].ever.extend(ids);
                     }
                 }
                 Step::Deliver { parcel, to } => {
@@ -183,20 +289,24 @@ proptest! {
                     }
                     let way = pending.swap_remove(parcel % pending.len());
                     let before = sides[to].live.len();
+                    let waiting = parked(&sides, &pending, to) + if way.from == to { way.places(&sides[to]) } else { 0 };
                     match sides[to].table.receive(&way.parcel) {
                         Ok(received) => {
                             prop_assert_eq!(received.len(), way.contents.len());
-                            for (id, thing) in received.iter().zip(&way.contents) {
+                            let ids = received.to_vec();
+                            sides[to].table.accept(received);
+                            for (id, thing) in ids.iter().zip(&way.contents) {
                                 sides[to].learn(*id, *thing);
                             }
+                            let moved: Vec<_> = way.moved().collect();
                             drop(sides[way.from].table.commit(way.parcel));
-                            for descriptor in way.descriptors.iter().filter(|d| d.mode == Mode::Move) {
-                                sides[way.from].forget(descriptor.id);
+                            for id in moved {
+                                sides[way.from].forget(id);
                             }
                         }
                         Err(_) => {
                             let worn_out = sides[to].ever.len() + 16 > SLOTS;
-                            prop_assert!(before + way.contents.len() > limit || worn_out);
+                            prop_assert!(before + waiting + way.contents.len() > limit || worn_out);
                             prop_assert_eq!(sides[to].table.len(), before);
                             roll_back(&mut sides, way);
                         }
@@ -214,6 +324,9 @@ proptest! {
                 }
             }
             sides.iter().for_each(Side::agrees);
+            for (index, side) in sides.iter().enumerate() {
+                prop_assert_eq!(side.table.parked(), parked(&sides, &pending, index));
+            }
         }
     }
 
@@ -228,8 +341,10 @@ proptest! {
             let parcel = tables[owner].stage(&[Descriptor { id, mode: Mode::Move }], |_| true).unwrap();
             if arrives {
                 let received = tables[to].receive(&parcel).unwrap();
+                let there = received[0];
+                tables[to].accept(received);
                 drop(tables[owner].commit(parcel));
-                (owner, id) = (to, received[0]);
+                (owner, id) = (to, there);
             } else {
                 drop(tables[owner].rollback(parcel));
             }
@@ -240,12 +355,8 @@ proptest! {
 }
 
 fn roll_back(sides: &mut [Side], way: OnTheWay) {
-    drop(sides[way.from].table.rollback(way.parcel));
-    for descriptor in way
-        .descriptors
-        .iter()
-        .filter(|descriptor| descriptor.mode == Mode::Move)
-    {
-        sides[way.from].in_transit.remove(&descriptor.id);
+    for id in way.moved() {
+        sides[way.from].in_transit.remove(&id);
     }
+    drop(sides[way.from].table.rollback(way.parcel));
 }

@@ -104,6 +104,11 @@ impl Capability {
         }
     }
 
+    /// Whether it is an owner facet of `endpoint`.
+    pub fn owns(&self, endpoint: &Arc<Endpoint>) -> bool {
+        matches!(&self.object, Object::EndpointOwner(owner) if Arc::ptr_eq(&owner.endpoint, endpoint))
+    }
+
     /// Whether it may travel in a message (docs/abi.md, section 7). What is bound to one process, session or thread stays.
     pub fn is_transferable(&self) -> bool {
         match self.object {

@@ -185,25 +185,41 @@ pub(super) fn deliver(process: &Process, result: Buffer, answer: Answer) -> Outc
     if bytes.len() + records > result.len as usize || process.space.write(result.addr, &bytes).is_err() {
         return failed(Failure::InvalidResult);
     }
-    let cap_count = capabilities.len() as u16;
-    for (index, capability) in (0..).zip(capabilities) {
+    let records_at = result.addr + bytes.len() as u64;
+    match insert_all(process, records_at, capabilities) {
+        Ok(records) => Outcome::Completed {
+            result: bytes.len() as i32,
+            records,
+        },
+        Err(failure) => failed(failure),
+    }
+}
+
+/// Puts new capabilities into the caller's table and their records at `at` in its memory: all or none. How many there are.
+fn insert_all(process: &Process, at: u64, capabilities: Vec<Capability>) -> Result<u16, Failure> {
+    let mut inserted = Vec::with_capacity(capabilities.len());
+    for (capability, at) in capabilities.into_iter().zip((at..).step_by(RECORD_BYTES)) {
         let interface_id = capability.interface;
-        let inserted = process.capabilities.lock().insert(capability);
-        let Ok(id) = inserted else {
-            return failed(Failure::TransferAborted);
-        };
-        let record = Record {
-            cap_id: id.raw(),
-            interface_id,
-        }
-        .encode();
-        let at = result.addr + bytes.len() as u64 + index * RECORD_BYTES as u64;
-        if process.space.write(at, &record).is_err() {
-            return failed(Failure::InvalidResult);
+        let entered = process.capabilities.lock().insert(capability);
+        let written = entered.map_err(|_| Failure::TransferAborted).and_then(|id| {
+            inserted.push(id);
+            let record = Record {
+                cap_id: id.raw(),
+                interface_id,
+            };
+            let space = &process.space;
+            space
+                .write(at, &record.encode())
+                .map_err(|_| Failure::InvalidResult)
+        });
+        if let Err(failure) = written {
+            for id in inserted {
+                // Dropped without the table's lock: it is the object's only capability.
+                let undone = process.capabilities.lock().remove(id);
+                drop(undone);
+            }
+            return Err(failure);
         }
     }
-    Outcome::Completed {
-        result: bytes.len() as i32,
-        records: cap_count,
-    }
+    Ok(inserted.len() as u16)
 }

@@ -15,10 +15,9 @@ use alloc::sync::Arc;
 use abi::result::Failure;
 use abi::ring::{Opcode, SQE_WORDS};
 use abi::validate::{Buffer, Op};
-use caps::CapId;
 
 use crate::capability::Capability;
-use crate::endpoint::{self, Endpoint, Heading};
+use crate::endpoint::{self, Endpoint, Heading, leaving};
 use crate::objects;
 use crate::process::thread::Thread;
 use crate::run::Owned;
@@ -161,7 +160,7 @@ fn call(
             endpoint::call::call(caller, endpoint, heading, params, result, parcel)
         }
         Target::Yield | Target::Object(_) if !parcel.is_empty() => {
-            endpoint::give_back(process, parcel);
+            leaving::give_back(process, parcel);
             failed(Failure::TransferNotSupported)
         }
         Target::Yield => Outcome::Yield,
@@ -174,12 +173,9 @@ fn call(
 }
 
 fn release(caller: &Caller<'_>, cap: u32) -> Outcome {
-    let process = caller.thread.process();
-    // Dropped after the lock: it may be an object's last capability.
-    let removed = process.capabilities.lock().remove(CapId::from_raw(cap));
-    if removed.is_none() {
-        return failed(Failure::InvalidRequest);
+    if leaving::release(caller.thread.process(), cap) {
+        Outcome::DONE
+    } else {
+        failed(Failure::InvalidRequest)
     }
-    process.labels.lock().retain(|(id, _)| *id != cap);
-    Outcome::DONE
 }

@@ -3,10 +3,16 @@
 use abi::result::Failure;
 use abi::ring::Cqe;
 use abi::validate::Buffer;
+use caps::Parcel;
 
-use super::delivery::{Source, Undelivered, give_back, put, settle};
+use super::Owner;
+use super::chores::{self, Chores};
+use super::delivery::{Source, Undelivered, put, tell};
+use super::leaving::{return_to, settle};
 use super::receive::owner;
 use crate::call::{Caller, Outcome, Transfers, check_buffers, failed};
+use crate::capability::Capability;
+use crate::process::Process;
 
 /// Answers call `id`: with a payload and perhaps capabilities, or, if `exception`, with an encoded exception.
 pub fn answer(
@@ -32,52 +38,77 @@ pub fn answer(
         Ok(parcel) => parcel,
         Err(failure) => return failed(failure),
     };
-    let mut state = owner.endpoint.state.lock();
+    let answered =
+        chores::after(|chores| answer_call(server, &owner, id, payload, parcel, exception, chores));
+    match answered {
+        Ok(()) => Outcome::DONE,
+        Err(failure) => failed(failure),
+    }
+}
+
+/// The answer itself. When it fails, the server keeps everything, and the caller, if it still waited, was told.
+#[inline]
+fn answer_call(
+    server: &Process,
+    owner: &Owner,
+    id: u32,
+    payload: Buffer,
+    parcel: Parcel<Capability>,
+    exception: bool,
+    chores: &mut Chores,
+) -> Result<(), Failure> {
+    let endpoint = &owner.endpoint;
+    let mut state = endpoint.lock();
     let found = state
         .in_flight
         .iter()
         .position(|call| call.id == id && call.receiver == server.pid);
     let Some(found) = found else {
         drop(state);
-        give_back(server, parcel);
-        return failed(Failure::InvalidRequest);
+        return_to(server, parcel, chores);
+        return Err(Failure::InvalidRequest);
     };
     let client = state.in_flight.swap_remove(found).caller;
     // Room for another call in flight: one may be waiting for it.
-    if state.queue.is_empty() {
-        drop(state);
-    } else {
-        owner.endpoint.match_waiting(state);
-    }
+    chores.see_to(endpoint, &mut state);
+    drop(state);
     let Some(buffer) = client.result() else {
-        give_back(server, parcel);
-        return failed(Failure::TransferAborted);
+        return_to(server, parcel, chores);
+        return Err(Failure::TransferAborted);
     };
     let receiver = &client.ring().process;
     let source = Source::Loaded(&server.space, payload);
-    match put(receiver, buffer, None, &source, &parcel, &mut None) {
+    let mut received = None;
+    match put(receiver, buffer, None, &source, &parcel, &mut received) {
         Ok(bytes) => {
             let result = if exception {
                 Failure::ApplicationException.code()
             } else {
                 bytes as i32
             };
-            let cap_count = parcel.len() as u16;
-            settle(server, receiver, parcel);
-            client.complete(Cqe::plain(0, result).with_records(cap_count));
-            Outcome::DONE
+            let completion = Cqe::plain(0, result).with_records(parcel.len() as u16);
+            // Nothing is given away before the caller has been told of it: it may be ending.
+            if !tell(&client, completion, received) {
+                return_to(server, parcel, chores);
+                return Err(Failure::TransferAborted);
+            }
+            settle(server, receiver, parcel, chores);
+            Ok(())
         }
         Err(reason) => {
-            give_back(server, parcel);
+            return_to(server, parcel, chores);
             if exception {
-                client.fail(Failure::ApplicationExceptionNoDetail);
-                return Outcome::DONE;
+                return if client.fail(Failure::ApplicationExceptionNoDetail) {
+                    Ok(())
+                } else {
+                    Err(Failure::TransferAborted)
+                };
             }
             client.fail(match reason {
                 Undelivered::Buffer => Failure::InvalidResult,
                 Undelivered::Table => Failure::TransferAborted,
             });
-            failed(Failure::TransferAborted)
+            Err(Failure::TransferAborted)
         }
     }
 }

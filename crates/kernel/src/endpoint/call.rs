@@ -7,7 +7,9 @@ use abi::result::Failure;
 use abi::validate::Buffer;
 use caps::Parcel;
 
-use super::delivery::{Offer, Source, give_back, offer, settle};
+use super::chores::{self, Chores};
+use super::delivery::{Offer, Source, offer};
+use super::leaving::{return_to, settle};
 use super::{Endpoint, Heading, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
@@ -24,54 +26,88 @@ pub fn call(
     result: Buffer,
     parcel: Parcel<Capability>,
 ) -> Outcome {
-    let place: Arc<dyn WaitPlace> = endpoint.clone();
-    let process = caller.thread.process();
-    let operation = match caller.thread.ring.begin(caller.user_data, result, Some(place)) {
-        Ok(operation) => operation,
-        Err(_) => {
-            give_back(process, parcel);
-            return failed(Failure::InvokeFailed);
+    chores::after(|chores| {
+        let place: Arc<dyn WaitPlace> = endpoint.clone();
+        match caller.thread.ring.begin(caller.user_data, result, Some(place)) {
+            Ok(operation) => {
+                deliver(&endpoint, operation, heading, params, parcel, chores);
+                Outcome::Pending
+            }
+            Err(_) => {
+                return_to(caller.thread.process(), parcel, chores);
+                failed(Failure::InvokeFailed)
+            }
         }
-    };
+    })
+}
+
+/// Gives a call to a receive that waits, or queues it behind those that wait for one.
+#[inline]
+fn deliver(
+    endpoint: &Arc<Endpoint>,
+    operation: Operation,
+    heading: Heading,
+    params: Buffer,
+    mut parcel: Parcel<Capability>,
+    chores: &mut Chores,
+) {
+    let process = &operation.ring().process;
     let source = Source::Loaded(&process.space, params);
-    let mut state = endpoint.state.lock();
+    let mut state = endpoint.lock();
     if state.closed {
         drop(state);
-        give_back(process, parcel);
+        return_to(process, parcel, chores);
         super::disconnect(&operation);
-        return Outcome::Pending;
+        return;
     }
     if state.in_flight.len() >= endpoint.in_flight_limit {
         drop(state);
-        return refuse(&operation, parcel, "the server has too many calls to answer");
+        return refuse(
+            &operation,
+            parcel,
+            "the server has too many calls to answer",
+            chores,
+        );
     }
-    while let Some(receive) = state.receives.pop_front() {
+    // Behind others that wait, it waits too: who is to bring them together will come to this one as well.
+    while state.queue.is_empty()
+        && let Some(receive) = state.receives.pop_front()
+    {
         match offer(&mut state, &receive, &operation, heading, &source, &parcel) {
             Offer::Taken => {
                 drop(state);
-                settle(process, &receive.ring().process, parcel);
-                return Outcome::Pending;
+                settle(process, &receive.ring().process, parcel, chores);
+                return;
             }
             Offer::TooSmall => {}
             Offer::TableFull => {
                 state.receives.push_front(receive);
                 drop(state);
-                give_back(process, parcel);
+                return_to(process, parcel, chores);
                 operation.fail(Failure::TransferAborted);
-                return Outcome::Pending;
+                return;
             }
         }
     }
     if state.queue.len() >= endpoint.queue_limit || !commitment::has_room_for_objects() {
         drop(state);
-        return refuse(&operation, parcel, "the server's queue is full");
+        return refuse(&operation, parcel, "the server's queue is full", chores);
+    }
+    if !parcel.is_empty() && process.capabilities.lock().park(&mut parcel).is_err() {
+        drop(state);
+        return refuse(
+            &operation,
+            parcel,
+            "more capabilities under way than this process may hold",
+            chores,
+        );
     }
     let mut copy = vec![0; params.len as usize];
     if process.space.read_here(params.addr, &mut copy).is_err() {
         drop(state);
-        give_back(process, parcel);
+        return_to(process, parcel, chores);
         operation.fail(Failure::InvalidParams);
-        return Outcome::Pending;
+        return;
     }
     state.queue.push_back(Queued {
         caller: operation,
@@ -79,11 +115,10 @@ pub fn call(
         params: copy,
         parcel,
     });
-    Outcome::Pending
+    chores.see_to(endpoint, &mut state);
 }
 
-fn refuse(operation: &Operation, parcel: Parcel<Capability>, why: &str) -> Outcome {
-    give_back(&operation.ring().process, parcel);
+fn refuse(operation: &Operation, parcel: Parcel<Capability>, why: &str, chores: &mut Chores) {
+    return_to(&operation.ring().process, parcel, chores);
     operation.complete_exception(ExceptionKind::Overloaded, why);
-    Outcome::Pending
 }

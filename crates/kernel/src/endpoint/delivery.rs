@@ -5,12 +5,11 @@ use alloc::sync::Arc;
 
 use abi::endpoint::{CallerSession, HEADER_BYTES, Header};
 use abi::ring::Cqe;
-use abi::trace::Event;
 use abi::transfer::{RECORD_BYTES, Record};
 use abi::validate::Buffer;
 use caps::{Parcel, Received};
-use machine::trace;
 
+use super::check::next_id;
 use super::{Heading, InFlight, State};
 use crate::capability::Capability;
 use crate::memory::space::Space;
@@ -67,6 +66,7 @@ fn copy_in_steps<const BYTES: usize>(from: &Space, buffer: Buffer, space: &Space
 }
 
 /// Why a message was not delivered; nothing of it has arrived.
+#[must_use = "somebody has to be told"]
 pub(super) enum Undelivered {
     /// The receiver's buffer is too small, or not there.
     Buffer,
@@ -74,8 +74,8 @@ pub(super) enum Undelivered {
     Table,
 }
 
-/// Puts a message and its capabilities into the receiver's buffer; the records follow the payload. On success the parcel
-/// must be committed by [`settle`], and `received` tells what a parcel with capabilities became.
+/// Puts a message and its capabilities into the receiver's buffer; the records follow the payload. `received` tells what a
+/// parcel with capabilities became; the receiver sees nothing of them before [`tell`].
 #[inline]
 pub(super) fn put(
     receiver: &Arc<Process>,
@@ -121,10 +121,30 @@ fn put_capabilities(
     match write_records(space, at, &received, parcel) {
         Ok(()) => Ok(received),
         Err(()) => {
-            receiver.capabilities.lock().withdraw(&received);
+            receiver.capabilities.lock().withdraw(received);
             Err(Undelivered::Buffer)
         }
     }
+}
+
+/// Tells whoever waits in `operation` what was [`put`] into its buffer. Its capabilities are there in the moment in which
+/// it is told; false if it had ended, and then it has none of them.
+#[inline]
+#[must_use = "who was not told has got nothing"]
+pub(super) fn tell(operation: &Operation, completion: Cqe, mut received: Option<Received>) -> bool {
+    if received.is_none() {
+        return operation.complete(completion);
+    }
+    let capabilities = &operation.ring().process.capabilities;
+    let told = operation.complete_and(completion, || {
+        if let Some(received) = received.take() {
+            capabilities.lock().accept(received);
+        }
+    });
+    if let Some(received) = received {
+        capabilities.lock().withdraw(received);
+    }
+    told
 }
 
 fn write_records(space: &Space, at: u64, received: &Received, parcel: &Parcel<Capability>) -> Result<(), ()> {
@@ -141,37 +161,8 @@ fn write_records(space: &Space, at: u64, received: &Received, parcel: &Parcel<Ca
     Ok(())
 }
 
-/// The message has arrived: what was moved leaves the sender.
-#[inline]
-pub(super) fn settle(sender: &Process, receiver: &Process, parcel: Parcel<Capability>) {
-    if !parcel.is_empty() {
-        commit(sender, receiver, parcel);
-    }
-}
-
-fn commit(sender: &Process, receiver: &Process, parcel: Parcel<Capability>) {
-    for capability in parcel.iter() {
-        let route = u64::from(sender.pid) << 32 | u64::from(receiver.pid);
-        trace::record(Event::CapTransfer {
-            mode: 0,
-            route,
-            interface: capability.interface,
-        });
-    }
-    let remains = sender.capabilities.lock().commit(parcel);
-    drop(remains);
-}
-
-/// The message will not arrive: the sender keeps everything.
-#[inline]
-pub fn give_back(sender: &Process, parcel: Parcel<Capability>) {
-    if !parcel.is_empty() {
-        let remains = sender.capabilities.lock().rollback(parcel);
-        drop(remains);
-    }
-}
-
 /// What came of offering a call to a receive.
+#[must_use = "the call is still to be delivered if it was not taken"]
 pub(super) enum Offer {
     /// The receive has completed with it.
     Taken,
@@ -206,17 +197,16 @@ pub(super) fn offer(
     let mut received = None;
     match put(receiver, buffer, Some(&header), source, parcel, &mut received) {
         Ok(bytes) => {
-            let call_id = state.last_id.checked_add(1).unwrap_or(1);
+            let call_id = next_id(state.last_id, |id| {
+                state.in_flight.iter().any(|call| call.id == id)
+            });
             let message = Cqe {
                 badge: heading.badge,
                 call_id,
                 ..Cqe::plain(0, bytes as i32)
             };
-            if !receive.complete(message.with_records(parcel.len() as u16)) {
+            if !tell(receive, message.with_records(parcel.len() as u16), received) {
                 // Its thread ends at this moment, and nobody was told of the message: another receive will have it.
-                if let Some(received) = received {
-                    receiver.capabilities.lock().withdraw(&received);
-                }
                 return Offer::TooSmall;
             }
             // Whoever was told of the call cannot answer before this lock is free.

@@ -1,28 +1,35 @@
 //! Endpoints: where processes call each other. A client's call meets a server's receive, in whichever order they come;
 //! the answer goes straight back. Messages are opaque and are copied once, from the sender's memory into the receiver's.
-//! Rules P6 and P8; docs/abi.md, section 9.
+//! Rules P6, P8 and P18 (docs/rules/endpoint.md); docs/abi.md, section 9.
 //!
 //! `call` is the client's side, `receive` and `answer` the server's, `delivery` what all three do to the other's memory
-//! and capabilities. The last owner's end completes everybody with `disconnected`.
+//! and capabilities. `leaving` is how owners let go, `chores` how one endpoint's end leads to the next one's, `check`
+//! what is true between two operations.
 
 pub mod answer;
 pub mod call;
+mod check;
+mod chores;
 mod delivery;
+pub mod leaving;
 pub mod receive;
-
-pub use delivery::give_back;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::{Deref, DerefMut};
 
+use abi::result::Failure;
 use caps::Parcel;
 use machine::Lock;
 use machine::attribution::Site;
+use machine::lock::LockGuard;
 
 use crate::capability::{Capability, InterfaceId};
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::wire::ExceptionKind;
+use check::Waiting;
+use chores::Chores;
 
 /// What a call says besides its parameters.
 #[derive(Clone, Copy)]
@@ -62,11 +69,19 @@ struct InFlight {
 }
 
 struct State {
+    /// The last owner is gone.
     closed: bool,
     receives: VecDeque<Operation>,
     queue: VecDeque<Queued>,
     in_flight: Vec<InFlight>,
     last_id: u32,
+    /// It is on a list of [`Chores`], before `next`.
+    listed: bool,
+    next: Option<Arc<Endpoint>>,
+    /// Meetings of a call and a receive that whoever has it on a list will bring about.
+    owed: usize,
+    /// Meetings that are just being brought about.
+    at_work: usize,
 }
 
 /// A meeting place of callers and servers.
@@ -84,7 +99,38 @@ pub struct Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.endpoint.close();
+        chores::after(|chores| chores.close(&self.endpoint));
+    }
+}
+
+/// An endpoint's state, locked. In checked builds the rules are looked at whenever the lock is let go.
+struct Locked<'a> {
+    state: LockGuard<'a, State>,
+    endpoint: &'a Endpoint,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    #[inline]
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            self.endpoint.assert_sound(&self.state);
+        }
     }
 }
 
@@ -97,6 +143,10 @@ impl Endpoint {
             queue: VecDeque::new(),
             in_flight: Vec::with_capacity(in_flight_limit),
             last_id: 0,
+            listed: false,
+            next: None,
+            owed: 0,
+            at_work: 0,
         };
         let endpoint = Arc::new(Endpoint {
             state: Site::Endpoint.lock(state),
@@ -106,41 +156,49 @@ impl Endpoint {
         Arc::new(Owner { endpoint })
     }
 
+    #[inline]
+    fn lock(&self) -> Locked<'_> {
+        Locked {
+            state: self.state.lock(),
+            endpoint: self,
+        }
+    }
+
+    fn waiting(&self, state: &State) -> Waiting {
+        Waiting {
+            closed: state.closed,
+            listed: state.listed,
+            receives: state.receives.len(),
+            queued: state.queue.len(),
+            in_flight: state.in_flight.len(),
+            in_flight_limit: self.in_flight_limit,
+            promised: state.owed + state.at_work,
+        }
+    }
+
+    fn assert_sound(&self, state: &State) {
+        let waiting = self.waiting(state);
+        assert!(waiting.nobody_waits_beside_what_it_waits_for(), "{waiting:?}");
+        assert!(waiting.nobody_waits_at_a_closed_one(), "{waiting:?}");
+        let ids = state.in_flight.iter().map(|call| call.id);
+        assert!(check::calls_have_ids_of_their_own(ids), "two calls have one id");
+    }
+
     /// No owner is left: everybody who waits here is told.
-    fn close(&self) {
-        let (receives, queue, in_flight) = {
-            let mut state = self.state.lock();
-            state.closed = true;
-            (
-                core::mem::take(&mut state.receives),
-                core::mem::take(&mut state.queue),
-                core::mem::take(&mut state.in_flight),
-            )
-        };
+    fn end_all(&self, mut state: Locked<'_>, chores: &mut Chores) {
+        let receives = core::mem::take(&mut state.receives);
+        let queue = core::mem::take(&mut state.queue);
+        let in_flight = core::mem::take(&mut state.in_flight);
+        drop(state);
         for receive in receives {
-            receive.fail(abi::result::Failure::InvokeFailed);
+            receive.fail(Failure::InvokeFailed);
         }
         for Queued { caller, parcel, .. } in queue {
-            delivery::give_back(&caller.ring().process, parcel);
+            leaving::return_to(&caller.ring().process, parcel, chores);
             disconnect(&caller);
         }
         for InFlight { caller, .. } in in_flight {
             disconnect(&caller);
-        }
-    }
-
-    /// A process that may have received calls has ended: those it did not answer fail.
-    pub fn receiver_ended(&self, pid: u32) {
-        loop {
-            let orphan = {
-                let mut state = self.state.lock();
-                let found = state.in_flight.iter().position(|call| call.receiver == pid);
-                found.map(|index| state.in_flight.swap_remove(index))
-            };
-            match orphan {
-                Some(call) => disconnect(&call.caller),
-                None => return,
-            };
         }
     }
 }
@@ -148,14 +206,14 @@ impl Endpoint {
 impl WaitPlace for Endpoint {
     /// A caller or receiver has gone. Calls in flight stay listed, so that their answer is refused, not misdirected.
     fn forget(&self, operation: &Operation) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let receive = state.receives.iter().position(|receive| receive == operation);
         let receive = receive.and_then(|index| state.receives.remove(index));
         let queued = state.queue.iter().position(|queued| queued.caller == *operation);
         let queued = queued.and_then(|index| state.queue.remove(index));
         drop(state);
         if let Some(queued) = queued {
-            delivery::give_back(&queued.caller.ring().process, queued.parcel);
+            leaving::give_back(&queued.caller.ring().process, queued.parcel);
         }
         drop(receive);
     }

@@ -1,14 +1,18 @@
 //! A server's receive: takes the oldest waiting call, or waits for one; and its withdrawal.
 
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Acquire;
 
 use abi::result::Failure;
 use abi::validate::Buffer;
 
-use super::delivery::{Offer, Source, give_back, offer, settle};
-use super::{Endpoint, Owner, Queued, State};
+use super::chores::{self, Chores};
+use super::delivery::{Offer, Source, offer};
+use super::leaving::{return_to, settle};
+use super::{Endpoint, Locked, Owner, Queued};
 use crate::call::{Caller, Outcome, check_buffers, failed};
 use crate::capability::{Capability, Object};
+use crate::process::Process;
 use crate::ring::operation::WaitPlace;
 
 /// The owner facet that `cap` names, if it names one.
@@ -22,9 +26,11 @@ pub(super) fn owner(caller: &Caller<'_>, cap: u32) -> Option<Arc<Owner>> {
 
 /// Posts a receive.
 pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
-    if let Err(failure) = check_buffers(caller.thread.process(), Buffer { addr: 0, len: 0 }, result) {
+    let process = caller.thread.process();
+    if let Err(failure) = check_buffers(process, Buffer { addr: 0, len: 0 }, result) {
         return failed(failure);
     }
+    let lost = process.facets_lost.load(Acquire);
     let Some(owner) = owner(caller, cap) else {
         return failed(Failure::InvokeFailed);
     };
@@ -33,36 +39,49 @@ pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
     let Ok(operation) = caller.thread.ring.begin(caller.user_data, result, Some(place)) else {
         return failed(Failure::InvokeFailed);
     };
-    let mut state = endpoint.state.lock();
-    state.receives.push_back(operation);
-    if !state.queue.is_empty() {
-        endpoint.match_waiting(state);
-    }
+    chores::after(|chores| {
+        let mut state = endpoint.lock();
+        // From here on, whoever takes the facet away ends this receive, too. It may have gone since it was looked up.
+        if process.facets_lost.load(Acquire) != lost && !still_owns(process, cap, endpoint) {
+            drop(state);
+            operation.fail(Failure::InvokeFailed);
+            return;
+        }
+        state.receives.push_back(operation);
+        chores.see_to(endpoint, &mut state);
+    });
     Outcome::Pending
 }
 
+#[cold]
+fn still_owns(process: &Process, cap: u32, endpoint: &Arc<Endpoint>) -> bool {
+    process.with_capability(cap, |capability| capability.owns(endpoint)) == Some(true)
+}
+
 impl Endpoint {
-    /// Delivers waiting calls to waiting receives, oldest to oldest, as long as there are both.
-    pub(super) fn match_waiting<'a>(&'a self, mut state: machine::lock::LockGuard<'a, State>) {
-        while state.in_flight.len() < self.in_flight_limit
-            && !state.receives.is_empty()
+    /// Delivers waiting calls to waiting receives, oldest to oldest, until as many as are `owed` have met or no two can
+    /// meet any more. Whoever makes more meetings possible meanwhile sees to those.
+    pub(super) fn match_waiting<'a>(&'a self, mut state: Locked<'a>, mut owed: usize, chores: &mut Chores) {
+        while owed > 0
+            && self.waiting(&state).pairs() > 0
             && let Some(queued) = state.queue.pop_front()
         {
+            if !queued.caller.is_live() {
+                drop(state);
+                return_to(&queued.caller.ring().process, queued.parcel, chores);
+                state = self.lock();
+                continue;
+            }
+            let Some(receive) = state.receives.pop_front() else {
+                state.queue.push_front(queued);
+                break;
+            };
             let Queued {
                 caller,
                 heading,
                 params,
                 parcel,
             } = queued;
-            if !caller.is_live() {
-                drop(state);
-                give_back(&caller.ring().process, parcel);
-                state = self.state.lock();
-                continue;
-            }
-            let Some(receive) = state.receives.pop_front() else {
-                return;
-            };
             match offer(
                 &mut state,
                 &receive,
@@ -72,9 +91,11 @@ impl Endpoint {
                 &parcel,
             ) {
                 Offer::Taken => {
+                    owed -= 1;
+                    state.at_work -= 1;
                     drop(state);
-                    settle(&caller.ring().process, &receive.ring().process, parcel);
-                    state = self.state.lock();
+                    settle(&caller.ring().process, &receive.ring().process, parcel, chores);
+                    state = self.lock();
                 }
                 // The call stays first in the queue, for the next receive.
                 Offer::TooSmall => state.queue.push_front(Queued {
@@ -86,12 +107,13 @@ impl Endpoint {
                 Offer::TableFull => {
                     state.receives.push_front(receive);
                     drop(state);
-                    give_back(&caller.ring().process, parcel);
+                    return_to(&caller.ring().process, parcel, chores);
                     caller.fail(Failure::TransferAborted);
-                    state = self.state.lock();
+                    state = self.lock();
                 }
             }
         }
+        state.at_work -= owed;
     }
 }
 

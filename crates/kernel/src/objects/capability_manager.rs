@@ -4,12 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use abi::result::Failure;
-use caps::CapId;
 use schema_gen::system::capability_info;
 use schema_gen::system::capability_manager::{list_results, revoke_params};
 
 use crate::call::{Answer, Call, Reply, Trouble, invalid, unimplemented};
 use crate::capability::InterfaceId;
+use crate::endpoint::leaving;
 use crate::process::Process;
 use crate::wire::{self, ListBytes};
 
@@ -41,13 +41,11 @@ pub(super) fn call(call: &Call<'_, '_>, process: &Process) -> Answer {
             let message = words.message()?;
             let id = message.get_root::<revoke_params::Reader<'_>>()?.get_cap_id();
             call.require_room(wire::EMPTY_STRUCT.len(), 0)?;
-            // Dropped after the lock: it may be an object's last capability.
-            let revoked = process.capabilities.lock().remove(CapId::from_raw(id));
-            let Some(_revoked) = revoked else {
-                return Err(invalid("the process holds no such capability"));
-            };
-            process.labels.lock().retain(|(labelled, _)| *labelled != id);
-            Ok(Reply::EmptyStruct)
+            if leaving::release(process, id) {
+                Ok(Reply::EmptyStruct)
+            } else {
+                Err(invalid("the process holds no such capability"))
+            }
         }
         _ => Err(unimplemented()),
     }

@@ -10,7 +10,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use abi::interfaces;
 use abi::syscall::exit_code;
-use caps::CapId;
+use caps::{CapId, Descriptor, Mode, Parcel, TransferError};
 use manifest::source::Source;
 use schema_gen::system::process_spawner::spawn_params;
 use schema_gen::system::{CapGrantMode, cap_grant, cap_grant_source};
@@ -18,6 +18,7 @@ use schema_gen::system::{CapGrantMode, cap_grant, cap_grant_source};
 use super::pipe;
 use crate::call::{Answer, Call, Reply, Trouble, invalid, overloaded, unimplemented};
 use crate::capability::{Capability, Object};
+use crate::endpoint::leaving;
 use crate::objects::sources;
 use crate::process::exit::{self, Reason};
 use crate::process::spawn::{self, Grant, SpawnError};
@@ -42,8 +43,8 @@ pub(super) fn spawner(call: &Call<'_, '_>) -> Answer {
 /// What a grant list amounts to.
 struct Plan {
     grants: Vec<Grant>,
-    /// Ids that the parent gives away.
-    moved: Vec<u32>,
+    /// What of it the parent holds, copied or on its way out of the parent's table.
+    parcel: Parcel<Capability>,
     /// Facets of the child's fresh endpoints for the parent.
     facets: Vec<Capability>,
 }
@@ -59,28 +60,55 @@ fn spawn(call: &Call<'_, '_>) -> Answer {
     }
     let image = image::find(&program).ok_or_else(|| invalid("the manifest has no program of that name"))?;
     let parent = call.process();
-    let plan = plan(parent, params.get_grants()?)?;
-    call.require_room(ANSWER_BYTES, 2 + plan.facets.len())?;
+    let mut plan = Plan {
+        grants: Vec::new(),
+        parcel: Parcel::empty(),
+        facets: Vec::new(),
+    };
+    let name = if name.is_empty() { program } else { name };
+    let started = fill(&mut plan, parent, params.get_grants()?).and_then(|()| {
+        start(
+            call,
+            name,
+            image,
+            core::mem::take(&mut plan.grants),
+            plan.facets.len(),
+        )
+    });
+    match started {
+        Ok(child) => {
+            leaving::hand_over(parent, plan.parcel);
+            let mut results = vec![
+                Capability::new(Object::ProcessHandle(child.clone()), interfaces::PROCESS_HANDLE),
+                Capability::new(Object::CapabilityManager(child), interfaces::CAPABILITY_MANAGER),
+            ];
+            results.extend(plan.facets);
+            // handleIndex 0, capabilityManagerIndex 1.
+            Ok(Reply::Capabilities(wire::data_struct(&[1 << 16]), results))
+        }
+        Err(trouble) => {
+            leaving::give_back(parent, plan.parcel);
+            Err(trouble)
+        }
+    }
+}
+
+fn start(
+    call: &Call<'_, '_>,
+    name: String,
+    image: &image::Image,
+    grants: Vec<Grant>,
+    facets: usize,
+) -> Result<Arc<Process>, Trouble> {
+    let parent = call.process();
+    call.require_room(ANSWER_BYTES, 2 + facets)?;
     if !take_one(&parent.children, parent.quota.children) {
         return Err(overloaded("as many children as this process may have"));
     }
-    let name = if name.is_empty() { program } else { name };
-    let child = spawn::create(name, parent.pid, image, Quota::default(), plan.grants).map_err(|error| {
+    spawn::create(name, parent.pid, image, Quota::default(), grants).map_err(|error| {
         parent.children.fetch_sub(1, Relaxed);
         trouble(&error)
-    })?;
-    for id in plan.moved {
-        // The child has its copy, so this is not the last one.
-        let gone = parent.capabilities.lock().remove(CapId::from_raw(id));
-        drop(gone);
-    }
-    let mut results = vec![
-        Capability::new(Object::ProcessHandle(child.clone()), interfaces::PROCESS_HANDLE),
-        Capability::new(Object::CapabilityManager(child), interfaces::CAPABILITY_MANAGER),
-    ];
-    results.extend(plan.facets);
-    // handleIndex 0, capabilityManagerIndex 1.
-    Ok(Reply::Capabilities(wire::data_struct(&[1 << 16]), results))
+    })
 }
 
 fn trouble(error: &SpawnError) -> Trouble {
@@ -94,15 +122,12 @@ fn trouble(error: &SpawnError) -> Trouble {
     }
 }
 
-fn plan(
+/// Reads and checks the list. When it fails, the parcel is still to be given back.
+fn fill(
+    plan: &mut Plan,
     parent: &Arc<Process>,
     list: capnp::struct_list::Reader<'_, cap_grant::Owned>,
-) -> Result<Plan, Trouble> {
-    let mut plan = Plan {
-        grants: Vec::new(),
-        moved: Vec::new(),
-        facets: Vec::new(),
-    };
+) -> Result<(), Trouble> {
     // Elements can be of no size at all, so a short message may claim millions of them.
     if list.len() as usize > abi::capset::MAX_ENTRIES {
         return Err(invalid("more grants than a capset can show"));
@@ -128,12 +153,12 @@ fn plan(
             Err(_) => return Err(invalid("a grant's source does not decode")),
         };
         let capability = match kernel_source {
-            Some(source) => fresh(parent, source, grant, mode, &mut plan)?,
-            None => held(parent, grant, mode, &mut plan)?,
+            Some(source) => fresh(parent, source, grant, mode, plan)?,
+            None => held(parent, grant, mode, plan)?,
         };
         plan.grants.push(Grant { name, capability });
     }
-    Ok(plan)
+    Ok(())
 }
 
 /// A capability that the kernel makes for the child.
@@ -175,10 +200,18 @@ fn held(
     mode: CapGrantMode,
     plan: &mut Plan,
 ) -> Result<Capability, Trouble> {
-    let id = grant.get_cap_id();
-    let mut capability = parent
-        .capability(id)
-        .ok_or_else(|| invalid("a granted capability is not there"))?;
+    let descriptor = Descriptor {
+        id: CapId::from_raw(grant.get_cap_id()),
+        mode: match mode {
+            CapGrantMode::Move => Mode::Move,
+            CapGrantMode::Raw | CapGrantMode::ClientEndpoint | CapGrantMode::ServiceObject => Mode::Copy,
+        },
+    };
+    let staged = parent
+        .capabilities
+        .lock()
+        .stage_into(&mut plan.parcel, descriptor);
+    let mut capability = staged.map_err(refused)?;
     let is_endpoint = matches!(
         capability.object,
         Object::EndpointOwner(_) | Object::EndpointClient(_)
@@ -188,15 +221,11 @@ fn held(
         return Err(invalid("a granted capability has another interface"));
     }
     capability.interface = grant.get_interface_id();
-    if plan.moved.contains(&id) {
-        return Err(invalid("a capability is granted after it was moved"));
-    }
     if !capability.is_grantable() {
         return Err(invalid("this capability belongs to its own process"));
     }
     match mode {
-        CapGrantMode::Raw => {}
-        CapGrantMode::Move => plan.moved.push(id),
+        CapGrantMode::Raw | CapGrantMode::Move => {}
         CapGrantMode::ClientEndpoint | CapGrantMode::ServiceObject => {
             let endpoint = match &capability.object {
                 Object::EndpointOwner(owner) => owner.endpoint.clone(),
@@ -210,6 +239,14 @@ fn held(
         }
     }
     Ok(capability)
+}
+
+fn refused(error: TransferError) -> Trouble {
+    match error {
+        TransferError::Repeated { .. } => invalid("a capability is granted after it was moved"),
+        TransferError::InTransit { .. } => invalid("a granted capability is on its way to somebody else"),
+        _ => invalid("a granted capability is not there"),
+    }
 }
 
 pub(super) fn handle(call: &Call<'_, '_>, process: &Arc<Process>) -> Answer {

@@ -16,7 +16,7 @@ use machine::{cpu, trace, vector};
 use super::Process;
 use super::table::{self, Ended};
 use super::thread::Thread;
-use crate::capability::Object;
+use crate::endpoint::leaving;
 use crate::log;
 use crate::objects::results;
 use crate::ring::operation::Operation;
@@ -205,20 +205,7 @@ pub fn abandon(process: &Arc<Process>) {
     for ring in &rings {
         ring.close();
     }
-    drop_capabilities(process);
-}
-
-/// Drops everything the process holds, one by one: dropping a capability may end an endpoint and complete calls, so it
-/// never happens under the table's lock.
-fn drop_capabilities(process: &Process) {
-    loop {
-        let taken = process.capabilities.lock().pop();
-        let Some((_, capability)) = taken else { return };
-        // Others may own the endpoint too, but nobody else can answer what this process received.
-        if let Object::EndpointOwner(owner) = &capability.object {
-            owner.endpoint.receiver_ended(process.pid);
-        }
-    }
+    leaving::release_all(process);
 }
 
 /// The last thread is gone: takes the process apart.
@@ -232,7 +219,7 @@ fn finish(process: &Arc<Process>, last_code: i64) {
     for ring in &rings {
         ring.close();
     }
-    drop_capabilities(process);
+    leaving::release_all(process);
     for ring in &rings {
         assert!(ring.is_quiet(), "a dead process still has operations under way");
     }

@@ -139,6 +139,8 @@ pub struct Process {
     pub space: Arc<Space>,
     /// What it holds.
     pub capabilities: Lock<Table<Capability>>,
+    /// How many owner facets of endpoints have left that table.
+    pub facets_lost: AtomicU32,
     /// Names from its capset, by capability id.
     pub labels: Lock<Vec<(u32, String)>>,
     /// Its rings: the shared one first, then threads' own.

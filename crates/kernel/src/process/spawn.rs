@@ -166,6 +166,7 @@ fn build(
         quota,
         space,
         capabilities: Site::Capabilities.lock(capabilities),
+        facets_lost: AtomicU32::new(0),
         labels: Lock::new(labels),
         rings: Lock::new(Vec::new()),
         threads: Lock::new(Threads {

@@ -238,19 +238,30 @@ impl Operation {
 
     /// Ends it with what `completion` makes of its user data, if it is still under way. True if this call ended it.
     pub fn complete(&self, completion: Cqe) -> bool {
-        self.end(completion).is_some()
+        self.end(completion, || ()).is_some()
     }
 
-    /// As [`Operation::complete`]; how many threads that woke, if this call ended it.
+    /// The same; if this call ends it, `arrive` runs before anybody can see the completion, under the ring's lock.
     #[inline]
-    fn end(&self, completion: Cqe) -> Option<u32> {
+    pub fn complete_and(&self, completion: Cqe, arrive: impl FnOnce()) -> bool {
+        self.end(completion, arrive).is_some()
+    }
+
+    /// As [`Operation::complete_and`]; how many threads that woke, if this call ended it.
+    #[inline]
+    fn end(&self, completion: Cqe, arrive: impl FnOnce()) -> Option<u32> {
         let mut state = self.ring.state.lock();
+        // Nobody reads the completions of a ring that is being closed, and whoever closes it ends what is under way.
+        if state.closed {
+            return None;
+        }
         let ended = state.operations.end(self.slot, self.generation)?;
         let Ended {
             user_data,
             place,
             timer,
         } = ended;
+        arrive();
         state.publish(
             &self.ring.page,
             Cqe {
@@ -278,10 +289,11 @@ impl Operation {
         if let Some(place) = place {
             place.forget(self);
         }
-        self.end(Cqe::plain(0, code)).unwrap_or(0)
+        self.end(Cqe::plain(0, code), || ()).unwrap_or(0)
     }
 
-    /// Ends it with a message, written to where its submission said.
+    /// Ends it with a message, written to where its submission said. True if the message has arrived; if there is no
+    /// room for it, whoever waits is told that.
     pub fn complete_bytes(&self, bytes: &[u8]) -> bool {
         let Some(result) = self.result() else { return false };
         let written =
@@ -291,7 +303,7 @@ impl Operation {
         } else {
             Failure::InvalidResult.code()
         };
-        self.complete_code(code)
+        self.complete_code(code) && written
     }
 
     /// Ends it with an exception, whose message is written if there is room.

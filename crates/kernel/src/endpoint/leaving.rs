@@ -1,0 +1,124 @@
+//! How a process lets go of what it holds: by RELEASE, because it was revoked, because it was moved away, or by ending. A
+//! process that has let go of its last owner facet of an endpoint can answer nothing there any more: the calls that it
+//! received fail, and so do its receives. Rules P6, P8 and P18.
+
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Release;
+
+use abi::result::Failure;
+use abi::trace::Event;
+use caps::{CapId, Parcel};
+use machine::trace;
+
+use super::chores::{self, Chores};
+use super::{Endpoint, disconnect};
+use crate::capability::{Capability, Object};
+use crate::process::Process;
+
+/// Takes the capability that `id` names from a process; false if it names none.
+#[must_use = "nothing was taken if it was not there"]
+pub fn release(process: &Process, id: u32) -> bool {
+    let removed = process.capabilities.lock().remove(CapId::from_raw(id));
+    let Some(capability) = removed else { return false };
+    process.labels.lock().retain(|(labelled, _)| *labelled != id);
+    chores::after(|chores| lost(process, &capability, chores));
+    true
+}
+
+/// Takes everything from a process that has ended; its table takes nothing more.
+pub fn release_all(process: &Process) {
+    process.capabilities.lock().close();
+    loop {
+        // Dropped without the table's lock: it may be an object's last capability.
+        let taken = process.capabilities.lock().pop();
+        let Some((_, capability)) = taken else { return };
+        chores::after(|chores| lost(process, &capability, chores));
+    }
+}
+
+/// A message with capabilities has arrived: what was moved leaves the sender.
+#[inline]
+pub(super) fn settle(sender: &Process, receiver: &Process, parcel: Parcel<Capability>, chores: &mut Chores) {
+    if !parcel.is_empty() {
+        record(sender, receiver, &parcel);
+        commit(sender, parcel, chores);
+    }
+}
+
+fn record(sender: &Process, receiver: &Process, parcel: &Parcel<Capability>) {
+    for capability in parcel.iter() {
+        let route = u64::from(sender.pid) << 32 | u64::from(receiver.pid);
+        trace::record(Event::CapTransfer {
+            mode: 0,
+            route,
+            interface: capability.interface,
+        });
+    }
+}
+
+fn commit(sender: &Process, parcel: Parcel<Capability>, chores: &mut Chores) {
+    let remains = sender.capabilities.lock().commit(parcel);
+    for capability in remains.moved() {
+        lost(sender, capability, chores);
+    }
+    chores.dispose(remains);
+}
+
+/// A child was born with what is in the parcel: what was moved leaves the parent.
+pub fn hand_over(parent: &Process, parcel: Parcel<Capability>) {
+    chores::after(|chores| commit(parent, parcel, chores));
+}
+
+/// The parcel will not arrive: the sender keeps everything.
+pub fn give_back(sender: &Process, parcel: Parcel<Capability>) {
+    chores::after(|chores| return_to(sender, parcel, chores));
+}
+
+/// As [`give_back`], in the middle of something.
+#[inline]
+pub(super) fn return_to(sender: &Process, parcel: Parcel<Capability>, chores: &mut Chores) {
+    if !parcel.is_empty() {
+        let remains = sender.capabilities.lock().rollback(parcel);
+        chores.dispose(remains);
+    }
+}
+
+/// A capability has left a process's table. If it was its last owner facet of an endpoint, nobody else can answer what the
+/// process received there.
+fn lost(process: &Process, capability: &Capability, chores: &mut Chores) {
+    let Object::EndpointOwner(owner) = &capability.object else {
+        return;
+    };
+    // Before the endpoint is looked at: a receive that is just being posted sees this, or is seen there.
+    process.facets_lost.fetch_add(1, Release);
+    let has_another = {
+        let table = process.capabilities.lock();
+        table.iter().any(|(_, other)| other.owns(&owner.endpoint))
+    };
+    if !has_another {
+        receiver_left(&owner.endpoint, process.pid, chores);
+    }
+}
+
+/// Ends a process's receives at an endpoint and the calls that it received there.
+fn receiver_left(endpoint: &Arc<Endpoint>, pid: u32, chores: &mut Chores) {
+    loop {
+        let mut state = endpoint.lock();
+        let posted = state
+            .receives
+            .iter()
+            .position(|receive| receive.ring().process.pid == pid);
+        if let Some(receive) = posted.and_then(|index| state.receives.remove(index)) {
+            drop(state);
+            receive.fail(Failure::InvokeFailed);
+            continue;
+        }
+        let received = state.in_flight.iter().position(|call| call.receiver == pid);
+        let Some(index) = received else { return };
+        let orphan = state.in_flight.swap_remove(index);
+        // There is room for another call in flight now.
+        chores.see_to(endpoint, &mut state);
+        drop(state);
+        disconnect(&orphan.caller);
+    }
+}
