@@ -73,6 +73,9 @@ pub(crate) struct Item<C> {
 }
 
 impl<C> Parcel<C> {
+    /// Memory for each capability that travels.
+    pub const BYTES_PER_CAPABILITY: usize = size_of::<Item<C>>();
+
     /// A parcel with nothing in it, for a message without capabilities.
     pub const fn empty() -> Self {
         Parcel {

@@ -54,6 +54,9 @@ enum Content<C> {
 }
 
 impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
+    /// Memory for each capability that the table holds.
+    pub const BYTES_PER_CAPABILITY: usize = size_of::<Slot<C>>();
+
     /// The last generation a slot may carry.
     const LAST_GENERATION: u32 = {
         assert!(

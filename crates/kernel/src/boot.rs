@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32};
 use abi::exit::{Kind, Report};
 use abi::trace::Event;
 use machine::boot::Handover;
+use machine::memory::commitment;
 use machine::memory::heap::NoAllocation;
 use machine::platform;
 use machine::{Lock, clock, cpu, power, smp, topology, trace, vector};
@@ -19,7 +20,6 @@ use schema_gen::system::{FairnessScope, SchedulerPolicy};
 use crate::booted;
 use crate::console::{self, say};
 use crate::log::{self, Level};
-use crate::memory::commitment;
 use crate::process::exit::Reason;
 use crate::process::{image, spawn};
 use crate::run::{self, cpus, wake};
@@ -54,7 +54,7 @@ pub fn boot(handover: Handover) -> ! {
     read_manifest(handover.module);
     start_cpus();
     terminal::init(&booted::manifest().kernel.terminal_uart);
-    commitment::init();
+    commitment::init(cpu::count() as u64);
     cpus::init(collect_topology(), scheduler(), wake::now());
     introduce();
     // A report of a kernel bug is only worth something if it is known to arrive: tests ask for one.

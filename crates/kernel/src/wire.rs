@@ -9,6 +9,7 @@ use capnp::message::{Builder, HeapAllocator, Reader, ReaderOptions};
 use capnp::serialize::{self, BufferSegments};
 use capnp::traits::HasStructSize;
 
+use crate::memory::account::{Charge, Short};
 pub use schema_gen::system::ExceptionType as ExceptionKind;
 
 /// Words that readers may visit in all, and how deep structures may nest (docs/abi.md, section 6).
@@ -18,18 +19,33 @@ fn options() -> ReaderOptions {
         .nesting_limit(32)
 }
 
-/// Aligned memory for a message.
-pub struct Words(Vec<capnp::Word>, usize);
+/// Aligned memory for a message, with what was charged for it.
+pub struct Words {
+    words: Vec<capnp::Word>,
+    bytes: usize,
+    _charge: Charge,
+}
 
 impl Words {
-    /// Room for `bytes`.
-    pub fn new(bytes: usize) -> Words {
-        Words(capnp::Word::allocate_zeroed_vec(bytes.div_ceil(8)), bytes)
+    /// Room for `bytes`, charged before.
+    ///
+    /// # Errors
+    /// [`Short::Machine`], when the heap is in too many pieces for it.
+    pub fn new(bytes: usize, charge: Charge) -> Result<Words, Short> {
+        let count = bytes.div_ceil(8);
+        let mut words = Vec::new();
+        words.try_reserve_exact(count).map_err(|_| Short::Machine)?;
+        words.resize(count, capnp::word(0, 0, 0, 0, 0, 0, 0, 0));
+        Ok(Words {
+            words,
+            bytes,
+            _charge: charge,
+        })
     }
 
     /// The bytes, to be filled.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut capnp::Word::words_to_bytes_mut(&mut self.0)[..self.1]
+        &mut capnp::Word::words_to_bytes_mut(&mut self.words)[..self.bytes]
     }
 
     /// The message in it.
@@ -37,7 +53,7 @@ impl Words {
     /// # Errors
     /// When its framing is wrong.
     pub fn message(&self) -> capnp::Result<Reader<BufferSegments<&[u8]>>> {
-        BufferSegments::new(&capnp::Word::words_to_bytes(&self.0)[..self.1], options())
+        BufferSegments::new(&capnp::Word::words_to_bytes(&self.words)[..self.bytes], options())
             .map(|segments| Reader::new(segments, options()))
     }
 }

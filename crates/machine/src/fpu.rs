@@ -32,6 +32,11 @@ impl Area {
         Area(area)
     }
 
+    /// Bytes of an area.
+    pub(crate) fn bytes() -> usize {
+        BLOCKS.load(Ordering::Relaxed) as usize * size_of::<Block>()
+    }
+
     /// Saves this CPU's registers here.
     #[inline]
     pub(crate) fn save(&mut self) {

@@ -84,32 +84,3 @@ unsafe impl lock_api::RawMutex for RawLock {
         self.held.store(false, Ordering::Release);
     }
 }
-
-/// The lock of the kernel's heap. The allocator makes it from a constant, so its site is in its type.
-pub(crate) struct HeapLock(RawLock);
-
-// SAFETY: hands everything on to a lock that keeps the contract.
-unsafe impl lock_api::RawMutex for HeapLock {
-    #[allow(
-        clippy::declare_interior_mutable_const,
-        reason = "lock_api wants a constant to start from"
-    )]
-    const INIT: Self = HeapLock(RawLock::at(Site::Heap));
-    type GuardMarker = lock_api::GuardNoSend;
-
-    #[inline]
-    fn lock(&self) {
-        self.0.lock();
-    }
-
-    #[inline]
-    fn try_lock(&self) -> bool {
-        self.0.try_lock()
-    }
-
-    #[inline]
-    unsafe fn unlock(&self) {
-        // SAFETY: our caller holds the lock, says its contract.
-        unsafe { self.0.unlock() };
-    }
-}

@@ -96,6 +96,11 @@ pub struct Start {
 }
 
 impl Context {
+    /// Bytes of the heap that a context holds: the vector registers.
+    pub fn saved_bytes() -> usize {
+        crate::fpu::Area::bytes()
+    }
+
     /// The registers of a thread that has not run. Every other register starts as zero.
     pub fn new(start: Start) -> Context {
         Context {

@@ -9,14 +9,15 @@ use abi::validate::Buffer;
 
 use super::{Caller, Outcome, failed};
 use crate::capability::Capability;
-use crate::memory::commitment;
+use crate::memory::account::{Charge, Cost, Short};
 use crate::process::Process;
 use crate::process::thread::Thread;
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::wire::{self, ExceptionKind, Words};
 
-/// Parameters up to this many bytes are copied even when the kernel is short of memory: they are gone at once.
-const SMALL: u32 = 4096;
+/// Copies of up to this many bytes are made without being charged: they are gone when the call is over, and the machine's
+/// reserve has room for those of every CPU.
+const SMALL: usize = 4096;
 
 /// Why a method did not do what it was asked to.
 pub enum Trouble {
@@ -44,6 +45,15 @@ impl From<capnp::NotInSchema> for Trouble {
             ExceptionKind::InvalidArgument,
             "a parameter has an unknown enum value",
         )
+    }
+}
+
+impl From<Short> for Trouble {
+    fn from(short: Short) -> Trouble {
+        overloaded(match short {
+            Short::Account | Short::Granted => "more memory than this process may have",
+            Short::Machine => "no memory that is not promised to others",
+        })
     }
 }
 
@@ -119,17 +129,26 @@ impl<'a, 'b> Call<'a, 'b> {
     /// The parameters, copied out of user memory. Decode with [`Words::message`].
     ///
     /// # Errors
-    /// When they cannot be read any more, or the kernel is short of memory.
+    /// When they cannot be read any more, or there is no memory for them.
     pub fn params(&self) -> Result<Words, Trouble> {
-        if self.params.len > SMALL && !commitment::has_room_for_objects() {
-            return Err(overloaded("the kernel is short of memory"));
-        }
-        let mut words = Words::new(self.params.len as usize);
+        let bytes = self.params.len as usize;
+        let mut words = Words::new(bytes, self.room_for(bytes)?)?;
         self.process()
             .space
             .read_here(self.params.addr, words.bytes_mut())
             .map_err(|_| Failure::InvalidParams)?;
         Ok(words)
+    }
+
+    /// Charges copies of `bytes` that this call needs for a moment, if they are more than a few.
+    ///
+    /// # Errors
+    /// Overloaded, when there is no memory for them.
+    pub fn room_for(&self, bytes: usize) -> Result<Charge, Trouble> {
+        if bytes <= SMALL {
+            return Ok(Charge::NOTHING);
+        }
+        Ok(self.process().account.charge(Cost::heap_later(bytes))?)
     }
 
     /// Begins an operation that answers this call later. `place` is where it waits.

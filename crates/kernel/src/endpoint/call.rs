@@ -1,7 +1,6 @@
 //! A client's call: straight into a waiting receive, or into the queue.
 
 use alloc::sync::Arc;
-use alloc::vec;
 
 use abi::result::Failure;
 use abi::validate::Buffer;
@@ -13,9 +12,12 @@ use super::leaving::{return_to, settle};
 use super::{Endpoint, Heading, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
-use crate::memory::commitment;
+use crate::memory::account::{Cost, zeroed};
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::wire::ExceptionKind;
+
+/// What a capability takes in a parcel.
+const PARCEL_BYTES: usize = Parcel::<Capability>::BYTES_PER_CAPABILITY;
 
 /// Calls `endpoint`. The buffers were checked.
 pub fn call(
@@ -89,7 +91,7 @@ fn deliver(
             }
         }
     }
-    if state.queue.len() >= endpoint.queue_limit || !commitment::has_room_for_objects() {
+    if state.queue.len() >= endpoint.queue_limit {
         drop(state);
         return refuse(&operation, parcel, "the server's queue is full", chores);
     }
@@ -102,7 +104,17 @@ fn deliver(
             chores,
         );
     }
-    let mut copy = vec![0; params.len as usize];
+    let bytes = params.len as usize + parcel.len() * PARCEL_BYTES;
+    let kept = process.account.charge(Cost::heap(bytes));
+    let Ok((charge, mut copy)) = kept.and_then(|charge| Ok((charge, zeroed(params.len as usize)?))) else {
+        drop(state);
+        return refuse(
+            &operation,
+            parcel,
+            "no memory to keep the call in the server's queue",
+            chores,
+        );
+    };
     if process.space.read_here(params.addr, &mut copy).is_err() {
         drop(state);
         return_to(process, parcel, chores);
@@ -114,6 +126,7 @@ fn deliver(
         heading,
         params: copy,
         parcel,
+        _charge: charge,
     });
     chores.see_to(endpoint, &mut state);
 }

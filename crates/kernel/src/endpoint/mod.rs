@@ -26,10 +26,14 @@ use machine::attribution::Site;
 use machine::lock::LockGuard;
 
 use crate::capability::{Capability, InterfaceId};
-use crate::ring::operation::{Operation, WaitPlace};
+use crate::memory::account::{Account, Charge, Cost, Short};
+use crate::ring::operation::{self, Operation, WaitPlace};
 use crate::wire::ExceptionKind;
 use check::Waiting;
 use chores::Chores;
+
+/// Receives that an endpoint has room for from the start.
+const FIRST_RECEIVES: usize = 4;
 
 /// What a call says besides its parameters.
 #[derive(Clone, Copy)]
@@ -58,7 +62,12 @@ struct Queued {
     /// The parameters, copied out of the caller's memory.
     params: Vec<u8>,
     parcel: Parcel<Capability>,
+    /// For the two above, to the caller's account.
+    _charge: Charge,
 }
+
+// Who waits pays for its place in these lists with its operation.
+const _: () = assert!(size_of::<Queued>() <= operation::LISTING_BYTES);
 
 /// A call that was received and not answered.
 struct InFlight {
@@ -89,6 +98,8 @@ pub struct Endpoint {
     state: Lock<State>,
     queue_limit: usize,
     in_flight_limit: usize,
+    /// For itself and its calls in flight, to the account of whoever made it.
+    _charge: Charge,
 }
 
 /// The right to receive and answer. When the last one goes, the endpoint is closed.
@@ -136,10 +147,20 @@ impl Drop for Locked<'_> {
 
 impl Endpoint {
     /// A new endpoint's owner facet.
-    pub fn create(queue_limit: usize, in_flight_limit: usize) -> Arc<Owner> {
+    ///
+    /// # Errors
+    /// When it cannot be charged to `account`.
+    pub fn create(
+        queue_limit: usize,
+        in_flight_limit: usize,
+        account: &Arc<Account>,
+    ) -> Result<Arc<Owner>, Short> {
+        let lists = in_flight_limit * size_of::<InFlight>() + FIRST_RECEIVES * size_of::<Operation>();
+        let bytes = size_of::<Endpoint>() + size_of::<Owner>() + lists;
+        let charge = account.charge(Cost::heap(bytes))?;
         let state = State {
             closed: false,
-            receives: VecDeque::with_capacity(4),
+            receives: VecDeque::with_capacity(FIRST_RECEIVES),
             queue: VecDeque::new(),
             in_flight: Vec::with_capacity(in_flight_limit),
             last_id: 0,
@@ -152,8 +173,9 @@ impl Endpoint {
             state: Site::Endpoint.lock(state),
             queue_limit,
             in_flight_limit,
+            _charge: charge,
         });
-        Arc::new(Owner { endpoint })
+        Ok(Arc::new(Owner { endpoint }))
     }
 
     #[inline]

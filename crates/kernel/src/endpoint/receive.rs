@@ -81,6 +81,7 @@ impl Endpoint {
                 heading,
                 params,
                 parcel,
+                _charge,
             } = queued;
             match offer(
                 &mut state,
@@ -103,6 +104,7 @@ impl Endpoint {
                     heading,
                     params,
                     parcel,
+                    _charge,
                 }),
                 Offer::TableFull => {
                     state.receives.push_front(receive);

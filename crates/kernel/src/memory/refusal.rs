@@ -1,5 +1,7 @@
 //! Why a memory request was refused. A refused request has changed nothing.
 
+use super::account::Short;
+
 /// The reasons, and with them what to do instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -35,8 +37,14 @@ pub enum Refusal {
     NoGap,
     /// The process has cut its address space into too many pieces.
     TooManyRegions,
-    /// The kernel has no memory to note the change.
+    /// Neither the process nor the machine has memory left for it.
     NoMemory,
+}
+
+impl From<Short> for Refusal {
+    fn from(_: Short) -> Refusal {
+        Refusal::NoMemory
+    }
 }
 
 impl Refusal {

@@ -6,16 +6,21 @@
 //!
 //! This file keeps the list; who may change what is decided in requests.rs.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::layout::PAGE_SIZE;
 
+use super::account::{Account, Charge, Cost};
 use super::pages::Pages;
 use super::protection::Protection;
 use super::refusal::Refusal;
 
 /// The most regions a process may cut its address space into.
 pub const MAX_REGIONS: usize = 4096;
+
+/// As many regions as every process has: its image, stack, ring and capset, and a few more.
+const FIRST_REGIONS: usize = 16;
 
 /// What a region is for, which decides who may change it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,23 +78,28 @@ pub struct Limits {
 }
 
 /// All regions of a process. `O` names a memory object: cheap to clone, equal when it is the same object.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Regions<O> {
     /// Sorted by page, without overlap, no two neighbours that could be one.
     list: Vec<Region<O>>,
     pub(super) limits: Limits,
     pub(super) committed: u64,
     pub(super) address_space: u64,
+    account: Arc<Account>,
+    /// For the list's memory.
+    charge: Charge,
 }
 
 impl<O: Clone + PartialEq> Regions<O> {
-    /// An empty address space.
-    pub const fn new(limits: Limits) -> Self {
+    /// An empty address space, whose list is charged to `account`.
+    pub fn new(limits: Limits, account: Arc<Account>) -> Self {
         Regions {
             list: Vec::new(),
             limits,
             committed: 0,
             address_space: 0,
+            account,
+            charge: Charge::NOTHING,
         }
     }
 
@@ -225,7 +235,24 @@ impl<O: Clone + PartialEq> Regions<O> {
         if regions > 0 && self.list.len() + regions > MAX_REGIONS {
             return Err(Refusal::TooManyRegions);
         }
-        self.list.try_reserve(regions).map_err(|_| Refusal::NoMemory)
+        if self.list.len() + regions > self.list.capacity() {
+            self.grow()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the list twice as long: more than one change needs.
+    fn grow(&mut self) -> Result<(), Refusal> {
+        let capacity = (self.list.capacity() * 2).max(FIRST_REGIONS);
+        // Charged beside the old list, since both are there while one is copied into the other.
+        let charge = self
+            .account
+            .charge(Cost::heap(capacity * size_of::<Region<O>>()))?;
+        self.list
+            .try_reserve_exact(capacity - self.list.len())
+            .map_err(|_| Refusal::NoMemory)?;
+        self.charge = charge;
+        Ok(())
     }
 
     fn must_cut_at(&self, page: u64) -> bool {

@@ -1,6 +1,6 @@
 //! A process's memory: the map of its ranges (`regions`), the page tables that realise it, and access from the kernel.
 //! Zeroed memory gets its frames when it is first touched, by the program or by the kernel on its behalf; the
-//! promise that they exist was made when the range was. Rules P4 and P9.
+//! promise that they exist was made when the range was, and the page tables were made with it. Rules P4, P9 and P16.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,7 +11,7 @@ use machine::attribution::Site;
 use machine::memory::address_space::{AddressSpace, MapError, NotMapped, Protection as PageProtection};
 use machine::memory::frames::Frame;
 
-use super::commitment;
+use super::account::{Account, Charge, Cost};
 use super::object::{MemoryObject, ObjectRef};
 use super::pages::Pages;
 use super::protection::Protection;
@@ -23,19 +23,30 @@ use super::requests::ObjectView;
 pub struct Space {
     pages: Arc<AddressSpace>,
     regions: Lock<Regions<ObjectRef>>,
-    /// Pages promised to this space, to be released with it.
+    account: Arc<Account>,
+    /// Frames charged for pages and for page tables, given back when the space is cleared.
     promised: AtomicU64,
+    /// For itself and the root table.
+    _charge: Charge,
 }
 
 impl Space {
-    /// An empty space; `None` when RAM is full.
-    pub fn new(limits: Limits) -> Option<Arc<Space>> {
-        let pages = AddressSpace::new()?;
-        let regions = Site::AddressSpace.lock(Regions::new(limits));
-        Some(Arc::new(Space {
+    /// An empty space whose memory is charged to `account`.
+    ///
+    /// # Errors
+    /// When RAM is full.
+    pub fn new(limits: Limits, account: Arc<Account>) -> Result<Arc<Space>, Refusal> {
+        let active = machine::cpu::count().div_ceil(64) * size_of::<u64>();
+        let bytes = size_of::<Space>() + size_of::<AddressSpace>() + active;
+        let charge = account.endow(Cost::frames(1).and(Cost::heap(bytes)))?;
+        let pages = AddressSpace::new().ok_or(Refusal::NoMemory)?;
+        let regions = Site::AddressSpace.lock(Regions::new(limits, account.clone()));
+        Ok(Arc::new(Space {
             pages,
             regions,
+            account,
             promised: AtomicU64::new(0),
+            _charge: charge,
         }))
     }
 
@@ -45,28 +56,38 @@ impl Space {
         &self.pages
     }
 
-    fn promise(&self, pages: u64) -> Result<(), Refusal> {
-        if !commitment::promise(pages) {
-            return Err(Refusal::NoMemory);
-        }
-        self.promised.fetch_add(pages, Relaxed);
+    fn promise(&self, frames: u64) -> Result<(), Refusal> {
+        self.account.take(Cost::frames(frames))?;
+        self.promised.fetch_add(frames, Relaxed);
         Ok(())
     }
 
-    fn release(&self, pages: u64) {
-        self.promised.fetch_sub(pages, Relaxed);
-        commitment::release(pages);
+    fn release(&self, frames: u64) {
+        self.promised.fetch_sub(frames, Relaxed);
+        self.account.give(Cost::frames(frames));
     }
 
-    /// Lays out a part of the process whose frames come later, when it is touched.
+    /// Makes the page tables that `pages` need, so that a page that was promised never lacks one. They stay, and stay
+    /// charged, until the space is cleared. The regions' lock is held: nobody else makes tables meanwhile.
+    fn make_tables(&self, pages: Pages) -> Result<(), Refusal> {
+        let missing = self.pages.missing_tables(pages.address(), pages.count());
+        if missing == 0 {
+            return Ok(());
+        }
+        self.promise(missing)?;
+        self.pages
+            .make_tables(pages.address(), pages.count())
+            .map_err(|_| Refusal::NoMemory)
+    }
+
+    /// Lays out a part that the process is born with, whose frames come later, when it is touched.
     ///
     /// # Errors
     /// When RAM or the map is full, or something is there.
     pub fn add_part(&self, pages: Pages, protection: Protection, part: Part) -> Result<(), Refusal> {
-        self.promise(pages.count())?;
-        self.regions
-            .lock()
-            .insert_fixed(pages, protection, part)
+        self.account.take_at_birth(Cost::frames(pages.count()))?;
+        self.promised.fetch_add(pages.count(), Relaxed);
+        self.add_shared_part(pages, protection, part)
             .inspect_err(|_| self.release(pages.count()))
     }
 
@@ -75,7 +96,9 @@ impl Space {
     /// # Errors
     /// When the map is full, or something is there.
     pub fn add_shared_part(&self, pages: Pages, protection: Protection, part: Part) -> Result<(), Refusal> {
-        self.regions.lock().insert_fixed(pages, protection, part)
+        let mut regions = self.regions.lock();
+        self.make_tables(pages)?;
+        regions.insert_fixed(pages, protection, part)
     }
 
     /// Lays out one page that shows `frame`, which exists and is not counted here.
@@ -90,6 +113,7 @@ impl Space {
         part: Part,
     ) -> Result<(), Refusal> {
         let mut regions = self.regions.lock();
+        self.make_tables(page)?;
         regions.insert_fixed(page, protection, part)?;
         let shown = self.show(page.address(), frame, protection);
         if shown.is_err() {
@@ -139,9 +163,6 @@ impl Space {
             return false;
         }
         let page = address & !(PAGE_SIZE - 1);
-        if !commitment::has_room_for_tables() {
-            return false;
-        }
         let Some(frame) = Frame::zeroed() else {
             return false;
         };
@@ -212,15 +233,17 @@ impl Space {
     /// # Errors
     /// See [`Regions::map`]; also NoMemory when RAM cannot hold it.
     pub fn map(&self, hint: u64, bytes: u64, protection: Protection) -> Result<u64, Refusal> {
-        self.promising(bytes, |regions| regions.map(hint, bytes, protection))
-            .map(Pages::address)
+        let map = |regions: &mut Regions<ObjectRef>| regions.map(hint, bytes, protection);
+        self.promising(bytes, map, Regions::unmap).map(Pages::address)
     }
 
-    /// Runs a change that gives `bytes` of memory, with the promise made before and taken back if it is refused.
+    /// Runs a change that gives `bytes` of memory, with what it needs promised before, and taken back by `undo` if there
+    /// are no page tables for it.
     fn promising(
         &self,
         bytes: u64,
         change: impl FnOnce(&mut Regions<ObjectRef>) -> Result<Pages, Refusal>,
+        undo: impl FnOnce(&mut Regions<ObjectRef>, u64, u64) -> Result<Pages, Refusal>,
     ) -> Result<Pages, Refusal> {
         let count = super::pages::count_for(bytes)?;
         let mut regions = self.regions.lock();
@@ -231,7 +254,14 @@ impl Space {
             0
         };
         self.promise(promised)?;
-        change(&mut regions).inspect_err(|_| self.release(promised))
+        let pages = change(&mut regions).inspect_err(|_| self.release(promised))?;
+        if let Err(refusal) = self.make_tables(pages) {
+            // Never refused right after the change.
+            undo(&mut regions, pages.address(), pages.count() * PAGE_SIZE)?;
+            self.release(promised);
+            return Err(refusal);
+        }
+        Ok(pages)
     }
 
     /// VirtualMemory.reserve.
@@ -250,8 +280,8 @@ impl Space {
     /// # Errors
     /// See [`Regions::commit`]; also NoMemory when RAM cannot hold it.
     pub fn commit(&self, address: u64, bytes: u64, protection: Protection) -> Result<(), Refusal> {
-        self.promising(bytes, |regions| regions.commit(address, bytes, protection))
-            .map(|_| ())
+        let commit = |regions: &mut Regions<ObjectRef>| regions.commit(address, bytes, protection);
+        self.promising(bytes, commit, Regions::decommit).map(|_| ())
     }
 
     /// VirtualMemory.decommit.
@@ -308,9 +338,6 @@ impl Space {
         protection: Protection,
     ) -> Result<u64, Refusal> {
         let reference = ObjectRef(object.clone());
-        if !commitment::has_room_for_tables() {
-            return Err(Refusal::NoMemory);
-        }
         let view = ObjectView {
             object: reference.clone(),
             object_pages: object.frames().len() as u64,
@@ -319,6 +346,13 @@ impl Space {
         let mut regions = self.regions.lock();
         let pages = regions.map_object(hint, view, bytes, protection)?;
         let start = pages.address();
+        let undo = |regions: &mut Regions<ObjectRef>| {
+            regions.unmap_object(&reference, start, pages.count() * PAGE_SIZE)
+        };
+        if let Err(refusal) = self.make_tables(pages) {
+            undo(&mut regions)?;
+            return Err(refusal);
+        }
         let frames = object
             .frames()
             .iter()
@@ -332,7 +366,7 @@ impl Space {
                 .is_err()
             {
                 self.pages.unmap(start, index);
-                let _ = regions.unmap_object(&reference, start, pages.count() * PAGE_SIZE);
+                undo(&mut regions)?;
                 return Err(Refusal::NoMemory);
             }
         }
@@ -368,21 +402,17 @@ impl Space {
         Ok(())
     }
 
-    /// Pages promised to the process.
-    pub fn promised_pages(&self) -> u64 {
-        self.promised.load(Relaxed)
-    }
-
     /// The process has ended: gives everything back. No thread of it runs any more.
     pub fn clear(&self) {
         let limits = Limits {
             committed_pages: 0,
             address_space_pages: 0,
         };
-        let regions = core::mem::replace(&mut *self.regions.lock(), Regions::new(limits));
-        for region in regions.iter().filter(|region| region.kind != Kind::Reserved) {
-            self.pages.unmap(region.pages.address(), region.pages.count());
-        }
+        let nothing = Regions::new(limits, self.account.clone());
+        let regions = core::mem::replace(&mut *self.regions.lock(), nothing);
+        self.pages.clear();
+        // It may hold the last references to memory objects, whose frames no page shows any more.
+        drop(regions);
         self.release(self.promised.load(Relaxed));
     }
 }

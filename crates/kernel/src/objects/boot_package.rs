@@ -25,6 +25,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
                 .unwrap_or(usize::MAX)
                 .min(package.len());
             let end = start.saturating_add(wanted).min(package.len());
+            let _copies = call.room_for(2 * (OVERHEAD + wanted))?;
             let mut answer = wire::builder_for(OVERHEAD + wanted);
             answer
                 .init_root::<read_manifest_results::Builder<'_>>()

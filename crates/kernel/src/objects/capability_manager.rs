@@ -10,6 +10,7 @@ use schema_gen::system::capability_manager::{list_results, revoke_params};
 use crate::call::{Answer, Call, Reply, Trouble, invalid, unimplemented};
 use crate::capability::InterfaceId;
 use crate::endpoint::leaving;
+use crate::memory::account::Charge;
 use crate::process::Process;
 use crate::wire::{self, ListBytes};
 
@@ -26,7 +27,7 @@ pub(super) fn call(call: &Call<'_, '_>, process: &Process) -> Answer {
         0 => {
             let held = held(process);
             let bytes = bytes(&held);
-            require_fit(call, bytes)?;
+            let _room = require_fit(call, bytes)?;
             let mut answer = wire::builder_for(bytes);
             fill(
                 answer
@@ -89,14 +90,14 @@ pub(super) fn fill(mut list: capnp::struct_list::Builder<'_, capability_info::Ow
     }
 }
 
-/// Makes sure that an answer of `bytes` fits, before anything large is made.
+/// Makes sure that an answer of `bytes` fits, before anything large is made, and charges what making it takes.
 ///
 /// # Errors
-/// Invalid result buffer.
-pub(super) fn require_fit(call: &Call<'_, '_>, bytes: usize) -> Result<(), Trouble> {
+/// Invalid result buffer, or overloaded.
+pub(super) fn require_fit(call: &Call<'_, '_>, bytes: usize) -> Result<Charge, Trouble> {
     if bytes > call.result.len as usize {
-        Err(Failure::InvalidResult.into())
-    } else {
-        Ok(())
+        return Err(Failure::InvalidResult.into());
     }
+    // What is looked at, the message, and the message once more as it is delivered.
+    call.room_for(3 * bytes)
 }

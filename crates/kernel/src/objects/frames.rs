@@ -1,15 +1,14 @@
 //! FrameAllocator: memory objects, counted against the process that makes them.
 
 use alloc::vec;
-use core::sync::atomic::Ordering::Relaxed;
 
 use abi::interfaces;
 use schema_gen::system::frame_allocator::alloc_contiguous_params;
 
 use crate::call::{Answer, Call, Reply, invalid, overloaded, unimplemented};
 use crate::capability::{Capability, Object};
-use crate::memory::object::MemoryObject;
-use crate::process::take_within;
+use crate::memory::account::Short;
+use crate::memory::object::{MemoryObject, NoObject};
 use crate::wire;
 
 /// Bytes of an answer without capabilities.
@@ -31,14 +30,12 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
         return Err(invalid("no frames were asked for"));
     }
     call.require_room(ANSWER_BYTES, 1)?;
-    let process = call.process();
-    if !take_within(&process.frame_pages, u64::from(pages), process.quota.frame_pages) {
-        return Err(overloaded("more frames than this process may have"));
-    }
-    let Some(object) = MemoryObject::new(pages as usize, process) else {
-        process.frame_pages.fetch_sub(u64::from(pages), Relaxed);
-        return Err(overloaded("no such run of free frames"));
-    };
+    let object =
+        MemoryObject::new(pages as usize, &call.process().account).map_err(|refused| match refused {
+            NoObject::Short(Short::Granted) => overloaded("more frames than this process may have"),
+            NoObject::Short(short) => short.into(),
+            NoObject::NoRun => overloaded("no such run of free frames"),
+        })?;
     let capability = Capability::new(Object::Memory(object), interfaces::MEMORY_OBJECT);
     // handleIndex 0.
     Ok(Reply::Capabilities(wire::data_struct(&[0]), vec![capability]))

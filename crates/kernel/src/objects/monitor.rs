@@ -88,7 +88,7 @@ fn system() -> Vec<u8> {
 fn cpus(call: &Call<'_, '_>) -> Result<Vec<u8>, Trouble> {
     let all = cpus::all();
     let bytes = ListBytes::of::<cpu_status::Builder<'_>>(all.len()).total();
-    require_fit(call, bytes)?;
+    let _room = require_fit(call, bytes)?;
     let mut answer = wire::builder_for(bytes);
     let mut list = answer
         .init_root::<cpus_results::Builder<'_>>()
@@ -150,7 +150,7 @@ fn show_cpu(mut shown: cpu_status::Builder<'_>, cpu: &CpuState) {
 fn capabilities(call: &Call<'_, '_>, pid: u32) -> Result<Vec<u8>, Trouble> {
     let held = capability_manager::held(&*living(pid)?);
     let bytes = capability_manager::bytes(&held);
-    require_fit(call, bytes)?;
+    let _room = require_fit(call, bytes)?;
     let mut answer = wire::builder_for(bytes);
     let root = answer.init_root::<capabilities_results::Builder<'_>>();
     capability_manager::fill(root.init_capabilities(held.len() as u32), &held);

@@ -7,7 +7,7 @@ use abi::interfaces;
 use schema_gen::system::pipe::{read_params, write_params};
 use schema_gen::system::process_spawner::create_pipe_params;
 
-use crate::call::{Answer, Call, Reply, invalid, overloaded, unimplemented};
+use crate::call::{Answer, Call, Reply, invalid, unimplemented};
 use crate::capability::{Capability, Object};
 use crate::pipe::{self, Now, PipeEnd, READ_OVERHEAD, read_answer};
 use crate::wire;
@@ -22,7 +22,7 @@ pub(super) fn create(call: &Call<'_, '_>) -> Answer {
         .get_root::<create_pipe_params::Reader<'_>>()?
         .get_buffer_bytes();
     call.require_room(CREATE_ANSWER, 2)?;
-    let (reader, writer) = pipe::create(wish).ok_or_else(|| overloaded("no memory for a pipe"))?;
+    let (reader, writer) = pipe::create(wish, &call.process().account)?;
     let ends = vec![
         Capability::new(Object::Pipe(reader), interfaces::PIPE),
         Capability::new(Object::Pipe(writer), interfaces::PIPE),
@@ -38,7 +38,10 @@ pub(super) fn call(call: &Call<'_, '_>, end: &Arc<PipeEnd>) -> Answer {
             let message = words.message()?;
             let wanted = message.get_root::<read_params::Reader<'_>>()?.get_max_len() as usize;
             let room = (call.result.len as usize).saturating_sub(READ_OVERHEAD) & !7;
-            match end.read(wanted.min(room), || call.begin(Some(end.clone())))? {
+            let most = wanted.min(room);
+            // The bytes, the message around them, and the message once more as it is delivered.
+            let _copies = call.room_for(3 * most.min(end.size()))?;
+            match end.read(most, || call.begin(Some(end.clone())))? {
                 Now::Done((data, eof)) => Ok(Reply::Message(read_answer(&data, eof))),
                 Now::Waits => Ok(Reply::Pending),
                 Now::WrongEnd => Err(invalid("this end of the pipe is closed, or cannot be read")),
@@ -48,7 +51,9 @@ pub(super) fn call(call: &Call<'_, '_>, end: &Arc<PipeEnd>) -> Answer {
             let words = call.params()?;
             let message = words.message()?;
             let data = message.get_root::<write_params::Reader<'_>>()?.get_data()?;
-            match end.write(data, || call.begin(Some(end.clone())))? {
+            // Readers that wait get it at once, in copies as above.
+            let _copies = call.room_for(3 * data.len().min(end.size()))?;
+            match end.write(data, &call.process().account, || call.begin(Some(end.clone())))? {
                 Now::Done(count) => Ok(Reply::Message(wire::data_struct(&[u64::from(count)]))),
                 Now::Waits => Ok(Reply::Pending),
                 Now::WrongEnd => Err(invalid("this end of the pipe is closed, or cannot be written")),

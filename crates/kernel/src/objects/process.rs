@@ -105,7 +105,9 @@ fn start(
     if !take_one(&parent.children, parent.quota.children) {
         return Err(overloaded("as many children as this process may have"));
     }
-    spawn::create(name, parent.pid, image, Quota::default(), grants).map_err(|error| {
+    let quota = Quota::default();
+    let account = quota.account();
+    spawn::create(name, parent.pid, image, quota, account, grants).map_err(|error| {
         parent.children.fetch_sub(1, Relaxed);
         trouble(&error)
     })
@@ -175,8 +177,8 @@ fn fresh(
     if mode != CapGrantMode::Raw {
         return Err(invalid("what the kernel makes is granted raw"));
     }
-    let mut capability =
-        sources::mint(source, &parent.quota).ok_or_else(|| invalid("the kernel has no such thing"))?;
+    let mut capability = sources::mint(source, &parent.quota, &parent.account)?
+        .ok_or_else(|| invalid("the kernel has no such thing"))?;
     if grant.get_interface_id() != capability.interface {
         return Err(invalid("the source has another interface"));
     }

@@ -56,17 +56,22 @@ pub enum Write {
 }
 
 impl Buffer {
+    /// The size of a pipe of `wish` bytes.
+    pub fn bytes_for(wish: u32) -> usize {
+        match usize::try_from(wish) {
+            Ok(0) => DEFAULT_BYTES,
+            Ok(wish) => wish.min(MAX_BYTES),
+            Err(_) => MAX_BYTES,
+        }
+    }
+
     /// A pipe of `wish` bytes, clamped to 1..=[`MAX_BYTES`]; 0 means [`DEFAULT_BYTES`]. All its memory is
     /// allocated here.
     ///
     /// # Errors
     /// When there is no memory for it.
     pub fn new(wish: u32) -> Result<Self, TryReserveError> {
-        let size = match usize::try_from(wish) {
-            Ok(0) => DEFAULT_BYTES,
-            Ok(wish) => wish.min(MAX_BYTES),
-            Err(_) => MAX_BYTES,
-        };
+        let size = Buffer::bytes_for(wish);
         let mut bytes = VecDeque::new();
         bytes.try_reserve_exact(size)?;
         Ok(Buffer {

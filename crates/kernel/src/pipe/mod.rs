@@ -5,14 +5,13 @@ pub mod buffer;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use machine::Lock;
 use machine::attribution::Site;
 
-use crate::memory::commitment;
-use crate::ring::operation::{Operation, WaitPlace};
+use crate::memory::account::{Account, Charge, Cost, Short, zeroed};
+use crate::ring::operation::{self, Operation, WaitPlace};
 use crate::wire;
 use buffer::{Buffer, End, Read, Write};
 
@@ -27,6 +26,8 @@ struct Reader {
 struct Writer {
     operation: Operation,
     data: Vec<u8>,
+    /// For the data, to the writer's account.
+    _charge: Charge,
 }
 
 struct State {
@@ -37,7 +38,13 @@ struct State {
 
 struct Pipe {
     state: Lock<State>,
+    /// For the buffer and the ends, to the account of whoever made it.
+    _charge: Charge,
 }
+
+// Who waits pays for its place in these lists with its operation.
+const _: () = assert!(size_of::<Reader>() <= operation::LISTING_BYTES);
+const _: () = assert!(size_of::<Writer>() <= operation::LISTING_BYTES);
 
 /// One end of a pipe, shared by all capabilities to it. When the last one goes, the end closes.
 pub struct PipeEnd {
@@ -55,12 +62,14 @@ pub enum Now<T> {
     WrongEnd,
 }
 
-/// Makes a pipe: its read end and its write end. `None` when there is no memory.
-pub fn create(wish: u32) -> Option<(Arc<PipeEnd>, Arc<PipeEnd>)> {
-    if !commitment::has_room_for_objects() {
-        return None;
-    }
-    let buffer = Buffer::new(wish).ok()?;
+/// Makes a pipe: its read end and its write end.
+///
+/// # Errors
+/// When it cannot be charged to `account`.
+pub fn create(wish: u32, account: &Arc<Account>) -> Result<(Arc<PipeEnd>, Arc<PipeEnd>), Short> {
+    let bytes = Buffer::bytes_for(wish) + size_of::<Pipe>() + 2 * size_of::<PipeEnd>();
+    let charge = account.charge(Cost::heap(bytes))?;
+    let buffer = Buffer::new(wish).map_err(|_| Short::Machine)?;
     let state = State {
         buffer,
         readers: VecDeque::new(),
@@ -68,6 +77,7 @@ pub fn create(wish: u32) -> Option<(Arc<PipeEnd>, Arc<PipeEnd>)> {
     };
     let pipe = Arc::new(Pipe {
         state: Site::Pipe.lock(state),
+        _charge: charge,
     });
     let end = |end| {
         Arc::new(PipeEnd {
@@ -75,15 +85,15 @@ pub fn create(wish: u32) -> Option<(Arc<PipeEnd>, Arc<PipeEnd>)> {
             end,
         })
     };
-    Some((end(End::Reader), end(End::Writer)))
+    Ok((end(End::Reader), end(End::Writer)))
 }
 
 impl PipeEnd {
     /// Reads up to `max` bytes: the data, and whether nothing more will come. `begin` makes the operation if it waits.
     ///
     /// # Errors
-    /// What `begin` returns.
-    pub fn read<E>(
+    /// What `begin` returns, and [`Short`].
+    pub fn read<E: From<Short>>(
         &self,
         max: usize,
         begin: impl FnOnce() -> Result<Operation, E>,
@@ -93,7 +103,7 @@ impl PipeEnd {
         }
         let mut state = self.pipe.state.lock();
         // At least one byte of room, or an empty pipe would look like one that nobody wants to read from.
-        let mut data = vec![0; max.min(state.buffer.len().max(1))];
+        let mut data = zeroed(max.min(state.buffer.len().max(1)))?;
         // Bytes may be there only to be waited for in turn: a reader never overtakes one that waits.
         let now = match state.buffer.read(&mut data) {
             Read::Bytes(count) => {
@@ -114,11 +124,16 @@ impl PipeEnd {
         Ok(now)
     }
 
-    /// Writes: how many bytes were taken, 0 if nobody will read them.
+    /// Writes: how many bytes were taken, 0 if nobody will read them. Data that has to wait is charged to `account`.
     ///
     /// # Errors
-    /// What `begin` returns.
-    pub fn write<E>(&self, data: &[u8], begin: impl FnOnce() -> Result<Operation, E>) -> Result<Now<u32>, E> {
+    /// What `begin` returns, and [`Short`].
+    pub fn write<E: From<Short>>(
+        &self,
+        data: &[u8],
+        account: &Arc<Account>,
+        begin: impl FnOnce() -> Result<Operation, E>,
+    ) -> Result<Now<u32>, E> {
         if self.end != End::Writer {
             return Ok(Now::WrongEnd);
         }
@@ -128,10 +143,14 @@ impl PipeEnd {
             Write::ReaderClosed => Now::Done(0),
             Write::ClosedHere => return Ok(Now::WrongEnd),
             Write::Wait => {
+                let charge = account.charge(Cost::heap(data.len()))?;
+                let mut copy = zeroed(data.len())?;
+                copy.copy_from_slice(data);
                 let operation = begin()?;
                 state.writers.push_back(Writer {
                     operation,
-                    data: data.to_vec(),
+                    data: copy,
+                    _charge: charge,
                 });
                 return Ok(Now::Waits);
             }
@@ -140,6 +159,11 @@ impl PipeEnd {
         drop(state);
         finish(done);
         Ok(now)
+    }
+
+    /// How many bytes the pipe holds when full.
+    pub fn size(&self) -> usize {
+        self.pipe.state.lock().buffer.size()
     }
 
     /// Closes this end for everybody who holds it.
@@ -199,7 +223,7 @@ impl State {
     fn feed_readers(&mut self) -> Vec<Done> {
         let mut done = Vec::new();
         while let Some(first) = self.readers.front() {
-            let mut data = vec![0; first.max.min(self.buffer.len().max(1))];
+            let mut data = alloc::vec![0; first.max.min(self.buffer.len().max(1))];
             let answer = match self.buffer.read(&mut data) {
                 Read::Bytes(count) => {
                     data.truncate(count);

@@ -10,6 +10,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use abi::park::Outcome;
 use abi::syscall::exit_code;
 use abi::trace::Event;
+use caps::Table;
 use machine::user::Fault;
 use machine::{cpu, trace, vector};
 
@@ -18,6 +19,7 @@ use super::table::{self, Ended};
 use super::thread::Thread;
 use crate::endpoint::leaving;
 use crate::log;
+use crate::memory::account::Charge;
 use crate::objects::results;
 use crate::ring::operation::Operation;
 use crate::run::cpus::{self, CpuState};
@@ -208,6 +210,19 @@ pub fn abandon(process: &Arc<Process>) {
     leaving::release_all(process);
 }
 
+/// Gives back what a process holds as long as it lives. Its record stays for those who have a handle.
+fn give_memory_back(process: &Process) {
+    process.space.clear();
+    let names = core::mem::take(&mut *process.labels.lock());
+    let mut nothing = Table::new(0);
+    nothing.close();
+    let table = core::mem::replace(&mut *process.capabilities.lock(), nothing);
+    let lists = core::mem::take(&mut process.threads.lock().living);
+    drop((names, table, lists));
+    let charge = core::mem::replace(&mut *process.living.lock(), Charge::NOTHING);
+    drop(charge);
+}
+
 /// The last thread is gone: takes the process apart.
 fn finish(process: &Arc<Process>, last_code: i64) {
     let (code, reason) = process
@@ -228,7 +243,7 @@ fn finish(process: &Arc<Process>, last_code: i64) {
         "a dead process still has parked threads"
     );
     drop(rings);
-    process.space.clear();
+    give_memory_back(process);
     report(process, code, reason);
     if let Some(parent) = table::find(process.parent) {
         parent.children.fetch_sub(1, Relaxed);

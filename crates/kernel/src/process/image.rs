@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::layout::PAGE_SIZE;
+use machine::memory::commitment;
 use machine::memory::frames::Frame;
 use machine::{BootCell, Lock};
 use manifest::Manifest;
@@ -102,21 +103,38 @@ impl Image {
         if let Some(shared) = &*shared {
             return Ok(shared.clone());
         }
+        // Taken once and kept for whoever runs the program next: nobody's account, but a promise like any other.
+        let pages = program
+            .segments
+            .iter()
+            .map(|segment| shared_pages(segment).count() as u64)
+            .sum();
+        if !commitment::promise(pages) {
+            return Err(Refusal::NoMemory);
+        }
+        let made = self
+            .make_shared(program)
+            .inspect_err(|_| commitment::release(pages))?;
+        Ok(shared.insert(Arc::new(made)).clone())
+    }
+
+    fn make_shared(&self, program: &Program) -> Result<Vec<Vec<Frame>>, Refusal> {
         let mut all = Vec::new();
         for segment in &program.segments {
+            let pages = shared_pages(segment);
             let mut frames = Vec::new();
-            if segment.permissions != Permissions::ReadWrite {
-                for page in segment.pages().step_by(PAGE_SIZE as usize) {
-                    let frame = match filled(self.data, segment, page)? {
-                        Some(frame) => frame,
-                        None => Frame::zeroed().ok_or(Refusal::NoMemory)?,
-                    };
-                    frames.push(frame);
-                }
+            frames
+                .try_reserve_exact(pages.size_hint().0)
+                .map_err(|_| Refusal::NoMemory)?;
+            for page in pages {
+                frames.push(match filled(self.data, segment, page)? {
+                    Some(frame) => frame,
+                    None => Frame::zeroed().ok_or(Refusal::NoMemory)?,
+                });
             }
             all.push(frames);
         }
-        Ok(shared.insert(Arc::new(all)).clone())
+        Ok(all)
     }
 
     /// Makes the first thread's storage: the template ends at the thread pointer, where a word holds its own address
@@ -137,6 +155,16 @@ impl Image {
             .map_err(|_| Refusal::NoMemory)?;
         Ok(pointer)
     }
+}
+
+/// The pages of a segment that all processes share: every one, unless it is written to.
+fn shared_pages(segment: &Segment) -> impl Iterator<Item = u64> + use<> {
+    let pages = if segment.permissions == Permissions::ReadWrite {
+        0..0
+    } else {
+        segment.pages()
+    };
+    pages.step_by(PAGE_SIZE as usize)
 }
 
 fn show_all(space: &Space, pages: Pages, frames: &[Frame], protection: Protection) -> Result<(), Refusal> {

@@ -19,6 +19,7 @@ use machine::Lock;
 use sched::{Account, Charge, Principal};
 
 use crate::capability::Capability;
+use crate::memory::account::{Account as MemoryAccount, Charge as MemoryCharge};
 use crate::memory::space::Space;
 use crate::ring::Ring;
 use crate::ring::operation::{Operation, WaitPlace};
@@ -60,6 +61,15 @@ impl Default for Quota {
             endpoint_queue: profile::ENDPOINT_QUEUE as usize,
             in_flight: profile::IN_FLIGHT_CALLS as usize,
         }
+    }
+}
+
+impl Quota {
+    /// The account of a process with this quota: for its pages, and a sixteenth of them on top for page tables and for what
+    /// waits in the kernel on its behalf.
+    pub fn account(&self) -> Arc<MemoryAccount> {
+        let pages = self.committed_pages + self.committed_pages / 16;
+        MemoryAccount::new(pages * abi::layout::PAGE_SIZE, self.frame_pages)
     }
 }
 
@@ -135,6 +145,8 @@ pub struct Process {
     pub name: String,
     /// What it may have.
     pub quota: Quota,
+    /// What its memory is charged to, and what the kernel keeps for it.
+    pub account: Arc<MemoryAccount>,
     /// Its memory.
     pub space: Arc<Space>,
     /// What it holds.
@@ -155,12 +167,14 @@ pub struct Process {
     pub sleeps: AtomicU32,
     /// Living children.
     pub children: AtomicU32,
-    /// Pages of memory objects made.
-    pub frame_pages: AtomicU64,
     /// CPU time used.
     pub usage: UsageCell,
     /// What its threads share CPU time through, if processes are what shares it (rule D7).
     pub principal: Option<Arc<Principal>>,
+    /// For what it holds as long as it lives.
+    pub living: Lock<MemoryCharge>,
+    /// For its record.
+    pub record: MemoryCharge,
 }
 
 impl Process {
@@ -198,16 +212,7 @@ impl WaitPlace for Process {
     }
 }
 
-/// Counts `counter` up by `amount` if it stays within `limit`.
-pub fn take_within(counter: &AtomicU64, amount: u64, limit: u64) -> bool {
-    counter
-        .fetch_update(Relaxed, Relaxed, |value| {
-            value.checked_add(amount).filter(|sum| *sum <= limit)
-        })
-        .is_ok()
-}
-
-/// As [`take_within`], one by one.
+/// Counts `counter` up by one if it stays within `limit`.
 pub fn take_one(counter: &AtomicU32, limit: u32) -> bool {
     counter
         .fetch_update(Relaxed, Relaxed, |value| (value < limit).then_some(value + 1))

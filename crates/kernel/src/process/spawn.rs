@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::sync::atomic::AtomicU32;
 
 use abi::capset::{Entry, Writer};
 use abi::layout;
@@ -28,7 +28,7 @@ use super::thread::Thread;
 use super::{Process, Quota, Tally, Threads, UsageCell, table};
 use crate::booted;
 use crate::capability::Capability;
-use crate::memory::commitment;
+use crate::memory::account::{Account, Cost, Short};
 use crate::memory::pages::Pages;
 use crate::memory::protection::Protection;
 use crate::memory::refusal::Refusal;
@@ -54,6 +54,12 @@ pub enum SpawnError {
     NoMemory,
     /// No such thing can be given at boot.
     NotAvailable(String),
+}
+
+impl From<Short> for SpawnError {
+    fn from(_: Short) -> SpawnError {
+        SpawnError::NoMemory
+    }
 }
 
 impl From<Refusal> for SpawnError {
@@ -93,9 +99,10 @@ pub fn start_init(manifest: &Manifest<'static>) -> Result<(), SpawnError> {
         init::Image::Binary { index } => manifest.binaries[index].name,
     };
     let quota = Quota::default();
+    let account = quota.account();
     let mut grants = Vec::new();
     for cap in &manifest.init.caps {
-        let mut capability = sources::mint(cap.source, &quota)
+        let mut capability = sources::mint(cap.source, &quota, &account)?
             .ok_or_else(|| SpawnError::NotAvailable(cap.source.name().to_string()))?;
         capability.badge = if cap.source == Source::TcpListenAuthority {
             0
@@ -109,10 +116,10 @@ pub fn start_init(manifest: &Manifest<'static>) -> Result<(), SpawnError> {
         });
     }
     let image = image::find(name).ok_or_else(|| SpawnError::UnknownProgram(name.to_string()))?;
-    create(name.to_string(), 0, image, quota, grants).map(|_| ())
+    create(name.to_string(), 0, image, quota, account, grants).map(|_| ())
 }
 
-/// Makes a process of `image` with `grants` and starts it.
+/// Makes a process of `image` with `grants` and starts it. What it is born with is charged to its account, beyond its quota.
 ///
 /// # Errors
 /// See [`SpawnError`]; nothing is left behind.
@@ -121,11 +128,9 @@ pub fn create(
     parent: u32,
     image: &Image,
     quota: Quota,
+    account: Arc<Account>,
     grants: Vec<Grant>,
 ) -> Result<Arc<Process>, SpawnError> {
-    if !commitment::has_room_for_objects() {
-        return Err(SpawnError::NoMemory);
-    }
     if grants.len() > quota.capabilities {
         return Err(SpawnError::TooManyCapabilities);
     }
@@ -133,8 +138,8 @@ pub fn create(
         committed_pages: quota.committed_pages,
         address_space_pages: abi::limits::RESERVATION_PAGES,
     };
-    let space = Space::new(limits).ok_or(SpawnError::NoMemory)?;
-    let built = build(name, parent, image, quota, grants, space.clone());
+    let space = Space::new(limits, account.clone())?;
+    let built = build(name, parent, image, quota, account, grants, space.clone());
     // What was laid out of a process that did not come about goes back.
     built.inspect_err(|_| space.clear())
 }
@@ -144,9 +149,12 @@ fn build(
     parent: u32,
     image: &Image,
     quota: Quota,
+    account: Arc<Account>,
     grants: Vec<Grant>,
     space: Arc<Space>,
 ) -> Result<Arc<Process>, SpawnError> {
+    let record = account.endow(Cost::heap(size_of::<Process>() + name.len() + LISTING_BYTES))?;
+    let living = account.endow(cost_of_living(&quota))?;
     let mapped = image.map(&space)?;
     let stack = Pages::parse(layout::STACK_BASE, layout::STACK_TOP - layout::STACK_BASE)?;
     space.add_part(stack, Protection::READ_WRITE, Part::Stack)?;
@@ -164,6 +172,7 @@ fn build(
         parent,
         name,
         quota,
+        account,
         space,
         capabilities: Site::Capabilities.lock(capabilities),
         facets_lost: AtomicU32::new(0),
@@ -179,11 +188,13 @@ fn build(
         ending: Lock::new(Ending::default()),
         sleeps: AtomicU32::new(0),
         children: AtomicU32::new(0),
-        frame_pages: AtomicU64::new(0),
         usage: UsageCell::default(),
         principal: principal(),
+        living: Lock::new(living),
+        record,
     });
-    let ring = Ring::new(process.clone()).ok_or(SpawnError::NoMemory)?;
+    let charge = process.account.endow(Ring::COST)?;
+    let ring = Ring::new(process.clone(), charge).ok_or(SpawnError::NoMemory)?;
     let ring_page = Pages::parse(layout::RING, layout::PAGE_SIZE)?;
     process
         .space
@@ -204,6 +215,20 @@ fn build(
     };
     add_thread(&process, ring, |_| start).inspect_err(|_| exit::abandon(&process))?;
     Ok(process)
+}
+
+/// A process's place in the list of processes, and what its threads share CPU time through.
+const LISTING_BYTES: usize = 128 + size_of::<Principal>();
+
+/// What a process holds as long as it lives: its capset page, and its table of capabilities, their names and the lists of its
+/// threads and rings, which grow by doubling.
+fn cost_of_living(quota: &Quota) -> Cost {
+    let capability =
+        Table::<Capability>::BYTES_PER_CAPABILITY + size_of::<(u32, String)>() + abi::capset::MAX_NAME_BYTES;
+    let thread = size_of::<Arc<Thread>>() + size_of::<Arc<Ring>>();
+    Cost::frames(1).and(Cost::heap_later(
+        2 * (quota.capabilities * capability + quota.threads * thread),
+    ))
 }
 
 /// Puts the grants into the child's table and writes the page that names them.
@@ -241,16 +266,14 @@ pub fn add_thread(
     ring: Arc<Ring>,
     start: impl FnOnce(u32) -> Start,
 ) -> Result<Arc<Thread>, SpawnError> {
-    if !commitment::has_room_for_objects() {
-        return Err(SpawnError::NoMemory);
-    }
+    let charge = process.account.charge(Thread::cost())?;
     let thread = {
         let mut threads = process.threads.lock();
         if threads.living.len() >= process.quota.threads || process.ending.lock().decided.is_some() {
             return Err(SpawnError::TooManyThreads);
         }
         let tid = threads.next_tid;
-        let thread = Thread::new(process.clone(), tid, ring);
+        let thread = Thread::new(process.clone(), tid, ring, charge);
         threads.next_tid += 1;
         threads.living.push(thread.clone());
         thread
@@ -288,7 +311,8 @@ pub fn add_own_ring(process: &Arc<Process>) -> Result<(Arc<Ring>, u64), SpawnErr
         layout::OWN_RINGS_BASE,
         layout::OWN_RINGS_LIMIT - layout::OWN_RINGS_BASE,
     )?;
-    let ring = Ring::new(process.clone()).ok_or(SpawnError::NoMemory)?;
+    let charge = process.account.charge(Ring::COST)?;
+    let ring = Ring::new(process.clone(), charge).ok_or(SpawnError::NoMemory)?;
     let mut rings = process.rings.lock();
     let page = process.space.find_gap(1, window).ok_or(SpawnError::NoMemory)?;
     process

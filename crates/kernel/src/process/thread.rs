@@ -11,13 +11,16 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use machine::Lock;
 use machine::attribution::Site;
 use machine::memory::address_space::AddressSpace;
-use sched::{Account, Deadline, LatencyClass, Parking, QueueKey, ThreadId, VirtualTime, Weight};
+use machine::user::Context;
+use sched::{Account, Deadline, Entity, LatencyClass, Parking, QueueKey, ThreadId, VirtualTime, Weight};
 
 use super::Process;
+use crate::memory::account::{Charge, Cost};
 use crate::ring::Ring;
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::run::Owned;
 use crate::run::cpus::{self, CpuState};
+use crate::run::thread_body::Body;
 use crate::run::timer::Timer;
 
 /// How a thread ended, and who wants to know.
@@ -58,11 +61,19 @@ pub struct Thread {
     published: Published,
     /// Memory for the time-out of its wait, while it is not in a queue.
     deadline: Lock<Option<Box<Deadline<Timer>>>>,
+    /// For this record, the entity and its registers.
+    _charge: Charge,
 }
 
 impl Thread {
-    /// A thread's record. `tid` counts from 1 in each process.
-    pub fn new(process: Arc<Process>, tid: u32, ring: Arc<Ring>) -> Arc<Thread> {
+    /// What a thread takes.
+    pub fn cost() -> Cost {
+        let bytes = size_of::<Thread>() + size_of::<Entity<Body>>() + size_of::<Deadline<Timer>>();
+        Cost::heap(bytes + Context::saved_bytes())
+    }
+
+    /// A thread's record, for which [`Thread::cost`] was charged. `tid` counts from 1 in each process.
+    pub fn new(process: Arc<Process>, tid: u32, ring: Arc<Ring>, charge: Charge) -> Arc<Thread> {
         let pages = process.space.pages().clone();
         let id = ThreadId(u64::from(process.pid) << 32 | u64::from(tid));
         Arc::new(Thread {
@@ -78,6 +89,7 @@ impl Thread {
             end: Lock::new(End::default()),
             published: Published::default(),
             deadline: Lock::new(Some(Deadline::new(Timer::None))),
+            _charge: charge,
         })
     }
 

@@ -21,6 +21,7 @@ use machine::attribution::Site;
 use machine::lock::LockGuard;
 use machine::ring::RingPage;
 
+use crate::memory::account::{Charge, Cost};
 use crate::memory::pages::Pages;
 use crate::process::Process;
 use crate::process::thread::Thread;
@@ -73,11 +74,23 @@ pub struct Ring {
     /// Where it is mapped, if it is one thread's own.
     pub own_page: Lock<Option<Pages>>,
     state: Lock<State>,
+    /// For its page, its queues and the operations under way.
+    _charge: Charge,
 }
 
 impl Ring {
-    /// A fresh ring, or `None` when RAM is full. The caller maps [`Ring::page`].
-    pub fn new(process: Arc<Process>) -> Option<Arc<Ring>> {
+    /// What a ring takes.
+    pub const COST: Cost = Cost::frames(1)
+        .and(Cost::heap(
+            size_of::<Ring>()
+                + BACKLOG * size_of::<[u64; 4]>()
+                + abi::limits::THREADS as usize * size_of::<Waiter>()
+                + operation::LIMIT * size_of::<u16>(),
+        ))
+        .and(Cost::heap_later(operation::OPERATION_BYTES));
+
+    /// A fresh ring, for which [`Ring::COST`] was charged, or `None` when RAM is full. The caller maps [`Ring::page`].
+    pub fn new(process: Arc<Process>, charge: Charge) -> Option<Arc<Ring>> {
         let page = RingPage::new()?;
         let state = State {
             indices: KernelSide::default(),
@@ -93,6 +106,7 @@ impl Ring {
             process,
             own_page: Lock::new(None),
             state: Site::Ring.lock(state),
+            _charge: charge,
         }))
     }
 

@@ -19,6 +19,15 @@ use crate::wire::{self, ExceptionKind};
 /// Operations one ring may have under way. More are refused as overloaded.
 pub const LIMIT: usize = 64;
 
+/// Memory that an operation's place in the list of the object where it waits takes at most. The ring pays for it, so that
+/// joining a list cannot fail and leaves nothing unpaid when the list grows.
+pub const LISTING_BYTES: usize = 160;
+
+/// What a ring's operations may take of the heap as it begins them: slots, time-outs, and listings, twice because lists
+/// grow by doubling.
+pub(super) const OPERATION_BYTES: usize =
+    LIMIT * (2 * size_of::<Slot>() + size_of::<Deadline<Timer>>() + 2 * LISTING_BYTES);
+
 /// The object at which an operation waits.
 pub trait WaitPlace: Send + Sync {
     /// Takes the operation out of the object's queues: it has ended.

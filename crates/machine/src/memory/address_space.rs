@@ -46,6 +46,11 @@ impl Protection {
     }
 }
 
+/// What the pages of one last-level table cover.
+const TABLE_REACH: u64 = 512 * PAGE;
+/// Entries of the root for the user half.
+const USER_SLOTS: usize = 256;
+
 /// Why a page could not be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapError {
@@ -77,7 +82,7 @@ impl AddressSpace {
     /// An empty user half over the kernel's half. `None` when RAM is full.
     pub fn new() -> Option<Arc<AddressSpace>> {
         let root = Frame::zeroed()?;
-        for slot in 256..512 {
+        for slot in USER_SLOTS..512 {
             // SAFETY: both roots are live; the kernel's never dies.
             let (ours, kernel) = unsafe { (Table::at(root.address()), Table::at(kernel_map::root())) };
             ours.entry(slot)
@@ -112,6 +117,30 @@ impl AddressSpace {
         }
         // SAFETY: callers hold `tables`, which every change of the tables takes too.
         unsafe { table::find(self.root.address(), virt) }
+    }
+
+    /// How many page tables are missing for `pages` pages from `start`: what [`Self::make_tables`] will take.
+    pub fn missing_tables(&self, start: u64, pages: u64) -> u64 {
+        let _guard = self.tables.lock();
+        // SAFETY: the lock is held, and only who holds it frees tables.
+        unsafe { table::missing(self.root.address(), start, end_of(start, pages)) }
+    }
+
+    /// Makes the page tables for `pages` pages from `start`, so that showing frames there needs no more.
+    ///
+    /// # Errors
+    /// When RAM is full. Those that were made stay, until the space goes or is cleared.
+    pub fn make_tables(&self, start: u64, pages: u64) -> Result<(), MapError> {
+        let end = end_of(start, pages);
+        let mut virt = start;
+        while virt < end {
+            let _guard = self.tables.lock();
+            // SAFETY: the lock is held, so nobody else makes tables here.
+            unsafe { table::find_or_make(self.root.address(), virt, table::WRITE | table::USER) }
+                .ok_or(MapError::OutOfMemory)?;
+            virt = (virt | (TABLE_REACH - 1)) + 1;
+        }
+        Ok(())
     }
 
     /// Shows `frame` at page `virt`.
@@ -169,8 +198,7 @@ impl AddressSpace {
     /// Calls `each` with the last-level entries of these pages that exist. Where a whole table is missing, all its pages
     /// are passed over at once: much of what is promised to a process is never touched.
     fn for_each_entry(&self, start: u64, pages: u64, mut each: impl FnMut(&AtomicU64)) {
-        const TABLE_REACH: u64 = 512 * PAGE;
-        let end = start.saturating_add(pages.saturating_mul(PAGE)).min(USER_END);
+        let end = end_of(start, pages);
         let mut virt = start & !(PAGE - 1);
         while virt < end {
             let stop = ((virt | (TABLE_REACH - 1)) + 1).min(end);
@@ -206,7 +234,7 @@ impl AddressSpace {
     }
 
     fn pages(&self, start: u64, pages: u64) -> impl Iterator<Item = u64> + use<> {
-        let end = start.saturating_add(pages.saturating_mul(PAGE)).min(USER_END);
+        let end = end_of(start, pages);
         (start & !(PAGE - 1)..end).step_by(PAGE as usize)
     }
 
@@ -317,22 +345,45 @@ impl AddressSpace {
         }
         Ok(())
     }
+
+    /// Takes all pages and page tables away, and drops them once no CPU can reach them. Who has this space loaded finds
+    /// nothing in it from then on.
+    pub fn clear(&self) {
+        let mut tables = [0; USER_SLOTS];
+        {
+            let _guard = self.tables.lock();
+            // SAFETY: the root is ours, and the lock keeps others from using what it leads to.
+            let root = unsafe { Table::at(self.root.address()) };
+            for (slot, table) in tables.iter_mut().enumerate() {
+                *table = root.entry(slot).swap(0, Ordering::SeqCst) & table::ADDRESS;
+            }
+            self.frames.store(0, Ordering::Relaxed);
+        }
+        if tables == [0; USER_SLOTS] {
+            return;
+        }
+        crate::registers::flush_all();
+        tlb::shoot_down(&self.active);
+        for table in tables.into_iter().filter(|table| *table != 0) {
+            // SAFETY: tables in the user half come from Frame::into_entry (find_or_make), and the swap took this one out once.
+            // No CPU walks it any more: all have flushed since, and who took the lock since found nothing.
+            unsafe {
+                table::free_below(table, 3);
+                drop(Frame::from_entry(table));
+            }
+        }
+    }
 }
 
 impl Drop for AddressSpace {
     fn drop(&mut self) {
-        // The last reference is gone: a CPU that has this space loaded holds one (cpu.rs), so none has.
-        for slot in 0..256 {
-            // SAFETY: the root is ours until this function ends.
-            let entry = unsafe { Table::at(self.root.address()) }
-                .entry(slot)
-                .swap(0, Ordering::Relaxed);
-            if entry & table::PRESENT != 0 {
-                // SAFETY: no CPU uses this root (above).
-                unsafe { table::free_below(entry & table::ADDRESS, 3) };
-                // SAFETY: user tables come from Frame::into_entry (find_or_make).
-                drop(unsafe { Frame::from_entry(entry & table::ADDRESS) });
-            }
-        }
+        // The last reference is gone: a CPU that has this space loaded holds one (cpu.rs), so none has, and nobody is asked
+        // to flush.
+        self.clear();
     }
+}
+
+/// The first address behind these pages, within the user half.
+fn end_of(start: u64, pages: u64) -> u64 {
+    start.saturating_add(pages.saturating_mul(PAGE)).min(USER_END)
 }

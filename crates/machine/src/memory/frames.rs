@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
-use super::{LOW, PAGE, PhysRange, direct_map};
+use super::{LOW, PAGE, PhysRange, commitment, direct_map, phys_of_direct};
 use crate::attribution::Site;
 use crate::lock::Lock;
 
@@ -112,6 +112,22 @@ impl Pool {
         }
         self.push(block, order);
     }
+
+    /// Gives the frames from `first` up to, not including, `end`, in blocks as large as their places allow.
+    fn give_span(&mut self, mut first: u64, end: u64) {
+        while first < end {
+            let order = block_order(first, end);
+            self.give(first, order);
+            first += 1 << order;
+        }
+    }
+}
+
+/// The largest block that begins at `first` and ends at or before `end`.
+fn block_order(first: u64, end: u64) -> usize {
+    let aligned = first.trailing_zeros() as usize;
+    let fits = (end - first).ilog2() as usize;
+    aligned.min(fits).min(ORDERS - 1)
 }
 
 /// One counted reference to a physical frame of 4 KiB.
@@ -146,16 +162,20 @@ impl Frame {
         }
         let mut frames = alloc::vec::Vec::new();
         frames.try_reserve_exact(count).ok()?;
-        let first = POOL.lock().take(order)?;
-        FREE.fetch_sub(1 << order, Ordering::Relaxed);
-        for number in first..first + (1 << order) {
+        let end = {
+            let mut pool = POOL.lock();
+            let first = pool.take(order)?;
+            let end = first + count as u64;
+            pool.give_span(end, first + (1 << order));
+            end
+        };
+        FREE.fetch_sub(count as u64, Ordering::Relaxed);
+        for number in end - count as u64..end {
             info(number).references.store(1, Ordering::Relaxed);
             let frame = Frame { number };
-            if frames.len() < count {
-                // SAFETY: fresh from the pool: the only reference.
-                unsafe { core::ptr::write_bytes(frame.pointer().cast::<u64>(), 0, 512) };
-                frames.push(frame);
-            }
+            // SAFETY: fresh from the pool: the only reference.
+            unsafe { core::ptr::write_bytes(frame.pointer().cast::<u64>(), 0, 512) };
+            frames.push(frame);
         }
         Some(frames)
     }
@@ -250,24 +270,44 @@ pub fn total_frames() -> u64 {
     TOTAL.load(Ordering::Relaxed)
 }
 
-/// Frames that the heap took.
+/// Frames that the heap has now.
 pub fn heap_frames() -> u64 {
     HEAP_FRAMES.load(Ordering::Relaxed)
 }
 
 static HEAP_FRAMES: AtomicU64 = AtomicU64::new(0);
 
-/// A run of frames for the heap, which keeps it for ever; its address in the direct map. `count` is a power of two.
-#[cfg(target_os = "none")]
-pub(super) fn take_for_heap(count: usize) -> Option<*mut u8> {
-    let order = count.trailing_zeros() as usize;
-    if order >= ORDERS {
+/// A run of frames for the heap, aligned to its size rounded up to a power of two; where the kernel sees it. `None` when
+/// there is none, or what is free was promised to others.
+pub(super) fn take_run(count: usize) -> Option<*mut u8> {
+    let order = count.checked_next_power_of_two()?.trailing_zeros() as usize;
+    let frames = count as u64;
+    if order >= ORDERS || !commitment::grow_heap(frames) {
         return None;
     }
-    let first = POOL.lock().take(order)?;
-    FREE.fetch_sub(count as u64, Ordering::Relaxed);
-    HEAP_FRAMES.fetch_add(count as u64, Ordering::Relaxed);
+    let mut pool = POOL.lock();
+    let Some(first) = pool.take(order) else {
+        drop(pool);
+        commitment::shrink_heap(frames);
+        return None;
+    };
+    pool.give_span(first + frames, first + (1 << order));
+    drop(pool);
+    FREE.fetch_sub(frames, Ordering::Relaxed);
+    HEAP_FRAMES.fetch_add(frames, Ordering::Relaxed);
     Some(direct_map(first * PAGE))
+}
+
+/// Gives a run of [`take_run`] back.
+///
+/// # Safety
+/// It came from there with the same count, and nobody uses it any more.
+pub(super) unsafe fn give_run(start: *mut u8, count: usize) {
+    let (first, frames) = (phys_of_direct(start) / PAGE, count as u64);
+    POOL.lock().give_span(first, first + frames);
+    FREE.fetch_add(frames, Ordering::Relaxed);
+    HEAP_FRAMES.fetch_sub(frames, Ordering::Relaxed);
+    commitment::shrink_heap(frames);
 }
 
 fn add(range: PhysRange, reserved: &[PhysRange]) {
@@ -284,9 +324,7 @@ fn add(range: PhysRange, reserved: &[PhysRange]) {
         FREE.fetch_add(last - number, Ordering::Relaxed);
         TOTAL.fetch_add(last - number, Ordering::Relaxed);
         while number < last {
-            let aligned = number.trailing_zeros() as usize;
-            let fits = (last - number).ilog2() as usize;
-            let order = aligned.min(fits).min(ORDERS - 1);
+            let order = block_order(number, last);
             pool.push(number, order);
             number += 1 << order;
         }

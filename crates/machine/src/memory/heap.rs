@@ -1,70 +1,95 @@
-//! The kernel heap: `talc` over frames, growing by the MiB, and the guard of the hard paths (rule B3): while a
-//! [`NoAllocation`] lives on this CPU, an allocation stops the machine in every build with debug assertions.
+//! The kernel heap: small objects in slabs (slab.rs), larger ones in frames of their own, which go back as soon as they are
+//! freed. And the guard of the hard paths (rule B3): while a [`NoAllocation`] lives on this CPU, an allocation stops the
+//! machine in every build with debug assertions.
+//!
+//! What the heap may take is decided in commitment.rs. An allocation that is refused returns null; who can be refused asks
+//! before (rule P16).
 
 use core::alloc::Layout;
+use core::ptr::null_mut;
 
 use super::PAGE;
-use crate::lock::HeapLock;
-
-/// The heap grows by this many bytes at a time, or by what a larger request needs.
-#[cfg(target_os = "none")]
-const GROWTH: usize = 1 << 20;
+use super::frames::{give_run, take_run};
+use super::slab::{Blocks, Class, Slabs};
+use crate::attribution::Site;
+use crate::lock::Lock;
 
 struct FromFrames;
 
-impl talc::OomHandler for FromFrames {
-    fn handle_oom(talc: &mut talc::Talc<Self>, layout: Layout) -> Result<(), ()> {
-        #[cfg(target_os = "none")]
-        {
-            // Talc keeps some words of its own in each span.
-            let need = (layout.size() + layout.align() + 4096).next_power_of_two();
-            for size in [need.max(GROWTH), need] {
-                if let Some(start) = super::frames::take_for_heap(size / PAGE as usize) {
-                    // SAFETY: the frames were just taken from the allocator for ever; nobody else has them.
-                    unsafe { talc.claim(talc::Span::from_base_size(start, size))? };
-                    return Ok(());
-                }
-            }
-            Err(())
-        }
-        #[cfg(not(target_os = "none"))]
-        {
-            let _ = (talc, layout, PAGE);
-            Err(())
-        }
+// SAFETY: a run of frames whose number is a power of two is aligned to its size, and handed out once (frames.rs).
+unsafe impl Blocks for FromFrames {
+    fn take(&mut self, frames: usize) -> Option<*mut u8> {
+        take_run(frames)
+    }
+
+    unsafe fn give(&mut self, block: *mut u8, frames: usize) {
+        // SAFETY: our caller's promise, passed on.
+        unsafe { give_run(block, frames) };
     }
 }
 
-static HEAP: talc::Talck<HeapLock, FromFrames> = talc::Talc::new(FromFrames).lock();
+static SLABS: Lock<Slabs<FromFrames>> = Site::Heap.lock(Slabs::new(FromFrames));
 
-struct Guarded;
+/// Frames of an object that lies in no slab. Runs are aligned as their size rounded up to a power of two.
+fn run_of(layout: Layout) -> usize {
+    layout.size().max(layout.align()).div_ceil(PAGE as usize)
+}
 
-// SAFETY: delegates to talc, which upholds the contract; the guard only adds a panic.
-unsafe impl core::alloc::GlobalAlloc for Guarded {
+struct Heap;
+
+// SAFETY: an object lies in a slab or in a run of frames, both handed out once until they are given back, at least as large as
+// asked and aligned as asked (slab.rs, `run_of`); a layout always means the same of the two. Nothing here unwinds.
+unsafe impl core::alloc::GlobalAlloc for Heap {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         assert_allowed(layout);
-        // SAFETY: our caller's promise, passed on.
-        unsafe { HEAP.alloc(layout) }
+        let taken = match Class::of(layout) {
+            Some(class) => SLABS.lock().allocate(class),
+            None => take_run(run_of(layout)),
+        };
+        taken.unwrap_or(null_mut())
     }
 
+    #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: our caller's promise, passed on.
-        unsafe { HEAP.dealloc(pointer, layout) }
+        unsafe {
+            match Class::of(layout) {
+                Some(class) => SLABS.lock().release(pointer, class),
+                None => give_run(pointer, run_of(layout)),
+            }
+        }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        assert_allowed(layout);
-        // SAFETY: our caller's promise, passed on.
-        unsafe { HEAP.realloc(pointer, layout, new_size) }
+        // SAFETY: our caller says that the new size makes a valid layout with the old alignment.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        let fits = match (Class::of(layout), Class::of(new_layout)) {
+            (Some(old), Some(new)) => old == new,
+            (None, None) => run_of(layout) == run_of(new_layout),
+            _ => false,
+        };
+        if fits {
+            return pointer;
+        }
+        // SAFETY: the old object is valid for its layout, the new one is another and as large as the shorter of both.
+        unsafe {
+            let new = self.alloc(new_layout);
+            if !new.is_null() {
+                new.copy_from_nonoverlapping(pointer, layout.size().min(new_size));
+                self.dealloc(pointer, layout);
+            }
+            new
+        }
     }
 }
 
-// On the host this crate is only linted; std's allocator stays in charge there.
+// On the host this crate is only linted and tested; std's allocator stays in charge there.
 #[cfg(target_os = "none")]
 #[global_allocator]
-static GLOBAL: Guarded = Guarded;
+static GLOBAL: Heap = Heap;
 #[cfg(not(target_os = "none"))]
-const _: Guarded = Guarded;
+const _: Heap = Heap;
 
 #[inline]
 fn assert_allowed(layout: Layout) {

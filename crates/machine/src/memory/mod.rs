@@ -1,14 +1,16 @@
 //! Memory: where things lie in the address space, and the start-up order of its parts. `frames` owns physical
-//! pages, `heap` feeds the allocator from them, `kernel_map` holds the kernel's own page table, `address_space`
-//! one process's, `tlb` keeps other CPUs' translations honest. Rules P4 and B3; docs/soundness/memory.md.
+//! pages, `commitment` says who may have them, `heap` and `slab` are the kernel's allocator, `kernel_map` holds the kernel's
+//! own page table, `address_space` one process's, `tlb` keeps other CPUs' translations honest. Rules P4, P16 and B3; docs/soundness/memory.md.
 //!
 //! The map: user half below [`USER_END`]; all RAM and the first 4 GiB at [`DIRECT_MAP`]; kernel stacks and device
 //! registers at [`DYNAMIC`]; the image in the last two GiB.
 
 pub mod address_space;
+pub mod commitment;
 pub mod frames;
 pub mod heap;
 pub mod kernel_map;
+mod slab;
 pub mod table;
 pub mod tlb;
 

@@ -104,6 +104,45 @@ pub(crate) unsafe fn find_or_make<'a>(root: u64, virt: u64, upper: u64) -> Optio
     Some(unsafe { &(*table.0)[index(virt, 1)] })
 }
 
+/// How many tables [`find_or_make`] would have to make for all pages in `start..end`. Where a table is missing, all under
+/// it are.
+///
+/// # Safety
+/// As for [`find`].
+pub(crate) unsafe fn missing(root: u64, start: u64, end: u64) -> u64 {
+    let mut missing = 0;
+    for level in [4, 3, 2] {
+        // What one entry of a table of this level reaches.
+        let reach = 1_u64 << (12 + 9 * (level - 1));
+        let mut virt = start & !(reach - 1);
+        while virt < end {
+            // SAFETY: our caller's promise, passed on.
+            missing += u64::from(!unsafe { is_there(root, virt, level) });
+            virt += reach;
+        }
+    }
+    missing
+}
+
+/// Whether the entry of `virt` in a table of `level` leads to a table.
+///
+/// # Safety
+/// As for [`find`].
+unsafe fn is_there(root: u64, virt: u64, level: u32) -> bool {
+    let mut address = root;
+    for above in (level..=4).rev() {
+        // SAFETY: a present entry of a live table points to a live table; user tables have no large pages.
+        let entry = unsafe { Table::at(address) }
+            .entry(index(virt, above))
+            .load(Ordering::Relaxed);
+        if entry & PRESENT == 0 {
+            return false;
+        }
+        address = entry & ADDRESS;
+    }
+    true
+}
+
 /// Frees the tables under a table of `level` and the frames its last level holds.
 ///
 /// # Safety

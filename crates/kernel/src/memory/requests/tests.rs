@@ -2,6 +2,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
+use super::super::account::Account;
 use super::super::regions::{Limits, MAX_REGIONS, Part};
 use super::*;
 
@@ -14,10 +15,14 @@ const PAGE: u64 = PAGE_SIZE;
 const RW: Protection = Protection::READ_WRITE;
 
 fn space() -> Space {
-    Space::new(Limits {
+    space_of(Limits {
         committed_pages: 64,
         address_space_pages: 128,
     })
+}
+
+fn space_of(limits: Limits) -> Space {
+    Space::new(limits, Account::new(u64::MAX, 0))
 }
 
 fn view(object: char, offset_pages: u64) -> ObjectView<char> {
@@ -231,7 +236,7 @@ fn p9_limits_are_told_apart_from_wrong_arguments() {
 
 #[test]
 fn p9_an_address_space_cannot_be_cut_into_endless_pieces() {
-    let mut space = Space::new(Limits {
+    let mut space = space_of(Limits {
         committed_pages: u64::MAX,
         address_space_pages: 0,
     });
@@ -249,7 +254,7 @@ fn p9_an_address_space_cannot_be_cut_into_endless_pieces() {
 
 #[test]
 fn p9_a_request_can_be_taken_back_when_the_pieces_have_run_out() {
-    let mut space = Space::new(Limits {
+    let mut space = space_of(Limits {
         committed_pages: u64::MAX,
         address_space_pages: 4,
     });
@@ -287,7 +292,7 @@ proptest! {
 
     #[test]
     fn p9_regions_agree_with_a_map_of_single_pages(history in prop::collection::vec(model::step(), 1..60)) {
-        let mut space = Space::new(model::LIMITS);
+        let mut space = space_of(model::LIMITS);
         let mut pages = model::Model::default();
         for step in history {
             let before: Vec<_> = space.iter().cloned().collect();

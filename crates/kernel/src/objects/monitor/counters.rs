@@ -32,7 +32,7 @@ pub(super) fn of_cpu(call: &Call<'_, '_>, cpu: u32) -> Result<Vec<u8>, Trouble> 
         .with_texts(rows.iter().map(|row| row.0))
         .total()
         + size_of::<u64>();
-    require_fit(call, bytes)?;
+    let _room = require_fit(call, bytes)?;
     let mut answer = wire::builder_for(bytes);
     let mut root = answer.init_root::<counters_results::Builder<'_>>();
     root.set_monotonic_ns(at.0);

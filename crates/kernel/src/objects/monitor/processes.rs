@@ -42,7 +42,7 @@ pub(super) fn all(call: &Call<'_, '_>) -> Result<Vec<u8>, Trouble> {
     let bytes = ListBytes::of::<process_status::Builder<'_>>(count)
         .with_texts(names.chain(texts))
         .total();
-    require_fit(call, bytes)?;
+    let _room = require_fit(call, bytes)?;
     let mut answer = wire::builder_for(bytes);
     let mut list = answer
         .init_root::<processes_results::Builder<'_>>()
@@ -129,7 +129,7 @@ pub(super) fn threads(call: &Call<'_, '_>, pid: u32) -> Result<Vec<u8>, Trouble>
     let bytes = ListBytes::of::<thread_status::Builder<'_>>(threads.len())
         .with_texts(names)
         .total();
-    require_fit(call, bytes)?;
+    let _room = require_fit(call, bytes)?;
     let mut answer = wire::builder_for(bytes);
     let mut list = answer
         .init_root::<threads_results::Builder<'_>>()
