@@ -16,10 +16,11 @@ use alloc::boxed::Box;
 
 use crate::board::{LoadBoard, Pace};
 use crate::cpu::Cpu;
-use crate::entity::{Entity, QueueKey};
+use crate::entity::Entity;
 use crate::fair::DEFAULT_REQUEST;
 use crate::ids::CpuId;
 use crate::placement::SCAN_LIMIT;
+use crate::rank::Rank;
 use crate::time::Instant;
 use crate::topology::Topology;
 use crate::weight::EffectiveWeight;
@@ -75,7 +76,8 @@ pub fn give<P>(cpu: &mut Cpu<P>, topology: &Topology, board: &LoadBoard, now: In
     let (to, pace) = first?;
     let lead = pace.level.0.checked_sub(own.0)?;
     let wait = cpu
-        .queued()
+        .queue()
+        .iter()
         .take(LOOK_AHEAD)
         .map(|waiting| waiting.share().virtual_slice());
     let most = MOST_CREDIT * wait.fold(runs, u64::max);
@@ -84,13 +86,13 @@ pub fn give<P>(cpu: &mut Cpu<P>, topology: &Topology, board: &LoadBoard, now: In
         board.forgive(cpu.id(), lead - most);
     }
     let lead = lead.min(most);
-    let key = worst_off(cpu, to, pace.weight, lead)?;
-    let entity = cpu.give(key, lead, now)?;
+    let going = worst_off(cpu, to, pace.weight, lead)?;
+    let entity = cpu.give(going, lead, now)?;
     Some(Given { entity, to })
 }
 
 /// The first waiting thread that should change to a CPU of so much weight and lead.
-fn worst_off<P>(cpu: &Cpu<P>, to: CpuId, there: u64, lead: u64) -> Option<QueueKey> {
+fn worst_off<P>(cpu: &Cpu<P>, to: CpuId, there: u64, lead: u64) -> Option<Rank> {
     let here = cpu.total_weight();
     let should_go = |waiting: &&Entity<P>| {
         let share = waiting.share();
@@ -108,10 +110,7 @@ fn worst_off<P>(cpu: &Cpu<P>, to: CpuId, there: u64, lead: u64) -> Option<QueueK
         }
     };
     let going = cpu.queued_for(to).take(LOOK_AHEAD).find(should_go)?;
-    Some(QueueKey {
-        vfinish: going.share().vfinish(),
-        id: going.id(),
-    })
+    Some(going.rank())
 }
 
 /// How far a CPU on which this weight is runnable comes in one normal turn.

@@ -327,7 +327,7 @@ impl<W: AtomicWord> LoadView for LoadBoard<W> {
 mod tests {
     use super::*;
     use crate::cpu::EnqueueReason;
-    use crate::entity::{Entity, QueueKey};
+    use crate::entity::Entity;
     use crate::fair::Policy;
     use crate::ids::ThreadId;
     use crate::time::Instant;
@@ -377,11 +377,8 @@ mod tests {
             board.publish(cpu);
         }
         assert!(!board.somebody_is_idle());
-        let key = cpus[1].queued().next().map(|thread| QueueKey {
-            vfinish: thread.share().vfinish(),
-            id: thread.id(),
-        });
-        assert!(cpus[1].remove(key.unwrap(), Instant::BOOT).is_some());
+        let rank = cpus[1].queued().next().map(Entity::rank);
+        assert!(cpus[1].remove(rank.unwrap(), Instant::BOOT).is_some());
         board.publish(&cpus[1]);
         board.publish(&cpus[1]);
         assert!(board.somebody_is_idle());

@@ -13,7 +13,6 @@ use crate::fair::Share;
 use crate::ids::{CpuId, ThreadId};
 use crate::principal::{Membership, Principal};
 use crate::time::{Nanos, VirtualTime};
-use crate::treap::Node;
 
 /// What is not true, with its evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub enum Broken {
     InTwoPlaces(ThreadId),
     /// The thread exists but is nowhere.
     Nowhere(ThreadId),
-    /// The thread's place in the queue does not match its virtual finish time.
+    /// The thread's place in the queue does not match its rank.
     OutOfOrder(CpuId, ThreadId),
     /// The queue's idea of its length differs from the number of threads in it.
     Miscounted(CpuId),
@@ -83,7 +82,7 @@ pub fn cpu_is_sound<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
     an_idle_cpu_with_work_is_being_woken(cpu)
 }
 
-/// D1: every waiting thread is found where its virtual finish time says, and there are as many as counted.
+/// D1, G2: every waiting thread is found where its rank says, in the order of ranks, and there are as many as counted.
 ///
 /// # Errors
 /// [`Broken::OutOfOrder`] or [`Broken::Miscounted`].
@@ -91,27 +90,31 @@ pub fn the_queue_is_sorted_and_complete<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
     let mut previous = None;
     for entity in cpu.queued() {
         let found = cpu
-            .queue()
-            .get(entity.key())
+            .waiting()
+            .get(entity.rank())
             .is_some_and(|found| found.id() == entity.id());
-        if !found || previous.is_some_and(|previous| previous >= entity.key()) {
+        if !found || previous.is_some_and(|previous| previous >= entity.rank()) {
             return Err(Broken::OutOfOrder(cpu.id(), entity.id()));
         }
-        previous = Some(entity.key());
+        previous = Some(entity.rank());
     }
-    if cpu.queued().count() == cpu.queue().len() {
+    if cpu.queued().count() == cpu.waiting().len() {
         Ok(())
     } else {
         Err(Broken::Miscounted(cpu.id()))
     }
 }
 
-/// D1: the weight that divides the virtual clock is the weight of those who wait.
+/// D1: the weight that divides the virtual clock is the weight of those who wait to be served by it.
 ///
 /// # Errors
 /// [`Broken::WeightIsWrong`].
 pub fn the_queue_knows_its_weight<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
-    let sum: u64 = cpu.queued().map(|entity| entity.share().effective().wide()).sum();
+    let sum: u64 = cpu
+        .queue()
+        .iter()
+        .map(|entity| entity.share().effective().wide())
+        .sum();
     if sum == cpu.queue().weight() {
         Ok(())
     } else {
@@ -124,7 +127,7 @@ pub fn the_queue_knows_its_weight<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
 /// # Errors
 /// [`Broken::SlowestIsWrong`].
 pub fn the_queue_knows_its_slowest<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
-    let slowest = cpu.queued().map(|entity| entity.share().vruntime()).min();
+    let slowest = cpu.queue().iter().map(|entity| entity.share().vruntime()).min();
     if slowest == cpu.queue().slowest() {
         Ok(())
     } else {
@@ -138,7 +141,7 @@ pub fn the_queue_knows_its_slowest<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
 /// [`Broken::CannotBeFound`].
 pub fn the_queue_knows_who_may_leave<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
     let mut named: Vec<CpuId> = Vec::new();
-    for entity in cpu.queued() {
+    for entity in cpu.queue().iter() {
         match entity.affinity() {
             Affinity::Any => named.push(CpuId(cpu.id().0 + 1)),
             Affinity::One(only) => named.push(*only),
@@ -148,7 +151,7 @@ pub fn the_queue_knows_who_may_leave<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
     named.sort_unstable();
     named.dedup();
     for other in named {
-        let first = cpu.queued().find(|entity| entity.affinity().allows(other));
+        let first = cpu.queue().iter().find(|entity| entity.affinity().allows(other));
         let found = cpu.queued_for(other).next();
         if first.map(Entity::id) != found.map(Entity::id) {
             return Err(Broken::CannotBeFound(cpu.id(), other));

@@ -18,12 +18,14 @@ use core::mem::swap;
 
 use crate::accounting::{Charge, CpuCounters};
 use crate::board::Load;
-use crate::entity::{Entity, Home, QueueKey};
+use crate::entity::{Entity, Home};
 use crate::fair::{Policy, Share, VirtualClock};
 use crate::ids::{CpuId, ThreadId};
 use crate::principal::{Membership, Principal};
+use crate::rank::{Rank, Standing};
 use crate::run_tree::RunTree;
 use crate::time::{Instant, Nanos, VirtualTime};
+use crate::waiting::Waiting;
 
 pub mod arrive;
 pub mod dispatch;
@@ -47,6 +49,7 @@ const SHORTEST_TURN: Nanos = Nanos::from_micros(1);
 pub struct Running {
     id: ThreadId,
     share: Share,
+    standing: Standing,
     /// Everything before this instant has been charged to `share`.
     charged_to: Instant,
     /// Charged to `share` but not yet copied to the entity.
@@ -68,6 +71,13 @@ impl Running {
     #[must_use]
     pub const fn share(&self) -> &Share {
         &self.share
+    }
+
+    /// Where it would wait if it waited.
+    #[must_use]
+    #[inline]
+    pub const fn rank(&self) -> Rank {
+        self.standing.rank(self.share.vfinish(), self.id)
     }
 
     /// Everything before this instant has been charged.
@@ -105,7 +115,7 @@ enum State {
 pub struct Cpu<P> {
     id: CpuId,
     policy: Policy,
-    queue: RunTree<P>,
+    waiting: Waiting<P>,
     handoff: Option<Box<Entity<P>>>,
     /// The end of the turn that a handoff continues.
     lent_turn: Option<Instant>,
@@ -124,7 +134,7 @@ impl<P> Cpu<P> {
         Cpu {
             id,
             policy,
-            queue: RunTree::new(),
+            waiting: Waiting::new(),
             handoff: None,
             lent_turn: None,
             clock: VirtualClock::new(),
@@ -167,25 +177,30 @@ impl<P> Cpu<P> {
         self.membership.as_ref()
     }
 
-    /// The waiting threads in the order of their virtual finish times, without the one in the handoff slot.
+    /// The waiting threads in the order of their ranks, without the one in the handoff slot.
     pub fn queued(&self) -> impl Iterator<Item = &Entity<P>> {
-        self.queue.iter()
+        self.waiting.iter()
     }
 
-    /// Those waiting threads that may run on `cpu`, in the same order.
+    /// Those waiting threads that are served by weight and may run on `cpu`, in the same order: who could leave for there.
     pub fn queued_for(&self, cpu: CpuId) -> impl Iterator<Item = &Entity<P>> {
-        self.queue.allowed_on(cpu)
+        self.queue().allowed_on(cpu)
     }
 
-    /// The queue itself.
+    /// Those that wait and are served by weight.
     pub(crate) const fn queue(&self) -> &RunTree<P> {
-        &self.queue
+        self.waiting.fair()
     }
 
-    /// The queue itself, to be damaged by the tests of the checks.
+    /// Everybody who waits.
+    pub(crate) const fn waiting(&self) -> &Waiting<P> {
+        &self.waiting
+    }
+
+    /// Those that are served by weight, to be damaged by the tests of the checks.
     #[cfg(test)]
     pub(crate) const fn queue_mut(&mut self) -> &mut RunTree<P> {
-        &mut self.queue
+        self.waiting.fair_mut()
     }
 
     /// The thread that will run next because it was handed the CPU.
@@ -224,7 +239,7 @@ impl<P> Cpu<P> {
     /// How busy this CPU is, for the board that placement reads.
     #[must_use]
     pub fn load(&self) -> Load {
-        let waiting = self.queue.len() as u32 + u32::from(self.handoff.is_some());
+        let waiting = self.waiting.ready() as u32 + u32::from(self.handoff.is_some());
         let running = self.running().is_some();
         Load {
             waiting,
@@ -291,7 +306,7 @@ impl<P> Cpu<P> {
             self.counters.shared += ran;
             let total_weight = self.total_weight();
             self.clock.advance(ran, total_weight);
-            if let Some(waiting) = self.queue.slowest() {
+            if let Some(waiting) = self.queue().slowest() {
                 slowest = slowest.min(waiting);
             }
             if let Some(next) = &self.handoff {
@@ -370,27 +385,16 @@ impl<P> Cpu<P> {
             .handoff
             .as_ref()
             .map_or(0, |next| next.share.effective().wide());
-        self.queue.weight() + running + next
+        self.queue().weight() + running + next
     }
 
     /// Whether anybody waits for the running thread's CPU.
     fn somebody_waits(&self) -> bool {
-        !self.queue.is_empty() || self.handoff.is_some()
+        !self.waiting.none_is_ready() || self.handoff.is_some()
     }
 
-    /// The queued thread that the policy would serve next.
+    /// The queued thread that would be served next.
     fn head(&self) -> Option<&Entity<P>> {
-        match self.policy {
-            Policy::WeightedFair => self.queue.first(),
-            Policy::Eevdf => self.queue.first_eligible(self.clock.now()),
-        }
-    }
-
-    /// The key under which an entity of this CPU's queue is found.
-    const fn key_of(share: &Share, id: ThreadId) -> QueueKey {
-        QueueKey {
-            vfinish: share.vfinish(),
-            id,
-        }
+        self.waiting.first(self.policy, self.clock.now())
     }
 }

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 
 use crate::ids::scatter;
 use crate::time::Instant;
-use crate::treap::{Links, Node, Treap};
+use crate::treap::{Links, Node, Order, Treap};
 
 /// Names one armed deadline in one queue, never reused there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,13 +56,19 @@ impl<T> Deadline<T> {
     }
 }
 
-impl<T> Node for Deadline<T> {
+/// Earliest first.
+#[derive(Debug)]
+enum ByDeadline {}
+
+impl<T> Order<Deadline<T>> for ByDeadline {
     type Key = DeadlineKey;
 
-    fn key(&self) -> DeadlineKey {
-        self.key
+    fn key(node: &Deadline<T>) -> DeadlineKey {
+        node.key
     }
+}
 
+impl<T> Node for Deadline<T> {
     fn priority(&self) -> u64 {
         scatter(self.key.sequence)
     }
@@ -79,7 +85,7 @@ impl<T> Node for Deadline<T> {
 /// Armed deadlines, earliest first.
 #[derive(Debug)]
 pub struct DeadlineQueue<T> {
-    tree: Treap<Deadline<T>>,
+    tree: Treap<Deadline<T>, ByDeadline>,
     next_sequence: u64,
 }
 

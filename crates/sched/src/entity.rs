@@ -13,8 +13,9 @@ use crate::fair::Share;
 use crate::ids::{CpuId, ThreadId, scatter};
 use crate::mask::CpuMask;
 use crate::principal::{Membership, Principal};
+use crate::rank::{Rank, Standing};
 use crate::time::{Instant, Nanos, VirtualTime};
-use crate::treap::{Links, Node};
+use crate::treap::{Links, Node, Order};
 use crate::weight::{EffectiveWeight, LatencyClass, Weight};
 
 /// Where a thread may run.
@@ -74,15 +75,6 @@ impl Reach {
     }
 }
 
-/// The place of a queued entity in its CPU's run tree; valid until it leaves the queue or is reweighed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QueueKey {
-    /// The virtual finish time, or virtual deadline, of its turn.
-    pub vfinish: VirtualTime,
-    /// Breaks ties, so two runs agree.
-    pub id: ThreadId,
-}
-
 /// The CPU on whose clock a virtual runtime is measured, and what that clock showed when the entity left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Home {
@@ -102,6 +94,7 @@ pub struct Entity<P> {
     reach: Reach,
     reach_below: Reach,
     pub(crate) share: Share,
+    pub(crate) standing: Standing,
     /// Whom it belongs to, except while it runs: then its CPU has this.
     pub(crate) membership: Option<Membership>,
     pub(crate) home: Option<Home>,
@@ -126,6 +119,7 @@ impl<P> Entity<P> {
             reach: Reach::EVERYWHERE,
             reach_below: Reach::EVERYWHERE,
             share: Share::new(weight, class),
+            standing: Standing::Fair,
             membership: None,
             home: None,
             ready_since: Instant::BOOT,
@@ -157,6 +151,18 @@ impl<P> Entity<P> {
     #[must_use]
     pub const fn share(&self) -> &Share {
         &self.share
+    }
+
+    /// Where it waits, or would wait. It follows from its standing and its share.
+    #[must_use]
+    #[inline(always)]
+    pub const fn rank(&self) -> Rank {
+        self.standing.rank(self.share.vfinish(), self.id)
+    }
+
+    /// Its place among those that are served by weight.
+    pub(crate) const fn fair_key(&self) -> (VirtualTime, ThreadId) {
+        (self.share.vfinish(), self.id)
     }
 
     /// Its weight.
@@ -289,16 +295,31 @@ pub(crate) fn effective(membership: Option<&mut Membership>, weight: Weight) -> 
     }
 }
 
-impl<P> Node for Entity<P> {
-    type Key = QueueKey;
+/// The order of those that are served by weight: by virtual finish times, then ids.
+#[derive(Debug)]
+pub(crate) enum ByFinish {}
 
-    fn key(&self) -> QueueKey {
-        QueueKey {
-            vfinish: self.share.vfinish(),
-            id: self.id,
-        }
+impl<P> Order<Entity<P>> for ByFinish {
+    type Key = (VirtualTime, ThreadId);
+
+    fn key(node: &Entity<P>) -> (VirtualTime, ThreadId) {
+        node.fair_key()
     }
+}
 
+/// The order of those with a deadline, and of those that may not run before an instant: by that, then by ids.
+#[derive(Debug)]
+pub(crate) enum ByInstant {}
+
+impl<P> Order<Entity<P>> for ByInstant {
+    type Key = (Instant, ThreadId);
+
+    fn key(node: &Entity<P>) -> (Instant, ThreadId) {
+        (node.standing.instant(), node.id)
+    }
+}
+
+impl<P> Node for Entity<P> {
     fn priority(&self) -> u64 {
         self.priority
     }

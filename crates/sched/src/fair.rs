@@ -134,7 +134,12 @@ impl Share {
 
     /// Starts a new turn from the present virtual runtime.
     pub const fn renew(&mut self) {
-        self.vfinish = self.vruntime.after(self.virtual_slice);
+        self.vfinish = self.next_vfinish();
+    }
+
+    /// Where a turn that started now would finish.
+    pub(crate) const fn next_vfinish(&self) -> VirtualTime {
+        self.vruntime.after(self.virtual_slice)
     }
 
     /// Puts the turn behind `other`: what a thread that yields asks for. Its share does not change.

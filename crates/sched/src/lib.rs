@@ -5,7 +5,8 @@
 //! same code. The rules it keeps are numbered in docs/rules/scheduler.md.
 //!
 //! Reading order: [`time`] and [`ids`] name the quantities; [`weight`] and [`fair`] say what a fair share is;
-//! [`entity`] is a schedulable thread and [`principal`] on whose behalf it runs; [`run_tree`] orders the waiting ones; [`cpu`] is one CPU's state machine;
+//! [`entity`] is a schedulable thread and [`principal`] on whose behalf it runs; [`rank`] says where it waits,
+//! [`waiting`] and [`run_tree`] hold and order the waiting ones, [`whereabouts`] finds them; [`cpu`] is one CPU's state machine;
 //! [`topology`], [`board`] (on [`word`]s) and [`placement`] choose between CPUs, and
 //! [`balance`] keeps busy CPUs level; [`parking`] is where a thread waits; [`check`] states what must always
 //! be true.
@@ -30,12 +31,15 @@ pub mod mask;
 pub mod parking;
 pub mod placement;
 pub mod principal;
+pub mod rank;
 pub mod reason;
 pub mod run_tree;
 pub mod time;
 pub mod topology;
 pub mod treap;
+pub mod waiting;
 pub mod weight;
+pub mod whereabouts;
 pub mod word;
 
 pub use accounting::{Account, Charge, CpuCounters, Usage};
@@ -44,7 +48,7 @@ pub use cpu::{
     Cpu, Effect, EndReason, EnqueueReason, Enqueued, HandedOver, HandoffRefused, Picked, Rotated, Verdict,
 };
 pub use deadline::{Deadline, DeadlineKey, DeadlineQueue};
-pub use entity::{Affinity, Entity, QueueKey};
+pub use entity::{Affinity, Entity};
 pub use event::{Event, Record};
 pub use fair::{Policy, Share};
 pub use ids::{CpuId, ThreadId};
@@ -52,7 +56,9 @@ pub use mask::{CpuMask, MaskError};
 pub use parking::Parking;
 pub use placement::{Placement, PlacementReason};
 pub use principal::Principal;
+pub use rank::{Rank, Standing};
 pub use reason::Reason;
 pub use time::{Instant, Nanos, VirtualTime};
 pub use topology::{CpuPlace, Topology, TopologyError};
 pub use weight::{EffectiveWeight, LatencyClass, Weight};
+pub use whereabouts::Whereabouts;

@@ -1,4 +1,4 @@
-//! The waiting threads of one CPU, in the order of their virtual finish times. Rules B1, D1 and D5.
+//! The waiting threads of one CPU that are served by weight, in the order of their virtual finish times. Rules B1, D1 and D5.
 //!
 //! A treap of entities in which every node knows the smallest virtual runtime below it. The root's value moves the
 //! virtual clock; the others let EEVDF find the earliest deadline among the eligible without looking at the rest. Every
@@ -7,15 +7,18 @@
 
 use alloc::boxed::Box;
 
-use crate::entity::{Entity, QueueKey};
-use crate::ids::CpuId;
+use crate::entity::{ByFinish, Entity};
+use crate::ids::{CpuId, ThreadId};
 use crate::time::VirtualTime;
 use crate::treap::{Node, Treap};
 
-/// Waiting entities by [`QueueKey`], with their total weight.
+/// Where a thread is in the tree: its virtual finish time, then its id.
+type Key = (VirtualTime, ThreadId);
+
+/// Waiting entities by virtual finish time, with their total weight.
 #[derive(Debug)]
 pub struct RunTree<P> {
-    tree: Treap<Entity<P>>,
+    tree: Treap<Entity<P>, ByFinish>,
     weight: u64,
 }
 
@@ -48,6 +51,7 @@ impl<P> RunTree<P> {
     }
 
     /// Puts an entity in, at the key its share gives it.
+    #[inline]
     pub fn insert(&mut self, entity: Box<Entity<P>>) {
         self.weight += entity.share().effective().wide();
         self.tree.insert(entity);
@@ -55,12 +59,13 @@ impl<P> RunTree<P> {
 
     /// The waiting entity with this key.
     #[must_use]
-    pub fn get(&self, key: QueueKey) -> Option<&Entity<P>> {
+    pub fn get(&self, key: Key) -> Option<&Entity<P>> {
         self.tree.get(key)
     }
 
     /// Takes one entity out.
-    pub fn remove(&mut self, key: QueueKey) -> Option<Box<Entity<P>>> {
+    #[inline]
+    pub fn remove(&mut self, key: Key) -> Option<Box<Entity<P>>> {
         let entity = self.tree.remove(key)?;
         self.weight -= entity.share().effective().wide();
         Some(entity)
@@ -97,18 +102,18 @@ impl<P> RunTree<P> {
     /// entities of other CPUs lie between; beyond 64 CPUs, a few of those are looked at.
     pub fn allowed_on(&self, cpu: CpuId) -> impl Iterator<Item = &Entity<P>> {
         core::iter::successors(leftmost_within(self.tree.root(), cpu), move |entity| {
-            self.next_within(entity.key(), cpu)
+            self.next_within(entity.fair_key(), cpu)
         })
         .filter(move |entity| entity.affinity().allows(cpu))
     }
 
     /// The first entity behind `key` that may be allowed on `cpu`.
-    fn next_within(&self, key: QueueKey, cpu: CpuId) -> Option<&Entity<P>> {
+    fn next_within(&self, key: Key, cpu: CpuId) -> Option<&Entity<P>> {
         // The lowest ancestor that lies behind the key and has what we look for, itself or to its right.
         let mut above: Option<&Entity<P>> = None;
         let mut at = self.tree.root();
         while let Some(node) = at {
-            at = if key < node.key() {
+            at = if key < node.fair_key() {
                 let right = node
                     .links()
                     .right()
@@ -117,7 +122,7 @@ impl<P> RunTree<P> {
                     above = Some(node);
                 }
                 node.links().left()
-            } else if node.key() == key {
+            } else if node.fair_key() == key {
                 if let Some(found) = leftmost_within(node.links().right(), cpu) {
                     return Some(found);
                 }
@@ -269,8 +274,8 @@ mod tests {
     fn the_summaries_stay_right_while_threads_leave() {
         for seed in 0..20 {
             let mut tree = crowd(seed, 50);
-            let mut keys: Vec<QueueKey> = tree.iter().map(Node::key).collect();
-            keys.sort_by_key(|key| scatter(!key.id.0));
+            let mut keys: Vec<Key> = tree.iter().map(Entity::fair_key).collect();
+            keys.sort_by_key(|key| scatter(!key.1.0));
             for key in keys {
                 assert!(tree.remove(key).is_some());
                 let slowest = tree.iter().map(|entity| entity.share().vruntime()).min();
@@ -285,7 +290,7 @@ mod tests {
     #[test]
     fn b1_the_queue_is_ordered_by_virtual_finish_then_id() {
         let tree = crowd(3, 60);
-        let keys: Vec<QueueKey> = tree.iter().map(Node::key).collect();
+        let keys: Vec<Key> = tree.iter().map(Entity::fair_key).collect();
         assert!(keys.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(keys.len(), 60);
     }

@@ -10,6 +10,7 @@
 
 use alloc::boxed::Box;
 use core::cmp::Ordering;
+use core::marker::PhantomData;
 use core::mem;
 
 /// The two children of a node.
@@ -57,11 +58,6 @@ impl<N> Default for Links<N> {
 
 /// What can live in a [`Treap`].
 pub trait Node: Sized {
-    /// The order. It must not change while the node is in a tree, and no two nodes of a tree may share it.
-    type Key: Ord + Copy;
-
-    /// The key.
-    fn key(&self) -> Self::Key;
     /// A scattered number; larger is nearer to the root.
     fn priority(&self) -> u64;
     /// The links.
@@ -72,11 +68,22 @@ pub trait Node: Sized {
     fn refresh(&mut self) {}
 }
 
-/// An ordered set of `Box<N>`.
+/// By what the nodes of a [`Treap`] are ordered. The same boxes may be ordered by one thing in one tree and by another in the
+/// next.
+pub trait Order<N> {
+    /// What is compared. It must not change while the node is in a tree, and no two nodes of a tree may share it.
+    type Key: Ord + Copy;
+
+    /// The key of a node.
+    fn key(node: &N) -> Self::Key;
+}
+
+/// A set of `Box<N>`, ordered by `O`.
 #[derive(Debug)]
-pub struct Treap<N> {
+pub struct Treap<N, O> {
     root: Option<Box<N>>,
     len: usize,
+    order: PhantomData<O>,
 }
 
 #[derive(Clone, Copy)]
@@ -87,8 +94,12 @@ enum Side {
 
 impl Side {
     /// Where a key belongs below `node`.
-    fn of<N: Node>(key: N::Key, node: &N) -> Side {
-        if key < node.key() { Side::Left } else { Side::Right }
+    fn of<N, O: Order<N>>(key: O::Key, node: &N) -> Side {
+        if key < O::key(node) {
+            Side::Left
+        } else {
+            Side::Right
+        }
     }
 
     const fn other(self) -> Side {
@@ -102,11 +113,15 @@ impl Side {
 /// The way back to the root: the lowest ancestor, which holds the next one in the slot we came through.
 type Path<N> = Option<Box<N>>;
 
-impl<N: Node> Treap<N> {
+impl<N: Node, O: Order<N>> Treap<N, O> {
     /// The empty set.
     #[must_use]
-    pub const fn new() -> Treap<N> {
-        Treap { root: None, len: 0 }
+    pub const fn new() -> Treap<N, O> {
+        Treap {
+            root: None,
+            len: 0,
+            order: PhantomData,
+        }
     }
 
     /// How many nodes there are.
@@ -139,11 +154,11 @@ impl<N: Node> Treap<N> {
 
     /// The node with the smallest key above `key`.
     #[must_use]
-    pub fn after(&self, key: N::Key) -> Option<&N> {
+    pub fn after(&self, key: O::Key) -> Option<&N> {
         let mut best = None;
         let mut at = self.root();
         while let Some(node) = at {
-            if node.key() > key {
+            if O::key(node) > key {
                 best = Some(node);
                 at = node.links().left();
             } else {
@@ -155,15 +170,15 @@ impl<N: Node> Treap<N> {
 
     /// The nodes in ascending order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = &N> {
-        core::iter::successors(self.first(), |node| self.after(node.key()))
+        core::iter::successors(self.first(), |node| self.after(O::key(node)))
     }
 
     /// The node with this key.
     #[must_use]
-    pub fn get(&self, key: N::Key) -> Option<&N> {
+    pub fn get(&self, key: O::Key) -> Option<&N> {
         let mut at = self.root();
         while let Some(node) = at {
-            at = match key.cmp(&node.key()) {
+            at = match key.cmp(&O::key(node)) {
                 Ordering::Equal => return Some(node),
                 Ordering::Less => node.links().left(),
                 Ordering::Greater => node.links().right(),
@@ -173,28 +188,35 @@ impl<N: Node> Treap<N> {
     }
 
     /// Puts a node in.
+    #[inline]
     pub fn insert(&mut self, mut node: Box<N>) {
-        let Some(root) = self.root.take() else {
+        match self.root.take() {
+            Some(root) => self.insert_below(root, node),
             // As most often: two threads take turns.
-            node.refresh();
-            self.root = Some(node);
-            self.len = 1;
-            return;
-        };
-        let key = node.key();
+            None => {
+                node.refresh();
+                self.root = Some(node);
+                self.len = 1;
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn insert_below(&mut self, root: Box<N>, mut node: Box<N>) {
+        let key = O::key(&node);
         let (_, mut path) = descend(Some(root), |at| {
-            debug_assert!(at.key() != key, "two nodes with one key");
-            Some(Side::of(key, at))
+            debug_assert!(O::key(at) != key, "two nodes with one key");
+            Some(Side::of::<N, O>(key, at))
         });
         node.refresh();
         // The node starts as a leaf and rotates up past every ancestor of lower priority.
         while let Some(mut parent) = path {
-            let side = Side::of(key, &*parent);
+            let side = Side::of::<N, O>(key, &parent);
             path = parent.links_mut().slot(side).take();
             if parent.priority() >= node.priority() {
                 *parent.links_mut().slot(side) = Some(node);
                 parent.refresh();
-                self.root = climb(Some(parent), path, key);
+                self.root = climb::<N, O>(Some(parent), path, key);
                 self.len += 1;
                 return;
             }
@@ -208,17 +230,29 @@ impl<N: Node> Treap<N> {
     }
 
     /// Takes the node with this key out; its links are empty afterwards.
-    pub fn remove(&mut self, key: N::Key) -> Option<Box<N>> {
+    #[inline]
+    pub fn remove(&mut self, key: O::Key) -> Option<Box<N>> {
+        if self.len == 1 {
+            // As most often: two threads take turns.
+            let only = self.root.take_if(|only| O::key(only) == key)?;
+            self.len = 0;
+            return Some(only);
+        }
+        self.remove_among(key)
+    }
+
+    #[inline(never)]
+    fn remove_among(&mut self, key: O::Key) -> Option<Box<N>> {
         let (found, path) = descend(self.root.take(), |at| {
-            (at.key() != key).then(|| Side::of(key, at))
+            (O::key(at) != key).then(|| Side::of::<N, O>(key, at))
         });
         let Some(mut node) = found else {
-            self.root = climb(None, path, key);
+            self.root = climb::<N, O>(None, path, key);
             return None;
         };
         let links = mem::take(node.links_mut());
         let (joined, path) = join(links, path);
-        self.root = climb(joined, path, key);
+        self.root = climb::<N, O>(joined, path, key);
         self.len -= 1;
         Some(node)
     }
@@ -257,8 +291,8 @@ impl<N: Node> Treap<N> {
     }
 }
 
-impl<N: Node> Default for Treap<N> {
-    fn default() -> Treap<N> {
+impl<N: Node, O: Order<N>> Default for Treap<N, O> {
+    fn default() -> Treap<N, O> {
         Treap::new()
     }
 }
@@ -277,9 +311,13 @@ fn descend<N: Node>(mut at: Option<Box<N>>, turn: impl Fn(&N) -> Option<Side>) -
 }
 
 /// Walks back to the root, hanging `subtree` where `path` came from, and returns the root.
-fn climb<N: Node>(mut subtree: Option<Box<N>>, mut path: Path<N>, key: N::Key) -> Option<Box<N>> {
+fn climb<N: Node, O: Order<N>>(
+    mut subtree: Option<Box<N>>,
+    mut path: Path<N>,
+    key: O::Key,
+) -> Option<Box<N>> {
     while let Some(mut node) = path {
-        let side = Side::of(key, &*node);
+        let side = Side::of::<N, O>(key, &node);
         path = mem::replace(node.links_mut().slot(side), subtree);
         node.refresh();
         subtree = Some(node);

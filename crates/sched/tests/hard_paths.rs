@@ -63,11 +63,11 @@ fn b3_a_whole_scheduling_life_allocates_nothing() {
                     Err(refused) => drop(cpus[0].enqueue(refused.entity, again, now)),
                 }
                 if let Some(stolen) = cpus[0].steal_for(CpuId(1), now) {
-                    let key = cpus[1].enqueue(stolen, EnqueueReason::Migrated, now).key;
+                    let rank = cpus[1].enqueue(stolen, EnqueueReason::Migrated, now).rank;
                     let moved = cpus[1]
-                        .reweigh_queued(key, Weight::DEFAULT, LatencyClass::Batch, now)
+                        .reweigh_queued(rank, Weight::DEFAULT, LatencyClass::Batch, now)
                         .unwrap();
-                    let back = cpus[1].remove(moved.key, now).unwrap();
+                    let back = cpus[1].remove(moved.rank, now).unwrap();
                     let _ = cpus[0].enqueue(back, EnqueueReason::Migrated, now);
                 }
             }

@@ -65,11 +65,11 @@ proptest! {
         let mut busy = Busy::new(0, Policy::WeightedFair, hog);
         let mut current = weights[0];
         let thread = Entity::new(ThreadId(7), current, LatencyClass::Normal, ());
-        let mut key = busy.cpu.enqueue(thread, EnqueueReason::New, Instant::BOOT).key;
+        let mut rank = busy.cpu.enqueue(thread, EnqueueReason::New, Instant::BOOT).rank;
         let now = Instant(ran);
         for next in weights {
             let before = i128::from(busy.lag(now)) * i128::from(current.get());
-            key = busy.cpu.reweigh_queued(key, next, LatencyClass::Normal, now).unwrap().key;
+            rank = busy.cpu.reweigh_queued(rank, next, LatencyClass::Normal, now).unwrap().rank;
             current = next;
             let after = i128::from(busy.lag(now)) * i128::from(current.get());
             prop_assert!(after >= before && after < before + i128::from(current.get()));

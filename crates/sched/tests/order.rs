@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use sched::treap::{Links, Node, Treap};
+use sched::treap::{Links, Node, Order, Treap};
 use sched::{Deadline, DeadlineKey, DeadlineQueue, Instant, Nanos};
 
 /// A node that sums its subtree, to see that every change refreshes every ancestor.
@@ -23,13 +23,18 @@ impl Number {
     }
 }
 
-impl Node for Number {
+/// By their keys, ascending.
+enum Ascending {}
+
+impl Order<Number> for Ascending {
     type Key = u32;
 
-    fn key(&self) -> u32 {
-        self.key
+    fn key(node: &Number) -> u32 {
+        node.key
     }
+}
 
+impl Node for Number {
     fn priority(&self) -> u64 {
         u64::from(self.key)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -83,7 +88,7 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
 proptest! {
     #[test]
     fn d1_the_treap_is_an_ordered_set(changes in changes()) {
-        let mut tree = Treap::new();
+        let mut tree = Treap::<Number, Ascending>::new();
         let mut model = BTreeMap::new();
         for change in changes {
             match change {
@@ -152,7 +157,7 @@ proptest! {
 
 #[test]
 fn a_tree_of_ten_thousand_is_shallow_even_when_filled_in_order() {
-    let mut tree = Treap::new();
+    let mut tree = Treap::<Number, Ascending>::new();
     (0..10_000).for_each(|key| tree.insert(Number::boxed(key)));
     let (depth, _) = inspect(tree.root());
     assert!(depth <= 45, "depth {depth}; log2 of 10,000 is 13.3");

@@ -138,7 +138,7 @@ fn apply(machine: &mut Machine, step: &Step) {
             }
         }
         Step::Kill { which } => {
-            if let Some(id) = choose(machine.keys.keys().copied(), which) {
+            if let Some(id) = choose(machine.ranks.keys().copied(), which) {
                 assert!(machine.kill_waiting(id));
             }
         }

@@ -19,9 +19,10 @@ impl Machine {
         if let Some(parked) = self.take_parked(thread) {
             return self.bury(parked);
         }
-        let (index, key) = thread.queued();
-        let mut sched = self.cpus[index as usize].sched.lock().unwrap();
-        let queued = sched.remove(key, self.now());
+        let cpu = thread.queued.cpu();
+        let mut sched = self.cpus[cpu.index()].sched.lock().unwrap();
+        let rank = thread.queued.rank(cpu, thread.id);
+        let queued = rank.and_then(|rank| sched.remove(rank, self.now()));
         self.board.publish(&sched);
         drop(sched);
         if let Some(queued) = queued {

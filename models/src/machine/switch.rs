@@ -62,7 +62,7 @@ impl Machine {
             let mut sched = cpu.sched.lock().unwrap();
             let at = self.now();
             let queued = sched.enqueue(entity, EnqueueReason::Migrated, at);
-            thread.set_queued(cpu.index, queued.key);
+            thread.queued.note(CpuId(cpu.index), queued.rank);
             return self.choose(sched, at);
         }
         None
@@ -112,8 +112,8 @@ impl Machine {
     pub fn requeue(&self, cpu: &CpuState, entity: Owned, why: EndReason) -> Option<Owned> {
         let mut sched = cpu.sched.lock().unwrap();
         let at = self.now();
-        let rotated = sched.rotate(entity, at, why, |entity, _, key| {
-            entity.payload.thread.set_queued(cpu.index, key);
+        let rotated = sched.rotate(entity, at, why, |entity, _, rank| {
+            entity.payload.thread.queued.note(CpuId(cpu.index), rank);
         });
         self.let_others_know(sched);
         Some(rotated.entity)

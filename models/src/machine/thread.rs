@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use sched::{Parking, QueueKey, ThreadId, VirtualTime};
-use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use sched::{Parking, ThreadId, Whereabouts};
+use shuttle::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use shuttle::sync::{Arc, Mutex};
 
 use super::Owned;
 use super::script::Step;
+use super::word::Word;
 
 /// What a thread carries along.
 pub struct Body {
@@ -42,11 +43,11 @@ pub struct Thread {
     pub cell: Mutex<Parking<Owned>>,
     /// What it waits for.
     pub mailbox: Mutex<Mailbox>,
+    /// In which queue it was put last, and at which rank.
+    pub queued: Whereabouts<Word>,
     /// It has ended.
     pub buried: AtomicBool,
     dying: AtomicBool,
-    queued_on: AtomicU32,
-    queue_key: AtomicU64,
 }
 
 impl Thread {
@@ -56,23 +57,10 @@ impl Thread {
             id,
             cell: Mutex::new(Parking::new()),
             mailbox: Mutex::default(),
+            queued: Whereabouts::new(),
             buried: AtomicBool::new(false),
             dying: AtomicBool::new(false),
-            queued_on: AtomicU32::new(0),
-            queue_key: AtomicU64::new(0),
         }
-    }
-
-    /// Notes in which queue it waits.
-    pub fn set_queued(&self, cpu: u32, key: QueueKey) {
-        self.queued_on.store(cpu, Relaxed);
-        self.queue_key.store(key.vfinish.0, Relaxed);
-    }
-
-    /// Where it was queued last, and under which key.
-    pub fn queued(&self) -> (u32, QueueKey) {
-        let vfinish = VirtualTime(self.queue_key.load(Relaxed));
-        (self.queued_on.load(Relaxed), QueueKey { vfinish, id: self.id })
     }
 
     /// Orders it to end; true the first time.

@@ -77,8 +77,8 @@ impl Machine {
     fn put(&self, cpu: &CpuState, target: &CpuState, entity: Owned, why: EnqueueReason) {
         let thread = entity.payload.thread.clone();
         let mut sched = target.sched.lock().unwrap();
-        let Enqueued { key, effect } = sched.enqueue(entity, why, self.now());
-        thread.set_queued(target.index, key);
+        let Enqueued { rank, effect } = sched.enqueue(entity, why, self.now());
+        thread.queued.note(CpuId(target.index), rank);
         self.board.publish(&sched);
         let interrupt = effect != Effect::Nothing && sched.request_reschedule();
         let helper = helper(&sched, &self.topology, &self.board);

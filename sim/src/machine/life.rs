@@ -1,7 +1,7 @@
 //! Threads and CPUs that come and go, and the faults that strike them.
 
 use sched::{
-    Affinity, Cpu, CpuId, EndReason, EnqueueReason, Entity, Instant, LatencyClass, QueueKey, Verdict, Weight,
+    Affinity, Cpu, CpuId, EndReason, EnqueueReason, Entity, Instant, LatencyClass, Rank, Verdict, Weight,
 };
 
 use abi::trace::{Event, Thread};
@@ -130,8 +130,8 @@ impl Machine {
                 .take()
                 .map(|thread| (thread, EnqueueReason::Wake)),
         );
-        while let Some(key) = first_waiting(&self.cpus[index]) {
-            let Some(thread) = self.cpus[index].remove(key, at) else {
+        while let Some(rank) = first_waiting(&self.cpus[index]) {
+            let Some(thread) = self.cpus[index].remove(rank, at) else {
                 break;
             };
             leaving.push((thread, EnqueueReason::Migrated));
@@ -259,12 +259,11 @@ impl Machine {
             let sched = &mut self.cpus[target];
             let look_again = if sched.running().is_some_and(|running| running.id() == id) {
                 sched.reweigh_running(weight, class, at) != Verdict::Keep(None)
-            } else if self.threads[thread.at()].queued_on as usize == target {
-                let key = self.threads[thread.at()].key();
-                let Some(queued) = sched.reweigh_queued(key, weight, class, at) else {
+            } else if let Some(rank) = self.threads[thread.at()].queued.rank(sched.id(), id) {
+                let Some(queued) = sched.reweigh_queued(rank, weight, class, at) else {
                     continue;
                 };
-                self.threads[thread.at()].vfinish = queued.key.vfinish;
+                self.threads[thread.at()].queued.note(sched.id(), queued.rank);
                 queued.effect != sched::Effect::Nothing
             } else {
                 continue;
@@ -280,11 +279,7 @@ impl Machine {
     }
 }
 
-/// The key of somebody who waits for a CPU.
-fn first_waiting(cpu: &Cpu<Task>) -> Option<QueueKey> {
-    let thread = cpu.handoff().or_else(|| cpu.queued().next())?;
-    Some(QueueKey {
-        vfinish: thread.share().vfinish(),
-        id: thread.id(),
-    })
+/// The rank of somebody who waits for a CPU.
+fn first_waiting(cpu: &Cpu<Task>) -> Option<Rank> {
+    cpu.handoff().or_else(|| cpu.queued().next()).map(Entity::rank)
 }

@@ -1,6 +1,6 @@
 //! The threads of a simulation: what each is doing, and where each waits.
 
-use sched::{Deadline, DeadlineKey, Entity, Instant, Nanos, Parking, QueueKey, ThreadId, VirtualTime};
+use sched::{Deadline, DeadlineKey, Entity, Instant, Nanos, Parking, ThreadId, Whereabouts};
 
 use crate::scenario::{BarrierId, ConditionId, EndpointId, LockId, PipeId, ThreadKind, TimerId};
 
@@ -69,9 +69,8 @@ pub(super) struct Record {
     pub(super) id: ThreadId,
     /// Where it is while it rests, exactly as in the kernel.
     pub(super) place: Parking<Owned>,
-    /// In which queue it waited last, and under which key.
-    pub(super) queued_on: u32,
-    pub(super) vfinish: VirtualTime,
+    /// In which queue it was put last, and at which rank.
+    pub(super) queued: Whereabouts,
     /// The memory of its deadline, while it is not armed.
     pub(super) memory: Option<Box<Deadline<Index>>>,
     /// Where its deadline is armed.
@@ -96,8 +95,7 @@ impl Record {
         Record {
             id,
             place: Parking::new(),
-            queued_on: 0,
-            vfinish: VirtualTime::ZERO,
+            queued: Whereabouts::new(),
             memory: None,
             armed: None,
             wish: Wish::Nothing,
@@ -108,14 +106,6 @@ impl Record {
             alive: true,
             ready_at: Instant::NEVER,
             woken: false,
-        }
-    }
-
-    /// The key under which it was queued last.
-    pub(super) const fn key(&self) -> QueueKey {
-        QueueKey {
-            vfinish: self.vfinish,
-            id: self.id,
         }
     }
 }

@@ -105,7 +105,7 @@ fn change(call: &Call<'_, '_>, thread: &Arc<Thread>, change: Change) -> Answer {
 /// Looks for the thread on every CPU, the likeliest first, and changes it there. False if it was on its way.
 fn reach(here: &CpuState, thread: &Thread, policy: Policy) -> bool {
     let all = cpus::all();
-    let likeliest = thread.queued().0 as usize;
+    let likeliest = thread.queued.cpu().index();
     all.iter()
         .cycle()
         .skip(likeliest)
@@ -137,15 +137,13 @@ fn reach_on(here: &CpuState, cpu: &CpuState, thread: &Thread, policy: Policy) ->
     let look_again = if sched.running().is_some_and(|running| running.id() == thread.id()) {
         sched.reweigh_running(weight, class, at) != Verdict::Keep(None)
     } else {
-        // The key is written under the lock of the CPU it belongs to. One of another CPU finds nothing here.
-        let (index, key) = thread.queued();
-        if index != cpu.index {
-            return false;
-        }
-        let Some(Enqueued { key, effect }) = sched.reweigh_queued(key, weight, class, at) else {
+        let Some(rank) = thread.queued.rank(cpu.id(), thread.id()) else {
             return false;
         };
-        thread.set_queued(cpu.index, key);
+        let Some(Enqueued { rank, effect }) = sched.reweigh_queued(rank, weight, class, at) else {
+            return false;
+        };
+        thread.queued.note(cpu.id(), rank);
         effect != Effect::Nothing
     };
     cpus::board().publish(&sched);

@@ -77,10 +77,10 @@ fn expedite(thread: &Arc<Thread>, code: i64) {
     if let Some(parked) = thread.take_parked() {
         return bury(parked, code);
     }
-    let (index, key) = thread.queued();
-    if let Some(cpu) = cpus::get(index) {
+    if let Some(cpu) = cpus::get(thread.queued.cpu().0) {
         let mut sched = cpu.sched.lock();
-        let queued = sched.remove(key, wake::now());
+        let rank = thread.queued.rank(cpu.id(), thread.id());
+        let queued = rank.and_then(|rank| sched.remove(rank, wake::now()));
         cpus::board().publish(&sched);
         drop(sched);
         if let Some(queued) = queued {

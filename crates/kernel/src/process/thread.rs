@@ -12,7 +12,7 @@ use machine::Lock;
 use machine::attribution::Site;
 use machine::memory::address_space::AddressSpace;
 use machine::user::Context;
-use sched::{Account, Deadline, Entity, LatencyClass, Parking, QueueKey, ThreadId, VirtualTime, Weight};
+use sched::{Account, CpuId, Deadline, Entity, LatencyClass, Parking, ThreadId, Weight, Whereabouts};
 
 use super::Process;
 use crate::memory::account::{Charge, Cost};
@@ -53,8 +53,8 @@ pub struct Thread {
     /// Its parking cell: where it is while it is blocked, and whether it was woken while it was not.
     pub cell: Lock<Parking<Owned>>,
     dying: AtomicBool,
-    queued_on: AtomicU32,
-    queue_key: AtomicU64,
+    /// In which queue it was put last, and at which rank.
+    pub queued: Whereabouts,
     /// Weight in the low half, class above: as set last.
     policy: AtomicU32,
     end: Lock<End>,
@@ -83,8 +83,7 @@ impl Thread {
             ring,
             cell: Site::ParkingCell.lock(Parking::new()),
             dying: AtomicBool::new(false),
-            queued_on: AtomicU32::new(0),
-            queue_key: AtomicU64::new(0),
+            queued: Whereabouts::new(),
             policy: AtomicU32::new(pack(Weight::default(), LatencyClass::Normal)),
             end: Lock::new(End::default()),
             published: Published::default(),
@@ -131,19 +130,6 @@ impl Thread {
     /// Takes it out of its parking cell to be run, or notes that it must not block.
     pub fn take_parked(&self) -> Option<Owned> {
         self.cell.lock().wake()
-    }
-
-    /// Notes in which queue it waits.
-    #[inline]
-    pub fn set_queued(&self, cpu: u32, key: QueueKey) {
-        self.queued_on.store(cpu, Relaxed);
-        self.queue_key.store(key.vfinish.0, Relaxed);
-    }
-
-    /// Where it was queued last, and under which key.
-    pub fn queued(&self) -> (u32, QueueKey) {
-        let vfinish = VirtualTime(self.queue_key.load(Relaxed));
-        (self.queued_on.load(Relaxed), QueueKey { vfinish, id: self.id })
     }
 
     /// It is to end as soon as it is safe. In order with what CPUs say they run (`run`), as is [`Thread::running_on`].
@@ -195,7 +181,7 @@ impl Thread {
             voluntary_blocks: shown.voluntary_blocks.load(Relaxed),
             migrations: shown.migrations.load(Relaxed),
             waiting: sched::Nanos(shown.waiting.load(Relaxed)),
-            last_cpu: Some(sched::CpuId(shown.last_cpu.load(Relaxed))),
+            last_cpu: Some(CpuId(shown.last_cpu.load(Relaxed))),
         }
     }
 

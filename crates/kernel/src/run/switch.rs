@@ -119,7 +119,7 @@ pub fn steal(cpu: &CpuState) -> Option<Running> {
         let mut sched = cpu.sched.lock();
         let at = now();
         let queued = sched.enqueue(entity, EnqueueReason::Migrated, at);
-        thread.set_queued(cpu.index, queued.key);
+        thread.queued.note(cpu.id(), queued.rank);
         return choose(cpu, sched, at);
     }
     None
@@ -207,10 +207,10 @@ pub fn requeue(cpu: &CpuState, entity: Owned, why: EndReason) -> Running {
     let _guard = hard_path();
     let mut sched = cpu.sched.lock();
     let at = now();
-    let Rotated { entity, slice_end } = sched.rotate(entity, at, why, |entity, charge, key| {
+    let Rotated { entity, slice_end } = sched.rotate(entity, at, why, |entity, charge, rank| {
         ended(entity, charge);
         let thread = &entity.payload.thread;
-        thread.set_queued(cpu.index, key);
+        thread.queued.note(cpu.id(), rank);
         if why == EndReason::Preempted {
             trace::record_at(
                 at.0,

@@ -139,8 +139,8 @@ pub fn put(cpu: &CpuState, target: &CpuState, entity: Box<Entity<Body>>, why: En
     let board = cpus::board();
     let thread = entity.payload.thread.clone();
     let mut sched = target.sched.lock();
-    let Enqueued { key, effect } = sched.enqueue(entity, why, now());
-    thread.set_queued(target.index, key);
+    let Enqueued { rank, effect } = sched.enqueue(entity, why, now());
+    thread.queued.note(target.id(), rank);
     board.publish(&sched);
     let interrupt = effect != Effect::Nothing && target.index != cpu.index && sched.request_reschedule();
     let helper = helper(&sched, cpus::topology(), board);

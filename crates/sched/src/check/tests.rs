@@ -134,7 +134,7 @@ fn b4_a_preemption_that_nobody_acts_on_is_noticed() {
     let sleeper = Entity::new(ThreadId(9), Weight::DEFAULT, LatencyClass::Interactive, ());
     let mut other_cpu = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
     let enqueued = other_cpu.enqueue(sleeper, EnqueueReason::New, NOW);
-    let sleeper = other_cpu.remove(enqueued.key, NOW).unwrap();
+    let sleeper = other_cpu.remove(enqueued.rank, NOW).unwrap();
     let enqueued = cpu.enqueue(sleeper, EnqueueReason::Wake, Instant(50_000_000));
     assert_eq!(enqueued.effect, crate::cpu::Effect::Preempt);
     assert_eq!(

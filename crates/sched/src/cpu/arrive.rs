@@ -4,8 +4,9 @@ use alloc::boxed::Box;
 
 use super::{Cpu, SHORTEST_TURN, State};
 use crate::balance::MOST_CREDIT;
-use crate::entity::{Entity, Home, QueueKey};
+use crate::entity::{Entity, Home};
 use crate::fair::{Policy, Share};
+use crate::rank::Rank;
 use crate::time::Instant;
 
 /// Why a thread is put into a queue.
@@ -44,7 +45,7 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enqueued {
     /// Where the thread waits now.
-    pub key: QueueKey,
+    pub rank: Rank,
     /// What the caller has to do.
     pub effect: Effect,
 }
@@ -60,14 +61,14 @@ impl<P> Cpu<P> {
         self.arrive(&mut entity, why);
         self.counters.enqueues += 1;
         self.counters.wakes += u64::from(why == EnqueueReason::Wake);
-        let key = self.insert(entity, now);
+        let rank = self.insert(entity, now);
         let effect = match why {
             EnqueueReason::Preempted | EnqueueReason::Yielded => Effect::Nothing,
             EnqueueReason::Balanced | EnqueueReason::New | EnqueueReason::Wake | EnqueueReason::Migrated => {
-                self.effect_of(key, now)
+                self.effect_of(rank, now)
             }
         };
-        Enqueued { key, effect }
+        Enqueued { rank, effect }
     }
 
     /// A thread that belongs to somebody is runnable from now on, if it was not already.
@@ -108,7 +109,7 @@ impl<P> Cpu<P> {
                 // Whoever gives way again and again must not save up what it does not take (D4).
                 share.limit_credit(clock);
                 share.renew();
-                if let Some(head) = self.queue.first() {
+                if let Some(head) = self.queue().first() {
                     share.finish_after(head.share.vfinish());
                 }
             }
@@ -128,25 +129,24 @@ impl<P> Cpu<P> {
     }
 
     /// Queues an entity whose share is already right for this CPU.
-    pub(super) fn insert(&mut self, mut entity: Box<Entity<P>>, now: Instant) -> QueueKey {
+    pub(super) fn insert(&mut self, mut entity: Box<Entity<P>>, now: Instant) -> Rank {
         entity.home = Some(self.home());
         entity.ready_since = now;
-        let key = Self::key_of(&entity.share, entity.id());
-        self.queue.insert(entity);
-        key
+        self.waiting.insert(entity)
     }
 
-    /// What the presence of the queued thread `key` means for the thread that runs.
-    pub(super) fn effect_of(&mut self, key: QueueKey, now: Instant) -> Effect {
+    /// What the presence of the thread that is queued at `rank` means for the thread that runs.
+    pub(super) fn effect_of(&mut self, rank: Rank, now: Instant) -> Effect {
         let clock = self.clock.now();
-        let eligible = match self.policy {
-            Policy::WeightedFair => true,
+        let eligible = match (rank, self.policy) {
+            (Rank::Throttled(..), _) => return Effect::Nothing,
+            (Rank::Deadline(..), _) | (Rank::Fair(..), Policy::WeightedFair) => true,
             // It need not be the first itself: whoever is before it has an earlier deadline still, and an arrival that
             // comes before the running thread must not wait for the end of that one's turn behind somebody with a
             // moment left to run.
-            Policy::Eevdf => self
-                .queue
-                .get(key)
+            (Rank::Fair(finish, id), Policy::Eevdf) => self
+                .queue()
+                .get((finish, id))
                 .is_some_and(|arrived| arrived.share.is_eligible(clock)),
         };
         let State::Busy(running) = &mut self.state else {
@@ -158,7 +158,7 @@ impl<P> Cpu<P> {
             running.share.renew();
             running.turn_ends = now + running.share.slice();
         }
-        if eligible && key.vfinish < running.share.vfinish() {
+        if eligible && rank.interrupts(running.rank()) {
             self.counters.wakes_that_preempt += 1;
             return Effect::Preempt;
         }

@@ -5,8 +5,9 @@ use alloc::boxed::Box;
 use super::{Cpu, Running, SHORTEST_TURN, State};
 use crate::accounting::Charge;
 use crate::entity::Entity;
-use crate::fair::Policy;
-use crate::time::Instant;
+use crate::fair::{Policy, Share};
+use crate::rank::Rank;
+use crate::time::{Instant, VirtualTime};
 
 /// Where a picked thread came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,15 +66,10 @@ impl<P> Cpu<P> {
         }
         self.lent_turn = None;
         // Nothing runs, so the queue holds everybody the clock may not fall behind.
-        self.clock.catch_up(self.queue.slowest()?);
-        let eligible = match self.policy {
-            Policy::WeightedFair => None,
-            Policy::Eevdf => self.head().map(|head| Self::key_of(&head.share, head.id())),
-        };
-        let mut entity = match eligible {
-            Some(key) => self.queue.remove(key)?,
-            None => self.queue.remove_first()?,
-        };
+        if let Some(slowest) = self.queue().slowest() {
+            self.clock.catch_up(slowest);
+        }
+        let mut entity = self.waiting.take_first(self.policy, self.clock.now())?;
         entity.account.waiting += now.since(entity.ready_since);
         Some(Picked {
             entity,
@@ -118,6 +114,7 @@ impl<P> Cpu<P> {
         self.state = State::Busy(Running {
             id: entity.id(),
             share: entity.share,
+            standing: entity.standing,
             charged_to,
             uncollected: Charge::default(),
             turn_ends,
@@ -206,8 +203,10 @@ impl<P> Cpu<P> {
     /// a fired slice timer. Depends only on the queue and the time, so calling it too often is harmless.
     pub fn reconsider(&mut self, now: Instant) -> Verdict {
         self.settle(now);
+        let next = self.handoff().or_else(|| self.head()).map(Entity::rank);
+        let is_handed = self.handoff.is_some();
         let somebody_waits = self.somebody_waits();
-        let State::Busy(mut running) = self.state else {
+        let State::Busy(running) = &mut self.state else {
             return if somebody_waits {
                 Verdict::Switch
             } else {
@@ -216,36 +215,33 @@ impl<P> Cpu<P> {
         };
         if !somebody_waits {
             running.slice_armed = false;
-            self.state = State::Busy(running);
             return Verdict::Keep(None);
         }
-        let next = self
-            .handoff()
-            .or_else(|| self.head())
-            .map(|next| Self::key_of(&next.share, next.id()));
         let turn_is_over = now >= running.turn_ends;
-        if turn_is_over {
-            running.share.renew();
-            running.turn_ends = now + running.share.slice().max(SHORTEST_TURN);
-        }
-        let own = Self::key_of(&running.share, running.id);
+        let vfinish = if turn_is_over {
+            running.share.next_vfinish()
+        } else {
+            running.share.vfinish()
+        };
+        let own = running.standing.rank(vfinish, running.id);
+        let own_may = may_be_served(self.policy, own, &running.share, self.clock.now());
         let next_wins = match next {
             None => false,
             // In the middle of a turn only an earlier finish takes the CPU away.
-            Some(next) if !turn_is_over => next.vfinish < own.vfinish,
+            Some(next) if !turn_is_over => next.interrupts(own),
             // At its end the two are compared as they would be in the queue.
-            Some(next) => match self.policy {
-                _ if self.handoff.is_some() => true,
-                Policy::WeightedFair => next < own,
-                Policy::Eevdf => next < own || !running.share.is_eligible(self.clock.now()),
-            },
+            Some(next) => is_handed || next.precedes(own) || !own_may,
         };
         if next_wins {
             return Verdict::Switch;
         }
+        if turn_is_over {
+            running.share.renew();
+            running.turn_ends = now + running.share.slice().max(SHORTEST_TURN);
+        }
         running.slice_armed = true;
-        self.state = State::Busy(running);
-        Verdict::Keep(self.slice_timer(true, running.turn_ends))
+        let turn_ends = running.turn_ends;
+        Verdict::Keep(self.slice_timer(true, turn_ends))
     }
 
     /// The instant to arm for a thread that begins or goes on, counted.
@@ -257,5 +253,16 @@ impl<P> Cpu<P> {
             self.counters.slices_not_needed += 1;
             None
         }
+    }
+}
+
+/// Whether the rules of `policy` let a thread at `rank` with this share be served when the clock shows `clock`, whoever
+/// else waits.
+#[inline]
+pub(super) fn may_be_served(policy: Policy, rank: Rank, share: &Share, clock: VirtualTime) -> bool {
+    match (rank, policy) {
+        (Rank::Throttled(..), _) => false,
+        (Rank::Deadline(..), _) | (Rank::Fair(..), Policy::WeightedFair) => true,
+        (Rank::Fair(..), Policy::Eevdf) => share.is_eligible(clock),
     }
 }

@@ -121,6 +121,7 @@ impl<P> Cpu<P> {
         // The turn goes on and is charged up to now: only who runs changes.
         running.id = to.id();
         running.share = share;
+        running.standing = to.standing;
         running.slice_armed = armed;
         let turn_ends = running.turn_ends;
         self.return_membership(from, false);
@@ -139,10 +140,10 @@ impl<P> Cpu<P> {
         let mut entity = self.handoff.take()?;
         self.counters.handoff_fallbacks += 1;
         entity.account.waiting += now.since(entity.ready_since);
-        let key = self.insert(entity, now);
+        let rank = self.insert(entity, now);
         Some(Enqueued {
-            key,
-            effect: self.effect_of(key, now),
+            rank,
+            effect: self.effect_of(rank, now),
         })
     }
 
@@ -154,7 +155,7 @@ impl<P> Cpu<P> {
         if !entity.affinity().allows(self.id) {
             return Some(HandoffRefusal::NotAllowedHere);
         }
-        if self.queue.is_empty() {
+        if self.waiting.none_is_ready() {
             return None;
         }
         if self.running().is_some_and(|running| now >= running.turn_ends) {

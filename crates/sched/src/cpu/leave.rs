@@ -4,26 +4,27 @@
 use alloc::boxed::Box;
 
 use super::Cpu;
-use crate::entity::{Entity, QueueKey};
+use crate::entity::Entity;
 use crate::ids::CpuId;
+use crate::rank::Rank;
 use crate::time::Instant;
 
 impl<P> Cpu<P> {
     /// Takes a waiting thread out, from the queue or the handoff slot; it is not runnable until it is queued again. `None`:
     /// no such thread waits here.
-    pub fn remove(&mut self, key: QueueKey, now: Instant) -> Option<Box<Entity<P>>> {
-        let mut entity = self.take(key, now)?;
+    pub fn remove(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
+        let mut entity = self.take(rank, now)?;
         self.leaves(&entity.share);
         entity.discount();
         Some(entity)
     }
 
     /// Takes a waiting thread out that another CPU will queue.
-    fn take(&mut self, key: QueueKey, now: Instant) -> Option<Box<Entity<P>>> {
+    fn take(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
         self.settle(now);
-        let mut entity = match self.handoff.take_if(|next| next.id() == key.id) {
+        let mut entity = match self.handoff.take_if(|next| next.id() == rank.id()) {
             Some(entity) => entity,
-            None => self.queue.remove(key)?,
+            None => self.waiting.remove(rank)?,
         };
         entity.account.waiting += now.since(entity.ready_since);
         entity.ready_since = now;
@@ -37,12 +38,11 @@ impl<P> Cpu<P> {
     ///
     /// A CPU that has been woken for its only thread keeps it: taking that would turn one wake-up into two.
     pub fn steal_for(&mut self, thief: CpuId, now: Instant) -> Option<Box<Entity<P>>> {
-        if self.running().is_none() && self.queue.len() <= 1 {
+        if self.running().is_none() && self.waiting.ready() <= 1 {
             return None;
         }
-        let victim = self.queue.allowed_on(thief).next()?;
-        let key = Self::key_of(&victim.share, victim.id());
-        let entity = self.take(key, now)?;
+        let victim = self.queued_for(thief).next()?.rank();
+        let entity = self.take(victim, now)?;
         self.leaves(&entity.share);
         self.counters.stolen_from += 1;
         Some(entity)
@@ -50,9 +50,9 @@ impl<P> Cpu<P> {
 
     /// Gives a waiting thread to a CPU that is `lead` ahead of this one ([`crate::balance`]); it arrives there as
     /// [`super::EnqueueReason::Balanced`], as far behind as it really is. The running thread is charged up to `now`.
-    pub(crate) fn give(&mut self, key: QueueKey, lead: u64, now: Instant) -> Option<Box<Entity<P>>> {
+    pub(crate) fn give(&mut self, rank: Rank, lead: u64, now: Instant) -> Option<Box<Entity<P>>> {
         let level = self.level();
-        let mut entity = self.take(key, now)?;
+        let mut entity = self.take(rank, now)?;
         let ahead = entity.share.vruntime().offset_from(self.clock.now());
         self.clock.wait_for(entity.share.effective(), ahead);
         if let Some(home) = &mut entity.home {

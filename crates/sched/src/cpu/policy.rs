@@ -3,7 +3,8 @@
 use super::arrive::{Effect, Enqueued};
 use super::dispatch::Verdict;
 use super::{Cpu, State};
-use crate::entity::{QueueKey, effective};
+use crate::entity::effective;
+use crate::rank::Rank;
 use crate::time::Instant;
 use crate::weight::{LatencyClass, Weight};
 
@@ -11,7 +12,7 @@ impl<P> Cpu<P> {
     /// Changes a waiting thread and moves it to its new place in the queue. `None`: no such thread waits here.
     pub fn reweigh_queued(
         &mut self,
-        key: QueueKey,
+        rank: Rank,
         weight: Weight,
         class: LatencyClass,
         now: Instant,
@@ -19,27 +20,25 @@ impl<P> Cpu<P> {
         self.settle(now);
         let clock = self.clock.now();
         if let Some(next) = &mut self.handoff
-            && next.id() == key.id
+            && next.id() == rank.id()
         {
             let effective = effective(next.membership.as_mut(), weight);
             next.share.reweigh_as(weight, class, effective, clock);
-            let key = Self::key_of(&next.share, key.id);
             return Some(Enqueued {
-                key,
+                rank: next.rank(),
                 effect: Effect::Nothing,
             });
         }
-        let mut entity = self.queue.remove(key)?;
+        let mut entity = self.waiting.remove(rank)?;
         let effective = effective(entity.membership.as_mut(), weight);
         entity.share.reweigh_as(weight, class, effective, clock);
-        let key = Self::key_of(&entity.share, entity.id());
-        self.queue.insert(entity);
-        let effect = match self.effect_of(key, now) {
+        let rank = self.waiting.insert(entity);
+        let effect = match self.effect_of(rank, now) {
             // It was waiting before, so an idle CPU has been woken already.
             Effect::WakeIdle => Effect::Nothing,
             effect => effect,
         };
-        Some(Enqueued { key, effect })
+        Some(Enqueued { rank, effect })
     }
 
     /// Changes the running thread: what it used so far was used at the old weight. A new turn begins, but only if it

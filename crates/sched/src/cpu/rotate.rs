@@ -4,10 +4,10 @@ use alloc::boxed::Box;
 
 use super::Cpu;
 use super::arrive::EnqueueReason;
-use super::dispatch::EndReason;
+use super::dispatch::{EndReason, may_be_served};
 use crate::accounting::Charge;
-use crate::entity::{Entity, QueueKey};
-use crate::fair::Policy;
+use crate::entity::Entity;
+use crate::rank::Rank;
 use crate::time::Instant;
 
 /// What a rotation leaves in the caller's hands.
@@ -25,20 +25,20 @@ enum Next {
     /// The one that has just made way.
     Same,
     /// This one of the queue.
-    Queued(QueueKey),
+    Queued(Rank),
 }
 
 impl<P> Cpu<P> {
     /// The running thread `entity` makes way and stays runnable, and the next one begins: what `end`, `enqueue`, `pick` and
     /// `begin` do one after the other, without the tree being touched for a thread that goes on.
     ///
-    /// `left` is called once the thread is charged, with that charge and the key under which it waits, if it does.
+    /// `left` is called once the thread is charged, with that charge and the rank at which it waits, if it does.
     pub fn rotate(
         &mut self,
         mut entity: Box<Entity<P>>,
         now: Instant,
         why: EndReason,
-        left: impl FnOnce(&mut Entity<P>, Charge, QueueKey),
+        left: impl FnOnce(&mut Entity<P>, Charge, Rank),
     ) -> Rotated<P> {
         let charge = self.end(&mut entity, now, why);
         self.count_arrival(&mut entity);
@@ -50,13 +50,13 @@ impl<P> Cpu<P> {
         self.arrive(&mut entity, reason);
         entity.ready_since = now;
         self.counters.enqueues += 1;
-        let key = Self::key_of(&entity.share, entity.id());
-        left(&mut entity, charge, key);
-        let mut next = match self.next_beside(&entity, key) {
+        let rank = entity.rank();
+        left(&mut entity, charge, rank);
+        let mut next = match self.next_beside(&entity, rank) {
             Next::Same => entity,
             Next::Queued(head) => match self.take_next(head, now) {
                 Some(next) => {
-                    self.queue.insert(entity);
+                    let _ = self.waiting.insert(entity);
                     next
                 }
                 None => entity,
@@ -71,24 +71,24 @@ impl<P> Cpu<P> {
 
     /// Takes the thread that was found to be next out of the handoff slot or the queue.
     #[inline]
-    fn take_next(&mut self, key: QueueKey, now: Instant) -> Option<Box<Entity<P>>> {
+    fn take_next(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
         let mut next = match self.handoff.take() {
             Some(next) => next,
-            None => self.queue.remove(key)?,
+            None => self.waiting.remove(rank)?,
         };
         next.account.waiting += now.since(next.ready_since);
         Some(next)
     }
 
-    /// Whose turn it is among the waiting threads and `own`, which is in no queue and would wait under `key`.
+    /// Whose turn it is among the waiting threads and `own`, which is in no queue and would wait at `rank`.
     #[inline]
-    fn next_beside(&mut self, own: &Entity<P>, key: QueueKey) -> Next {
+    fn next_beside(&mut self, own: &Entity<P>, rank: Rank) -> Next {
         if let Some(next) = &self.handoff {
-            return Next::Queued(Self::key_of(&next.share, next.id()));
+            return Next::Queued(next.rank());
         }
         self.lent_turn = None;
         let mut slowest = own.share.vruntime();
-        if let Some(waiting) = self.queue.slowest() {
+        if let Some(waiting) = self.queue().slowest() {
             slowest = slowest.min(waiting);
         }
         self.clock.catch_up(slowest);
@@ -96,9 +96,8 @@ impl<P> Cpu<P> {
             // With EEVDF: none of those that wait is eligible.
             return Next::Same;
         };
-        let head = Self::key_of(&head.share, head.id());
-        let own_may = self.policy == Policy::WeightedFair || own.share.is_eligible(self.clock.now());
-        if own_may && key < head {
+        let head = head.rank();
+        if rank.precedes(head) && may_be_served(self.policy, rank, &own.share, self.clock.now()) {
             Next::Same
         } else {
             Next::Queued(head)

@@ -9,6 +9,7 @@ use crate::weight::{LatencyClass, Weight};
 
 mod accounting;
 mod arrival;
+mod bands;
 mod eevdf;
 mod fairness;
 mod handoff;

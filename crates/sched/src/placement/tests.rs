@@ -319,9 +319,9 @@ fn b1_the_only_idle_cpu_of_a_thousand_is_found_from_everywhere() {
             assert_eq!(elsewhere.reason, PlacementReason::CallerWinsTie);
             let crowded = &mut cpus[from as usize];
             let waiting = Entity::new(ThreadId(5_000), Weight::DEFAULT, LatencyClass::Normal, ());
-            let key = crowded.enqueue(waiting, EnqueueReason::New, Instant::BOOT).key;
+            let rank = crowded.enqueue(waiting, EnqueueReason::New, Instant::BOOT).rank;
             assert_eq!(helper(crowded, &topology, &board), Some(CpuId(far)));
-            assert!(crowded.remove(key, Instant::BOOT).is_some());
+            assert!(crowded.remove(rank, Instant::BOOT).is_some());
         }
         board.publish(&cpus[far as usize]);
         assert!(!board.somebody_is_idle());

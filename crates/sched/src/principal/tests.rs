@@ -80,9 +80,9 @@ fn d7_a_thread_that_moves_counts_once() {
     let stolen = bench.cpu.steal_for(CpuId(1), NOW).unwrap();
     assert_eq!(bench.sum(), 128, "it is on its way and wants a CPU");
     let mut other = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
-    let key = other.enqueue(stolen, EnqueueReason::Migrated, NOW).key;
+    let rank = other.enqueue(stolen, EnqueueReason::Migrated, NOW).rank;
     assert_eq!(bench.sum(), 128);
-    let removed = other.remove(key, NOW).unwrap();
+    let removed = other.remove(rank, NOW).unwrap();
     assert_eq!(bench.sum(), 64, "it was taken out for good");
     drop(removed);
     assert_eq!(bench.sum(), 64);
@@ -127,13 +127,13 @@ fn d7_a_change_of_weight_changes_the_sum_where_the_thread_is_runnable() {
     let mut parked = bench.thread(9, 64);
     parked.reweigh_parked(weight(500), LatencyClass::Normal);
     assert_eq!(bench.sum(), 0);
-    let key = {
+    let rank = {
         let thread = bench.thread(1, 64);
-        bench.cpu.enqueue(thread, EnqueueReason::New, NOW).key
+        bench.cpu.enqueue(thread, EnqueueReason::New, NOW).rank
     };
     let changed = bench
         .cpu
-        .reweigh_queued(key, weight(10), LatencyClass::Batch, NOW);
+        .reweigh_queued(rank, weight(10), LatencyClass::Batch, NOW);
     assert!(changed.is_some());
     assert_eq!(bench.sum(), 10);
     let mut running = bench.run();

@@ -43,7 +43,7 @@ impl Machine {
                 thread.id()
             );
 
-            self.keys.remove(&thread.id());
+            self.ranks.remove(&thread.id());
             let timer = self.cpus[index].begin(&mut thread, self.now);
             self.set_timer(cpu, timer);
             self.note(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sched::check::{self, Broken};
 use sched::{
-    Cpu, CpuId, Entity, Event, Instant, LoadBoard, Policy, Principal, QueueKey, Record, ThreadId, Topology,
+    Cpu, CpuId, Entity, Event, Instant, LoadBoard, Policy, Principal, Rank, Record, ThreadId, Topology,
     Usage, VirtualTime,
 };
 
@@ -28,7 +28,7 @@ pub struct Machine {
     pub timers: Vec<Option<Instant>>,
     pub parked: BTreeMap<ThreadId, Thread>,
     /// Where waiting threads wait, as the last operation on each of them said.
-    pub keys: BTreeMap<ThreadId, (CpuId, QueueKey)>,
+    pub ranks: BTreeMap<ThreadId, (CpuId, Rank)>,
     pub living: Vec<ThreadId>,
     /// Those on whose behalf threads run; [`Machine::spawn`] makes threads that run on their own.
     pub principals: Vec<Arc<Principal>>,
@@ -56,7 +56,7 @@ impl Machine {
             running: (0..cpus).map(|_| None).collect(),
             timers: vec![None; cpus as usize],
             parked: BTreeMap::new(),
-            keys: BTreeMap::new(),
+            ranks: BTreeMap::new(),
             living: Vec::new(),
             principals: Vec::new(),
             usage: Usage::default(),

@@ -11,7 +11,7 @@ use sched::{
 impl Machine {
     /// Acts on an arrival as a remote CPU would: it can only interrupt.
     pub(super) fn act(&mut self, cpu: CpuId, id: ThreadId, enqueued: Enqueued) {
-        self.keys.insert(id, (cpu, enqueued.key));
+        self.ranks.insert(id, (cpu, enqueued.rank));
         if enqueued.effect != Effect::Nothing {
             self.interrupt(cpu);
         }
@@ -154,20 +154,20 @@ impl Machine {
         };
         let from = thread.id();
         let mut left = None;
-        let rotated = self.cpus[cpu.index()].rotate(thread, self.now, why, |thread, charge, key| {
+        let rotated = self.cpus[cpu.index()].rotate(thread, self.now, why, |thread, charge, rank| {
             assert_eq!(thread.id(), from, "another thread was charged");
-            left = Some((charge, key));
+            left = Some((charge, rank));
         });
-        let (charge, key) = left.unwrap();
+        let (charge, rank) = left.unwrap();
         self.usage.add(charge);
         let ran = charge.ran;
         self.note(cpu, Event::Charge { thread: from, ran });
         self.note(cpu, Event::End { thread: from, why });
         let thread = from;
         self.note(cpu, Event::Enqueue { thread, why: back });
-        self.keys.insert(from, (cpu, key));
+        self.ranks.insert(from, (cpu, rank));
         let to = rotated.entity.id();
-        self.keys.remove(&to);
+        self.ranks.remove(&to);
         self.set_timer(cpu, rotated.slice_end);
         let reason = Reason::Picked(PickedFrom::Queue);
         self.note(cpu, Event::Switch { to, reason });
@@ -253,12 +253,12 @@ impl Machine {
     }
 
     pub fn kill_waiting(&mut self, id: ThreadId) -> bool {
-        let Some((cpu, key)) = self.keys.remove(&id) else {
+        let Some((cpu, rank)) = self.ranks.remove(&id) else {
             return false;
         };
         let thread = self.cpus[cpu.index()]
-            .remove(key, self.now)
-            .expect("the key names a waiting thread");
+            .remove(rank, self.now)
+            .expect("the rank names a waiting thread");
         assert_eq!(thread.id(), id);
         self.living.retain(|other| *other != id);
         self.publish(cpu);
@@ -267,9 +267,9 @@ impl Machine {
 
     pub fn reweigh(&mut self, id: ThreadId, weight: u16, class: LatencyClass) {
         let weight = Weight::new(weight).unwrap();
-        if let Some((cpu, key)) = self.keys.get(&id).copied() {
+        if let Some((cpu, rank)) = self.ranks.get(&id).copied() {
             let moved = self.cpus[cpu.index()]
-                .reweigh_queued(key, weight, class, self.now)
+                .reweigh_queued(rank, weight, class, self.now)
                 .unwrap();
             self.act(cpu, id, moved);
         } else if let Some(thread) = self.parked.get_mut(&id) {

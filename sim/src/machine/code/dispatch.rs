@@ -148,7 +148,7 @@ impl Machine {
         let at = self.read(cpu);
         let own = Index::of(thread.id());
         let queued = self.cpus[cpu.index()].enqueue(thread, EnqueueReason::Migrated, at);
-        self.queued(own, cpu, queued.key);
+        self.queued(own, cpu, queued.rank);
         self.pick(cpu);
     }
 }

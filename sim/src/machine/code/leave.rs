@@ -127,10 +127,10 @@ impl Machine {
         }
         let mut left = None;
         let rotated =
-            self.cpus[cpu.index()].rotate(thread, at, why, |_, charge, key| left = Some((charge, key)));
-        if let Some((charge, key)) = left {
+            self.cpus[cpu.index()].rotate(thread, at, why, |_, charge, rank| left = Some((charge, rank)));
+        if let Some((charge, rank)) = left {
             self.collect(charge);
-            self.queued(own, cpu, key);
+            self.queued(own, cpu, rank);
         }
         self.let_others_know(cpu);
         self.begun(cpu, rotated.entity, rotated.slice_end);
@@ -158,9 +158,10 @@ impl Machine {
         if let Some(parked) = record.place.wake() {
             return self.bury(cpu, parked);
         }
-        let (on, key) = (CpuId(record.queued_on), record.key());
+        let on = record.queued.cpu();
+        let rank = record.queued.rank(on, record.id);
         let at = self.read(cpu);
-        let queued = self.cpus[on.index()].remove(key, at);
+        let queued = rank.and_then(|rank| self.cpus[on.index()].remove(rank, at));
         self.publish(on);
         if let Some(queued) = queued {
             return self.bury(cpu, queued);

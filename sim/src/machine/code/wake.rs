@@ -95,7 +95,7 @@ impl Machine {
         let notices = queued.effect != Effect::Nothing && !forgets;
         let interrupt = notices && target != cpu && to.request_reschedule();
         let helper = helper(to, &self.topology, &self.board);
-        self.queued(own, target, queued.key);
+        self.queued(own, target, queued.rank);
         let side = &mut self.sides[cpu.index()];
         if let Some(helper) = helper {
             side.todo.push_front(Action::Help(helper));
@@ -109,10 +109,9 @@ impl Machine {
         }
     }
 
-    pub(in super::super) fn queued(&mut self, thread: Index, cpu: CpuId, key: sched::QueueKey) {
+    pub(in super::super) fn queued(&mut self, thread: Index, cpu: CpuId, rank: sched::Rank) {
         let record = &mut self.threads[thread.at()];
-        record.queued_on = cpu.0;
-        record.vfinish = key.vfinish;
+        record.queued.note(cpu, rank);
         if record.ready_at == Instant::NEVER {
             record.ready_at = self.now;
             record.woken = false;

@@ -66,8 +66,8 @@ fn x1_a_turn_that_ran_over_while_alone_starts_afresh_when_somebody_arrives() {
 #[test]
 fn x1_the_slice_timer_goes_away_with_the_last_competitor() {
     let mut bench = Bench::running_one();
-    let key = bench.add(thread(2)).key;
-    assert!(bench.cpu.remove(key, bench.now).is_some());
+    let rank = bench.add(thread(2)).rank;
+    assert!(bench.cpu.remove(rank, bench.now).is_some());
     assert_eq!(bench.cpu.slice_expired(Instant(SLICE)), Verdict::Keep(None));
 }
 
@@ -91,9 +91,10 @@ fn d4_a_sleeper_comes_back_with_one_slice_of_credit_at_most() {
     bench.run_for(1_000 * SLICE);
     let _ = bench.cpu.uncollected(bench.now);
     let clock = bench.cpu.clock();
-    let key = bench.wake(sleeper).key;
+    let rank = bench.wake(sleeper).rank;
     assert_eq!(
-        key.vfinish, clock,
+        rank,
+        Rank::Fair(clock, ThreadId(1)),
         "one slice behind the clock, so its turn finishes at the clock"
     );
 }
@@ -188,8 +189,8 @@ fn d4_a_newcomer_starts_with_the_slowest_when_everybody_is_ahead_of_the_clock() 
     bench.run_for(10);
     let newcomer = bench.add(thread(3));
     assert_eq!(
-        newcomer.key.vfinish,
-        VirtualTime::START.moved(lead).after(10 + SLICE)
+        newcomer.rank,
+        Rank::Fair(VirtualTime::START.moved(lead).after(10 + SLICE), ThreadId(3))
     );
 }
 
@@ -224,7 +225,10 @@ fn d4_a_thread_saves_up_no_credit_while_it_runs_alone() {
     let newcomer = bench.add(thread(2));
     let running = bench.cpu.running().unwrap().share().vruntime();
     assert_eq!(
-        (running, newcomer.key.vfinish),
-        (VirtualTime::START.after(2 * SLICE), running.after(SLICE))
+        (running, newcomer.rank),
+        (
+            VirtualTime::START.after(2 * SLICE),
+            Rank::Fair(running.after(SLICE), ThreadId(2))
+        )
     );
 }

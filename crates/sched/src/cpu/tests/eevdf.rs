@@ -41,8 +41,11 @@ fn d5_an_interrupted_turn_keeps_its_deadline() {
     bench.now = Instant(SLICE / 4);
     let _ = bench.add(classed(2, LatencyClass::Interactive));
     let entity = bench.end(EndReason::Preempted);
-    let key = bench.cpu.enqueue(entity, EnqueueReason::Preempted, bench.now).key;
-    assert_eq!(key.vfinish, deadline);
+    let rank = bench
+        .cpu
+        .enqueue(entity, EnqueueReason::Preempted, bench.now)
+        .rank;
+    assert_eq!(rank, Rank::Fair(deadline, ThreadId(1)));
 }
 
 #[test]

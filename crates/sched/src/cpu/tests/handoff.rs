@@ -99,13 +99,7 @@ fn b6_a_thread_more_than_a_slice_ahead_waits_while_others_do() {
     assert!(refused.is_ok(), "nobody waits, so nobody is wronged");
     ahead = fresh
         .cpu
-        .remove(
-            QueueKey {
-                vfinish: VirtualTime::ZERO,
-                id: ThreadId(1),
-            },
-            fresh.now,
-        )
+        .remove(Rank::Fair(VirtualTime::ZERO, ThreadId(1)), fresh.now)
         .unwrap();
     let _ = fresh.add(thread(3));
     assert_eq!(offer(&mut fresh, ahead), Err(HandoffRefusal::TooFarAhead));
@@ -129,11 +123,8 @@ fn b6_an_unused_handoff_falls_back_to_the_queue() {
 fn b6_a_thread_in_the_slot_can_be_killed() {
     let mut bench = Bench::running_one();
     assert_eq!(offer(&mut bench, thread(2)), Ok(()));
-    let key = QueueKey {
-        vfinish: VirtualTime::ZERO,
-        id: ThreadId(2),
-    };
-    assert_eq!(bench.cpu.remove(key, bench.now).unwrap().id(), ThreadId(2));
+    let rank = Rank::Fair(VirtualTime::ZERO, ThreadId(2));
+    assert_eq!(bench.cpu.remove(rank, bench.now).unwrap().id(), ThreadId(2));
     assert!(bench.cpu.handoff().is_none());
 }
 
@@ -142,8 +133,8 @@ fn b6_a_thread_in_the_slot_can_be_killed() {
 fn b6_whoever_kills_a_queued_thread_leaves_the_slot_alone() {
     let mut bench = Bench::running_one();
     assert_eq!(offer(&mut bench, thread(2)), Ok(()));
-    let key = bench.add(thread(3)).key;
-    assert_eq!(bench.cpu.remove(key, bench.now).unwrap().id(), ThreadId(3));
+    let rank = bench.add(thread(3)).rank;
+    assert_eq!(bench.cpu.remove(rank, bench.now).unwrap().id(), ThreadId(3));
     assert_eq!(bench.cpu.handoff().map(|next| next.id()), Some(ThreadId(2)));
 }
 

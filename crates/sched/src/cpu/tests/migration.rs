@@ -90,9 +90,9 @@ fn d3_what_a_thread_was_owed_leaves_with_it() {
     let level = bench.cpu.level();
     let mut owed = thread(3);
     owed.home = home(CpuId(1), owed.share().vruntime().after(3 * SLICE));
-    let key = bench.arrive(owed, EnqueueReason::Balanced).key;
+    let rank = bench.arrive(owed, EnqueueReason::Balanced).rank;
     assert!(bench.cpu.level() < level, "the clock waits for it");
-    assert!(bench.cpu.remove(key, bench.now).is_some());
+    assert!(bench.cpu.remove(rank, bench.now).is_some());
     assert_eq!(bench.cpu.level(), level);
 }
 
@@ -102,10 +102,10 @@ fn d3_a_thread_that_wakes_elsewhere_brings_its_lag() {
     let sleeper = old.end(EndReason::Blocked);
     let lag = sleeper.share().vruntime().offset_from(old.cpu.clock());
     let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
-    let key = new.enqueue(sleeper, EnqueueReason::Wake, old.now).key;
+    let rank = new.enqueue(sleeper, EnqueueReason::Wake, old.now).rank;
     assert_eq!(
-        key.vfinish,
-        new.clock().moved(lag).after(SLICE),
+        rank,
+        Rank::Fair(new.clock().moved(lag).after(SLICE), ThreadId(1)),
         "it slept, but nobody told it for how long"
     );
 }
@@ -119,8 +119,12 @@ fn d4_a_thread_that_wakes_elsewhere_is_paid_for_its_sleep_but_brings_no_hoard() 
         old.cpu.clock().after(500 * SLICE)
     });
     let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
-    let key = new.enqueue(sleeper, EnqueueReason::Wake, old.now).key;
-    assert_eq!(key.vfinish, new.clock(), "one slice of credit, one slice of turn");
+    let rank = new.enqueue(sleeper, EnqueueReason::Wake, old.now).rank;
+    assert_eq!(
+        rank,
+        Rank::Fair(new.clock(), ThreadId(1)),
+        "one slice of credit, one slice of turn"
+    );
 }
 
 #[test]

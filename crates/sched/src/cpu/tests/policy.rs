@@ -10,30 +10,33 @@ fn weight(value: u16) -> Weight {
 fn d3_a_weight_change_moves_a_queued_thread_at_once() {
     let mut bench = Bench::new();
     let _ = bench.add(thread(1));
-    let key = bench.add(thread(2)).key;
+    let rank = bench.add(thread(2)).rank;
     let moved = bench
         .cpu
-        .reweigh_queued(key, weight(1024), LatencyClass::Normal, bench.now)
+        .reweigh_queued(rank, weight(1024), LatencyClass::Normal, bench.now)
         .unwrap();
     assert_eq!(bench.cpu.queued().next().unwrap().id(), ThreadId(2));
     assert_eq!(
         moved,
         Enqueued {
-            key: moved.key,
+            rank: moved.rank,
             effect: Effect::Nothing
         }
     );
-    assert!(bench.cpu.remove(key, bench.now).is_none(), "the old key is void");
-    assert!(bench.cpu.remove(moved.key, bench.now).is_some());
+    assert!(
+        bench.cpu.remove(rank, bench.now).is_none(),
+        "the old rank is void"
+    );
+    assert!(bench.cpu.remove(moved.rank, bench.now).is_some());
 }
 
 #[test]
 fn d3_a_queued_thread_that_becomes_heavy_preempts() {
     let mut bench = Bench::running_one();
-    let key = bench.add(thread(2)).key;
+    let rank = bench.add(thread(2)).rank;
     let moved = bench
         .cpu
-        .reweigh_queued(key, weight(1024), LatencyClass::Normal, bench.now)
+        .reweigh_queued(rank, weight(1024), LatencyClass::Normal, bench.now)
         .unwrap();
     assert_eq!(moved.effect, Effect::Preempt);
 }
@@ -84,13 +87,10 @@ fn d3_setting_the_weight_again_and_again_does_not_lengthen_a_turn() {
 fn d3_a_weight_change_in_the_handoff_slot_takes_effect() {
     let mut bench = Bench::running_one();
     assert!(bench.cpu.offer_handoff(thread(2), bench.now).is_ok());
-    let key = QueueKey {
-        vfinish: VirtualTime::ZERO,
-        id: ThreadId(2),
-    };
+    let rank = Rank::Fair(VirtualTime::ZERO, ThreadId(2));
     let moved = bench
         .cpu
-        .reweigh_queued(key, weight(7), LatencyClass::Batch, bench.now)
+        .reweigh_queued(rank, weight(7), LatencyClass::Batch, bench.now)
         .unwrap();
     assert_eq!(moved.effect, Effect::Nothing);
     assert_eq!(bench.cpu.handoff().unwrap().weight(), weight(7));

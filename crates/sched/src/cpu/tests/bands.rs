@@ -1,0 +1,83 @@
+//! Threads with a deadline, fair ones and throttled ones on one CPU.
+
+use super::*;
+use crate::rank::Standing;
+
+fn standing(id: u64, standing: Standing) -> Box<Entity<()>> {
+    let mut thread = thread(id);
+    thread.standing = standing;
+    thread
+}
+
+#[test]
+fn g2_the_earliest_deadline_runs_first_and_whoever_is_throttled_does_not_run() {
+    for policy in [Policy::WeightedFair, Policy::Eevdf] {
+        let mut bench = Bench::with(policy);
+        let _ = bench.add(standing(1, Standing::Spent(Instant::BOOT)));
+        let _ = bench.add(thread(2));
+        let _ = bench.add(standing(3, Standing::Reserved(Instant(20))));
+        let _ = bench.add(standing(4, Standing::Reserved(Instant(10))));
+        assert_eq!(bench.cpu.load().waiting, 3);
+        let mut order = std::vec::Vec::new();
+        while let Some(picked) = bench.cpu.pick(bench.now) {
+            order.push(picked.entity.id().0);
+        }
+        assert_eq!(order, [4, 3, 2]);
+        assert_eq!(bench.cpu.queued().map(Entity::id).next(), Some(ThreadId(1)));
+    }
+}
+
+#[test]
+fn g2_a_deadline_interrupts_a_fair_turn_and_an_earlier_one_a_later_one() {
+    let mut bench = Bench::running_one();
+    assert_eq!(
+        bench.add(standing(2, Standing::Reserved(Instant(20)))).effect,
+        Effect::Preempt
+    );
+    assert_eq!(bench.cpu.reconsider(bench.now), Verdict::Switch);
+    let fair = bench.end(EndReason::Preempted);
+    let _ = bench.cpu.enqueue(fair, EnqueueReason::Preempted, bench.now);
+    bench.dispatch();
+    assert_eq!(
+        bench.cpu.running().unwrap().rank(),
+        Rank::Deadline(Instant(20), ThreadId(2))
+    );
+    // The fair thread's turn is long over, and it still does not come before the deadline.
+    assert!(matches!(
+        bench.cpu.reconsider(Instant(100 * SLICE)),
+        Verdict::Keep(_)
+    ));
+    assert_ne!(
+        bench.add(standing(3, Standing::Reserved(Instant(20)))).effect,
+        Effect::Preempt
+    );
+    assert_eq!(
+        bench.add(standing(4, Standing::Reserved(Instant(19)))).effect,
+        Effect::Preempt
+    );
+}
+
+#[test]
+fn e3_the_arrival_of_a_throttled_thread_disturbs_nobody() {
+    let mut bench = Bench::new();
+    let idle = bench.add(standing(1, Standing::Spent(Instant::BOOT)));
+    assert_eq!((idle.effect, bench.cpu.load().waiting), (Effect::Nothing, 0));
+    let mut bench = Bench::running_one();
+    let busy = bench.add(standing(2, Standing::Spent(Instant::BOOT)));
+    assert_eq!(busy.effect, Effect::Nothing);
+    assert_eq!(bench.cpu.reconsider(Instant(100 * SLICE)), Verdict::Keep(None));
+    assert_eq!(bench.cpu.remove(busy.rank, bench.now).unwrap().id(), ThreadId(2));
+}
+
+#[test]
+fn b1_only_those_served_by_weight_are_taken_by_other_cpus() {
+    let mut bench = Bench::running_one();
+    let _ = bench.add(standing(2, Standing::Reserved(Instant(5))));
+    let _ = bench.add(standing(3, Standing::Spent(Instant(5))));
+    assert!(bench.cpu.steal_for(CpuId(1), bench.now).is_none());
+    let _ = bench.add(thread(4));
+    assert_eq!(
+        bench.cpu.steal_for(CpuId(1), bench.now).unwrap().id(),
+        ThreadId(4)
+    );
+}

@@ -1,0 +1,162 @@
+//! The threads that wait on one CPU, in three bands: those with a deadline, those that are served by weight, and those
+//! that may not run before an instant. Rules B1, B2, D1, D5, E3 and G2.
+//!
+//! A thread goes where its [`Rank`] says and is found there by the same value. All three bands wait under the CPU's lock,
+//! so that whoever kills, changes or throttles a thread finds it in one way wherever it is.
+
+use alloc::boxed::Box;
+
+use crate::entity::{ByInstant, Entity};
+use crate::fair::Policy;
+use crate::ids::ThreadId;
+use crate::rank::Rank;
+use crate::run_tree::RunTree;
+use crate::time::{Instant, VirtualTime};
+use crate::treap::Treap;
+
+/// A band beside the one of those that are served by weight.
+type Apart<P> = Treap<Entity<P>, ByInstant>;
+
+/// Who waits on a CPU.
+#[derive(Debug)]
+pub struct Waiting<P> {
+    realtime: Apart<P>,
+    fair: RunTree<P>,
+    throttled: Apart<P>,
+}
+
+impl<P> Waiting<P> {
+    /// Nobody.
+    #[must_use]
+    pub const fn new() -> Waiting<P> {
+        Waiting {
+            realtime: Treap::new(),
+            fair: RunTree::new(),
+            throttled: Treap::new(),
+        }
+    }
+
+    /// Those that are served by weight.
+    #[must_use]
+    pub const fn fair(&self) -> &RunTree<P> {
+        &self.fair
+    }
+
+    /// The same, to be damaged by the tests of the checks.
+    #[cfg(test)]
+    pub(crate) const fn fair_mut(&mut self) -> &mut RunTree<P> {
+        &mut self.fair
+    }
+
+    /// Whether nobody waits that could be served now.
+    #[must_use]
+    #[inline]
+    pub const fn none_is_ready(&self) -> bool {
+        self.fair.is_empty() && self.realtime.is_empty()
+    }
+
+    /// How many wait that could be served now.
+    #[must_use]
+    pub const fn ready(&self) -> usize {
+        self.fair.len() + self.realtime.len()
+    }
+
+    /// How many wait at all.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ready() + self.throttled.len()
+    }
+
+    /// Whether nobody waits at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Who is served next: the earliest deadline, then whoever `policy` serves when the virtual clock shows `clock`.
+    /// Nobody who is throttled.
+    #[must_use]
+    pub fn first(&self, policy: Policy, clock: VirtualTime) -> Option<&Entity<P>> {
+        if let Some(due) = self.realtime.first() {
+            return Some(due);
+        }
+        match policy {
+            Policy::WeightedFair => self.fair.first(),
+            Policy::Eevdf => self.fair.first_eligible(clock),
+        }
+    }
+
+    /// Takes out who is served next. With a clock that is not behind the slowest fair thread that is somebody whenever
+    /// somebody is ready.
+    pub fn take_first(&mut self, policy: Policy, clock: VirtualTime) -> Option<Box<Entity<P>>> {
+        if let Some(due) = self.realtime.remove_first() {
+            return Some(due);
+        }
+        match policy {
+            Policy::WeightedFair => self.fair.remove_first(),
+            Policy::Eevdf => {
+                let key = self.fair.first_eligible(clock)?.fair_key();
+                self.fair.remove(key)
+            }
+        }
+    }
+
+    /// Puts a thread where its rank says; that rank.
+    #[inline]
+    pub fn insert(&mut self, entity: Box<Entity<P>>) -> Rank {
+        let rank = entity.rank();
+        match rank {
+            Rank::Fair(..) => self.fair.insert(entity),
+            Rank::Deadline(..) => insert_apart(&mut self.realtime, entity),
+            Rank::Throttled(..) => insert_apart(&mut self.throttled, entity),
+        }
+        rank
+    }
+
+    /// The thread that waits at this rank.
+    #[must_use]
+    pub fn get(&self, rank: Rank) -> Option<&Entity<P>> {
+        match rank {
+            Rank::Fair(finish, id) => self.fair.get((finish, id)),
+            Rank::Deadline(at, id) => self.realtime.get((at, id)),
+            Rank::Throttled(at, id) => self.throttled.get((at, id)),
+        }
+    }
+
+    /// Takes the thread out that waits at this rank.
+    #[inline]
+    pub fn remove(&mut self, rank: Rank) -> Option<Box<Entity<P>>> {
+        match rank {
+            Rank::Fair(finish, id) => self.fair.remove((finish, id)),
+            Rank::Deadline(at, id) => remove_apart(&mut self.realtime, (at, id)),
+            Rank::Throttled(at, id) => remove_apart(&mut self.throttled, (at, id)),
+        }
+    }
+
+    /// Everybody, in the order of their ranks.
+    pub fn iter(&self) -> impl Iterator<Item = &Entity<P>> {
+        let throttled = self.throttled.iter();
+        self.realtime.iter().chain(self.fair.iter()).chain(throttled)
+    }
+}
+
+/// What is rare is not in the way of what is frequent.
+#[cold]
+fn remove_apart<P>(tree: &mut Apart<P>, key: (Instant, ThreadId)) -> Option<Box<Entity<P>>> {
+    tree.remove(key)
+}
+
+/// What is rare is not in the way of what is frequent.
+#[cold]
+fn insert_apart<P>(tree: &mut Apart<P>, entity: Box<Entity<P>>) {
+    tree.insert(entity);
+}
+
+impl<P> Default for Waiting<P> {
+    fn default() -> Waiting<P> {
+        Waiting::new()
+    }
+}
+
+#[cfg(test)]
+mod tests;
