@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::sources::{self, Source};
 use super::system::System;
 use super::table::Aim;
-use super::{Bench, Outcome};
+use super::{Bench, Findings};
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -26,18 +26,18 @@ struct Job {
 }
 
 /// Measures those that are wanted.
-pub(super) fn measure(bench: &Bench) -> Outcome {
-    let mut outcome = Outcome::default();
+pub(super) fn measure(bench: &Bench) -> Findings {
+    let mut findings = Findings::default();
     let mut jobs = VecDeque::new();
     for system in &bench.systems {
         match job(bench, *system) {
             Ok(Some(job)) => jobs.push_back(job),
             Ok(None) => {}
-            Err(error) => outcome.fail(format!("{system}: {error:#}")),
+            Err(error) => findings.fail(format!("{system}: {error:#}")),
         }
     }
     if jobs.is_empty() {
-        return outcome;
+        return findings;
     }
     // The slowest first: Linux boots for a minute where Sundial takes a second.
     jobs.make_contiguous().reverse();
@@ -65,10 +65,10 @@ pub(super) fn measure(bench: &Bench) -> Outcome {
         }
     });
     for result in results.into_inner().unwrap_or_default() {
-        outcome.join(result);
+        findings.join(result);
     }
-    share_the_image_copy(bench, &mut outcome.rows);
-    outcome
+    share_the_image_copy(bench, &mut findings.rows);
+    findings
 }
 
 fn job(bench: &Bench, system: System) -> Result<Option<Job>> {
@@ -91,18 +91,18 @@ fn job(bench: &Bench, system: System) -> Result<Option<Job>> {
     }))
 }
 
-fn run(job: &Job) -> Outcome {
-    let mut outcome = Outcome::default();
+fn run(job: &Job) -> Findings {
+    let mut findings = Findings::default();
     let booted = boot::boot(&job.machine).with_context(|| format!("{}, counting", job.system));
     match booted {
         Ok(booted) => {
             for source in &job.sources {
-                outcome.take(source.measured(job.system, Clock::Instructions, &booted));
+                findings.take(source.measured(job.system, Clock::Instructions, &booted));
             }
         }
-        Err(error) => outcome.fail(format!("{error:#}")),
+        Err(error) => findings.fail(format!("{error:#}")),
     }
-    outcome
+    findings
 }
 
 /// N14 is aimed at without the copy of the image: the aim of this run is the aim and the copy.

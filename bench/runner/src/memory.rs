@@ -6,7 +6,7 @@ use super::boot::{self, Clock};
 use super::measured::{Figures, Measured};
 use super::plan::Plan;
 use super::system::System;
-use super::{Bench, Outcome};
+use super::{Bench, Findings};
 use anyhow::{Context, Result, ensure};
 use std::io::Read;
 use std::os::unix::net::UnixListener;
@@ -32,14 +32,14 @@ struct Search {
 }
 
 /// Measures the systems that are wanted.
-pub(super) fn measure(bench: &Bench) -> Outcome {
-    let mut outcome = Outcome::default();
+pub(super) fn measure(bench: &Bench) -> Findings {
+    let mut findings = Findings::default();
     for system in &bench.systems {
         if is_for(bench, *system) {
-            outcome.take(smallest(bench, *system));
+            findings.take(smallest(bench, *system));
         }
     }
-    outcome
+    findings
 }
 
 /// Whether a system's least memory is looked for. On Linux only in a full run: a boot takes a quarter of a minute or more

@@ -7,8 +7,8 @@ use super::recipe::Recipe;
 use super::system::System;
 use super::table::{self, ROWS};
 use super::{
-    Outcome, attribution, compare, counted, gates, keep, measured, memory, report, scheduler, screen, series,
-    sources,
+    Findings, attribution, compare, counted, gates, keep, measured, memory, report, scheduler, screen,
+    series, sources,
 };
 use anyhow::{Result, ensure};
 use lab::bench::Rows;
@@ -48,8 +48,8 @@ impl Bench {
     }
 
     /// Gets Linux, as far as it can be had and is wanted; the rest is a failure of the run.
-    fn add_linux(&mut self, arguments: &BenchArguments) -> Outcome {
-        let mut outcome = Outcome::default();
+    fn add_linux(&mut self, arguments: &BenchArguments) -> Findings {
+        let mut findings = Findings::default();
         let wanted = |system: &System| {
             let sources = |timed| sources::of(*system, timed, |id| self.wants(id));
             let asked = !sources(false).is_empty() || !sources(true).is_empty();
@@ -57,23 +57,23 @@ impl Bench {
         };
         let systems: Vec<System> = System::ALL.into_iter().filter(wanted).collect();
         if systems.is_empty() {
-            return outcome;
+            return findings;
         }
         match Linux::prepare(&systems, arguments.linux_program.as_deref()) {
             Ok((linux, missing)) => {
-                missing.into_iter().for_each(|reason| outcome.fail(reason));
+                missing.into_iter().for_each(|reason| findings.fail(reason));
                 let here = systems.iter().filter(|system| linux.kernel(**system).is_some());
                 self.systems.extend(here);
                 self.linux = Some(linux);
             }
-            Err(error) => outcome.fail(format!("no rows of Linux: {error:#}")),
+            Err(error) => findings.fail(format!("no rows of Linux: {error:#}")),
         }
-        outcome
+        findings
     }
 }
 
 /// Measures the rows of its file that are wanted.
-type Part = fn(&Bench) -> Outcome;
+type Part = fn(&Bench) -> Findings;
 
 /// In the order in which they run: what counts instructions first, as it leaves the host warm and its files read.
 const PARTS: [(&str, Part); 4] = [
@@ -120,25 +120,25 @@ pub(super) fn bench(arguments: &BenchArguments) -> Result<u8> {
         systems: vec![System::Sundial],
         linux: None,
     };
-    let mut outcome = Outcome::default();
+    let mut findings = Findings::default();
     if arguments.suite == Suite::All {
-        outcome.join(bench.add_linux(arguments));
+        findings.join(bench.add_linux(arguments));
     }
     let recipe = Recipe::of_this_run(&toolchain::find()?, &bench)?;
     for (what, measure) in PARTS {
         progress::say(format!("measuring: {what}"));
-        outcome.join(measure(&bench));
+        findings.join(measure(&bench));
         if interrupt::pending() {
             progress::say("interrupted: nothing is kept");
             return Ok(exit::INTERRUPTED);
         }
     }
-    finish(outcome, &recipe, old.as_ref(), arguments)
+    finish(findings, &recipe, old.as_ref(), arguments)
 }
 
 /// Judges, keeps and prints what was measured: the exit code.
 fn finish(
-    mut outcome: Outcome,
+    mut findings: Findings,
     recipe: &Recipe,
     old: Option<&Rows>,
     arguments: &BenchArguments,
@@ -147,17 +147,17 @@ fn finish(
         let place = ROWS.iter().position(|known| known.id == row.row.id);
         (place, row.variant, row.system)
     };
-    outcome.rows.sort_by_key(place);
-    let verdicts = gates::judge(&mut outcome.rows);
-    let voids = screen::voids(&outcome.rows);
-    let values = keep::values(&outcome.rows, recipe);
+    findings.rows.sort_by_key(place);
+    let verdicts = gates::judge(&mut findings.rows);
+    let voids = screen::voids(&findings.rows);
+    let values = keep::values(&findings.rows, recipe);
     let kept = keep::keep(&values, recipe, arguments.reference)?;
     let rows = keep::read(&kept)?;
 
     match (old, arguments.json) {
         (Some(old), json) => show_changes(old, &rows, json),
         (None, true) => values.iter().for_each(|row| println!("{row}")),
-        (None, false) => screen::print(&outcome.rows, recipe),
+        (None, false) => screen::print(&findings.rows, recipe),
     }
     if !arguments.json {
         for (id, verdict) in &verdicts {
@@ -176,15 +176,15 @@ fn finish(
             .iter()
             .for_each(|page| println!("report: {}", workspace::shown(page))),
         Ok(_) => {}
-        Err(error) => outcome.fail(format!("the report could not be made: {error:#}")),
+        Err(error) => findings.fail(format!("the report could not be made: {error:#}")),
     }
-    for trouble in voids.iter().chain(&outcome.failures) {
+    for trouble in voids.iter().chain(&findings.failures) {
         progress::say(format!("FAILED: {trouble}"));
     }
     let refused = verdicts
         .iter()
         .any(|(_, verdict)| verdict.at_least_linux == Some(false));
-    let failed = refused || !voids.is_empty() || !outcome.failures.is_empty();
+    let failed = refused || !voids.is_empty() || !findings.failures.is_empty();
     Ok(if failed { exit::FAILED } else { exit::OK })
 }
 

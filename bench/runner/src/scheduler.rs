@@ -3,7 +3,7 @@
 //! without); else it is wall time, and the row says so.
 
 use super::measured::{Figures, Measured};
-use super::{Bench, Outcome};
+use super::{Bench, Findings};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,21 +18,21 @@ const SIZES: [(&str, u32); 4] = [("S10", 10), ("S100", 100), ("S1000", 1_000), (
 const TURNS: u32 = 20_000;
 
 /// Measures all sizes and their growth, and hands back those that are wanted.
-pub(super) fn measure(bench: &Bench) -> Outcome {
-    let mut outcome = Outcome::default();
+pub(super) fn measure(bench: &Bench) -> Findings {
+    let mut findings = Findings::default();
     if !["S", "S10", "S100", "S1000", "S10000"]
         .iter()
         .any(|id| bench.wants(id))
     {
-        return outcome;
+        return findings;
     }
     match all() {
-        Ok(rows) => outcome
+        Ok(rows) => findings
             .rows
             .extend(rows.into_iter().filter(|row| bench.wants(row.row.id))),
-        Err(error) => outcome.fail(format!("the scheduler core: {error:#}")),
+        Err(error) => findings.fail(format!("the scheduler core: {error:#}")),
     }
-    outcome
+    findings
 }
 
 fn all() -> Result<Vec<Measured>> {

@@ -6,7 +6,7 @@ use super::measured::Measured;
 use super::plan::Plan;
 use super::sources;
 use super::system::System;
-use super::{Bench, Outcome};
+use super::{Bench, Findings};
 use anyhow::{Result, ensure};
 use std::time::Instant;
 use xtask::progress;
@@ -39,8 +39,8 @@ fn turns(systems: &[System], rounds: u32) -> Vec<Turn> {
 }
 
 /// Measures those that are wanted.
-pub(super) fn measure(bench: &Bench) -> Outcome {
-    let mut outcome = Outcome::default();
+pub(super) fn measure(bench: &Bench) -> Findings {
+    let mut findings = Findings::default();
     let rounds = if bench.quick { QUICK_ROUNDS } else { ROUNDS };
     let mut machines = Vec::new();
     for system in TAKING_TURNS {
@@ -49,22 +49,22 @@ pub(super) fn measure(bench: &Bench) -> Outcome {
         }
         match machine(bench, system) {
             Ok(machine) => machines.push((system, machine)),
-            Err(error) => outcome.fail(format!("{system}: {error:#}")),
+            Err(error) => findings.fail(format!("{system}: {error:#}")),
         }
     }
     let systems: Vec<System> = machines.iter().map(|(system, _)| *system).collect();
     let began = Instant::now();
     let turns = turns(&systems, rounds);
-    outcome.join(run(&turns, |turn| {
+    findings.join(run(&turns, |turn| {
         ensure!(!interrupt::pending(), "interrupted");
         let machine = machines.iter().find(|(system, _)| *system == turn.system);
         let Some((_, machine)) = machine else {
-            return Ok(Outcome::default());
+            return Ok(Findings::default());
         };
         let booted = boot::boot(machine)?;
-        let mut outcome = Outcome::default();
+        let mut findings = Findings::default();
         for source in sources::of(turn.system, true, |id| bench.wants(id)) {
-            outcome.take(source.measured(turn.system, bench.wall, &booted));
+            findings.take(source.measured(turn.system, bench.wall, &booted));
         }
         progress::say(format!(
             "wall time, round {} of {rounds}: {} ({:.0} s so far)",
@@ -72,9 +72,9 @@ pub(super) fn measure(bench: &Bench) -> Outcome {
             turn.system,
             began.elapsed().as_secs_f64()
         ));
-        Ok(outcome)
+        Ok(findings)
     }));
-    outcome
+    findings
 }
 
 fn machine(bench: &Bench, system: System) -> Result<Machine> {
@@ -90,8 +90,8 @@ fn machine(bench: &Bench, system: System) -> Result<Machine> {
 
 /// Makes the boots one after the other, in their order; the rows of later rounds go behind those of the first. A boot that
 /// fails leaves the rest.
-fn run(turns: &[Turn], mut boot: impl FnMut(Turn) -> Result<Outcome>) -> Outcome {
-    let mut all = Outcome::default();
+fn run(turns: &[Turn], mut boot: impl FnMut(Turn) -> Result<Findings>) -> Findings {
+    let mut all = Findings::default();
     for turn in turns {
         match boot(*turn) {
             Ok(mut booted) => {
@@ -164,18 +164,18 @@ mod tests {
     #[test]
     fn n15_boots_are_made_in_that_order_and_samples_keep_it() {
         let mut seen = Vec::new();
-        let outcome = run(&turns(&TAKING_TURNS, 3), |turn| {
+        let findings = run(&turns(&TAKING_TURNS, 3), |turn| {
             seen.push(turn.system);
             let sample = f64::from(u32::try_from(seen.len()).unwrap());
             let rows = vec![row(turn.system, sample)];
-            Ok(Outcome {
+            Ok(Findings {
                 rows,
                 failures: Vec::new(),
             })
         });
         let (ours, theirs) = (System::Sundial, System::Linux);
         assert_eq!(seen, [ours, theirs, ours, theirs, ours, theirs]);
-        let of = |system| outcome.rows.iter().find(|row| row.system == system).unwrap();
+        let of = |system| findings.rows.iter().find(|row| row.system == system).unwrap();
         assert_eq!(of(ours).figures.samples, [1.0, 3.0, 5.0]);
         assert_eq!(of(theirs).figures.samples, [2.0, 4.0, 6.0]);
         assert_eq!((of(ours).boots, &of(ours).counters["switches"]), (3, &6.into()));
@@ -183,16 +183,16 @@ mod tests {
 
     #[test]
     fn a_boot_that_fails_is_told_and_leaves_the_others() {
-        let outcome = run(&turns(&TAKING_TURNS, 2), |turn| {
+        let findings = run(&turns(&TAKING_TURNS, 2), |turn| {
             ensure!(turn.round == 1 || turn.system == System::Sundial, "no console");
             let rows = vec![row(turn.system, 1.0)];
-            Ok(Outcome {
+            Ok(Findings {
                 rows,
                 failures: Vec::new(),
             })
         });
-        assert_eq!(outcome.failures, ["round 1 of linux: no console"]);
-        let boots: Vec<u32> = outcome.rows.iter().map(|row| row.boots).collect();
+        assert_eq!(findings.failures, ["round 1 of linux: no console"]);
+        let boots: Vec<u32> = findings.rows.iter().map(|row| row.boots).collect();
         assert_eq!(boots, [2, 1]);
     }
 }

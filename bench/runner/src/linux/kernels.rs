@@ -167,9 +167,9 @@ fn fetch(package: &str, cache: &Path) -> Result<()> {
     clear_leftovers(cache);
     let draft = cache.join(format!("{}{UNFINISHED}", std::process::id()));
     std::fs::create_dir_all(&draft).with_context(|| format!("cannot make {}", draft.display()))?;
-    let outcome = unpack(package, &draft, &finished);
+    let unpacked = unpack(package, &draft, &finished);
     let _ = std::fs::remove_dir_all(&draft);
-    outcome
+    unpacked
 }
 
 /// Removes what fetches left that did not come to their end: each folder is named after its process.

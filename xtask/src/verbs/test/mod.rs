@@ -12,7 +12,7 @@ use anyhow::Result;
 use std::time::{Duration, Instant};
 
 /// How a step went.
-struct Outcome {
+struct Done {
     step: Step,
     took: Duration,
     error: Option<String>,
@@ -22,7 +22,7 @@ struct Outcome {
 pub(super) fn test(arguments: &TestArguments) -> Result<u8> {
     let all = <Step as clap::ValueEnum>::value_variants();
     let wanted = |step: &&Step| arguments.steps.is_empty() || arguments.steps.contains(step);
-    let mut outcomes = Vec::new();
+    let mut done = Vec::new();
     for step in all.iter().filter(wanted) {
         progress::say(format!("=== {}: {}", step.name(), step.about()));
         let began = Instant::now();
@@ -32,30 +32,26 @@ pub(super) fn test(arguments: &TestArguments) -> Result<u8> {
         if let Some(error) = &error {
             progress::say(format!("FAILED: {error}"));
         }
-        outcomes.push(Outcome {
+        done.push(Done {
             step: *step,
             took: began.elapsed(),
             error,
         });
     }
-    Ok(report(&outcomes))
+    Ok(report(&done))
 }
 
-fn report(outcomes: &[Outcome]) -> u8 {
+fn report(done: &[Done]) -> u8 {
     println!();
-    for outcome in outcomes {
-        let word = if outcome.error.is_some() { "FAILED" } else { "ok" };
-        println!(
-            "{word:8}{:10}{:>6.1} s",
-            outcome.step.name(),
-            outcome.took.as_secs_f64()
-        );
-        if let Some(error) = &outcome.error {
+    for one in done {
+        let word = if one.error.is_some() { "FAILED" } else { "ok" };
+        println!("{word:8}{:10}{:>6.1} s", one.step.name(), one.took.as_secs_f64());
+        if let Some(error) = &one.error {
             println!("        {}", error.lines().next().unwrap_or_default());
-            println!("        again, alone: ./x test {}", outcome.step.name());
+            println!("        again, alone: ./x test {}", one.step.name());
         }
     }
-    let failed = outcomes.iter().filter(|outcome| outcome.error.is_some()).count();
-    println!("steps: {} passed, {failed} failed", outcomes.len() - failed);
+    let failed = done.iter().filter(|one| one.error.is_some()).count();
+    println!("steps: {} passed, {failed} failed", done.len() - failed);
     if failed == 0 { exit::OK } else { exit::FAILED }
 }

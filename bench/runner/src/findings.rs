@@ -7,12 +7,12 @@ use xtask::qemu::interrupt;
 
 /// Rows and failures.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct Findings {
     pub(super) rows: Vec<Measured>,
     pub(super) failures: Vec<String>,
 }
 
-impl Outcome {
+impl Findings {
     /// Takes in a row, or the reason why there is none.
     pub(super) fn take(&mut self, row: Result<Measured>) {
         match row {
@@ -37,7 +37,7 @@ impl Outcome {
     }
 
     /// Takes in those of another part.
-    pub(super) fn join(&mut self, other: Outcome) {
+    pub(super) fn join(&mut self, other: Findings) {
         self.rows.extend(other.rows);
         for reason in other.failures {
             self.note(reason);
