@@ -3,7 +3,9 @@
 //! A *mutant* is a file in `mutants/` ([`mutant`]): a mistake that a system somewhere made, as a replacement of text, and
 //! the cheapest *hunt* that should find it ([`hunt`]): a test, a model or a campaign of the simulator. Each is tried in a copy of the
 //! tree ([`scratch`]); what came of it is a row of the table ([`report`]). docs/mutants.md has the table as it was last printed.
+//! With `--all` ([`mod@all`]) nobody chooses the mistakes: every place of the pure crates is tried.
 
+mod all;
 mod hunt;
 mod mutant;
 mod report;
@@ -25,13 +27,19 @@ Each mutant is put into a copy of the tree, built, and hunted by the cheapest te
 campaign that should find it. First the hunts are tried without mutants and must find nothing.
 The first run builds the copy, which takes some minutes; then a mutant takes some seconds.
 
+With --all, cargo-mutants (installed when missing) thinks of the mistakes: every place of the crates caps, manifest,
+abi and sched is tried, which takes hours. What is known is kept after every few, so a run that is
+broken off goes on where it was; --shard shares it out.
+
 Exit code 0: every mutant was caught. docs/mutants.md says how to add one.
 
 Examples:
   ./x mutants                             all of them
   ./x mutants --list                      what there is
   ./x mutants --only steal-looks-at-eight
-  ./x mutants --only row:10 --json        those of one row of the table")]
+  ./x mutants --only row:10 --json        those of one row of the table
+  ./x mutants --all --package caps        every place of one crate
+  ./x mutants --all --list                what is known of all, and nothing tried")]
 pub struct MutantsArguments {
     /// Print the mutants and what hunts them, and try none.
     #[arg(long)]
@@ -39,13 +47,25 @@ pub struct MutantsArguments {
     /// Only the mutant of this name, or those of row:N; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Print one JSON object for each mutant instead of a table.
+    /// Print one JSON object for each mutant (with --all, for each crate) instead of a table.
     #[arg(long)]
     json: bool,
+    /// Every place of the pure crates, by cargo-mutants.
+    #[arg(long, conflicts_with = "only")]
+    all: bool,
+    /// With --all, only this crate; may be given several times.
+    #[arg(long, value_name = "CRATE", requires = "all")]
+    package: Vec<String>,
+    /// With --all, only part K of N.
+    #[arg(long, value_name = "K/N", requires = "all")]
+    shard: Option<all::Shard>,
 }
 
 /// The verb: exit code 1 when a mutant survived.
 pub(super) fn mutants(arguments: &MutantsArguments) -> Result<u8> {
+    if arguments.all {
+        return all::all(arguments);
+    }
     let chosen = choose(mutant::read_all()?, &arguments.only)?;
     if arguments.list {
         report::list(&chosen, arguments.json)?;

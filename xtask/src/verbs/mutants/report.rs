@@ -135,7 +135,7 @@ pub(super) fn print(rows: &[Row], as_json: bool) -> Result<()> {
 }
 
 /// Writes to standard output; whoever reads it may have seen enough.
-fn write(text: &str) -> Result<()> {
+pub(super) fn write(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
@@ -143,7 +143,7 @@ fn write(text: &str) -> Result<()> {
 }
 
 /// Columns as wide as their widest cell.
-fn table<const N: usize>(titles: &[String; N], lines: &[[String; N]]) -> String {
+pub(super) fn table<const N: usize>(titles: &[String; N], lines: &[[String; N]]) -> String {
     let width = |column: usize| {
         let cells = lines.iter().map(|line| line[column].chars().count());
         cells.max().unwrap_or(0).max(titles[column].len())
