@@ -87,6 +87,17 @@ fn p15_a_crowd_is_woken_in_pieces_between_which_others_run() {
 }
 
 #[test]
+fn p16_what_waits_in_the_kernel_eats_no_promise_and_comes_back() {
+    // Data at a full pipe once took the frames of processes that had been promised them, and kept them for ever.
+    holds("accounts", |setup| setup.memory_mib(64).cpus(1).icount());
+}
+
+#[test]
+fn p16_what_waits_in_the_kernel_eats_no_promise_on_several_cpus() {
+    holds("accounts", |setup| setup.memory_mib(64).cpus(2));
+}
+
+#[test]
 fn p5_processes_killed_at_random_moments_leave_nothing() {
     holds("leaks", counted);
 }

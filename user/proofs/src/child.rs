@@ -11,7 +11,7 @@ use rt::time::Timer;
 use rt::{Client, Env, Error};
 
 use crate::tools::{compute, compute_for};
-use crate::{crowds, indices, pages, pending};
+use crate::{accounts, crowds, indices, pages, pending};
 
 /// The manifest's name for this program.
 const BINARY: &str = "proofs";
@@ -26,6 +26,16 @@ const UNKNOWN: i64 = 99;
 
 /// Starts this program once more, with capabilities of its own, for a part and its details.
 pub fn start(spawner: &ProcessSpawner, part: &str, details: &[&str]) -> Result<Child, Error> {
+    start_with(spawner, part, details, [])
+}
+
+/// The same with more capabilities.
+pub fn start_with(
+    spawner: &ProcessSpawner,
+    part: &str,
+    details: &[&str],
+    more: impl IntoIterator<Item = Grant>,
+) -> Result<Child, Error> {
     let arguments = spawner.arguments([&[part][..], details].concat())?;
     let mut grants: Vec<Grant> = [
         ("timer", KernelSource::Timer),
@@ -38,6 +48,7 @@ pub fn start(spawner: &ProcessSpawner, part: &str, details: &[&str]) -> Result<C
     .map(|(name, source)| Grant::kernel(name, source))
     .to_vec();
     grants.push(Grant::give(ARGUMENTS, &arguments));
+    grants.extend(more);
     spawner.spawn(part, BINARY, &grants)
 }
 
@@ -52,6 +63,9 @@ pub fn act(env: &Env, part: &str, details: &[String]) -> i64 {
             let count = details.first().and_then(|count| count.parse().ok());
             crowds::compute_for_ever(env, count.unwrap_or(1))
         }
+        "promised" => accounts::touch_what_was_promised(env),
+        "filler" => accounts::fill(env, details),
+        "scattered" => accounts::scatter_and_end(env),
         "turner" => Ok(indices::turn()),
         _ => Ok(UNKNOWN),
     };

@@ -3,8 +3,9 @@
 //! sees itself, names the first thing that is wrong, and ends with 0 if nothing is.
 //!
 //! [`accounting`], [`shares`], [`crowds`], [`spread`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] about what one system
-//! call makes others wait for; [`leaks`], [`pending`], [`pages`] and [`indices`] about what processes, memory and rings leave behind. [`tools`] is what they share. A proof's children
-//! run this program too: their arguments name a part in [`child`].
+//! call makes others wait for; [`leaks`], [`pending`], [`pages`] and [`indices`] about what processes, memory and rings leave
+//! behind; [`accounts`] about what they hold. [`tools`] is what they share. A proof's children run
+//! this program too: their arguments name a part in [`child`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod accounting;
+pub mod accounts;
 pub mod child;
 pub mod counters;
 pub mod crowds;
@@ -36,7 +38,7 @@ use tools::Wrong;
 /// A proof: its name, and what it does.
 type Proof = (&'static str, fn(&Env) -> Result<(), Wrong>);
 
-const PROOFS: [Proof; 13] = [
+const PROOFS: [Proof; 14] = [
     ("accounting", accounting::prove),
     ("shares", shares::weights_decide),
     ("counters", counters::prove),
@@ -47,6 +49,7 @@ const PROOFS: [Proof; 13] = [
     ("leaks", leaks::prove),
     ("pages", pages::prove),
     ("pending", pending::prove),
+    ("accounts", accounts::prove),
     ("indices", indices::prove),
     ("passes", passes::nobody_waits_for_the_rest),
     ("pieces", passes::a_crowd_is_woken_in_pieces),
