@@ -80,7 +80,7 @@ pub struct CpuCounters {
     pub wakes_that_preempt: u64,
     /// Enqueues that found the CPU idle.
     pub wakes_of_idle: u64,
-    /// Enqueues that ended the running thread's time alone, so that it needed a slice timer.
+    /// Enqueues that ended the running thread's time alone, so that it needed a horizon.
     pub slices_begun_by_arrival: u64,
     /// Threads that other CPUs took from this queue.
     pub stolen_from: u64,
@@ -96,9 +96,9 @@ pub struct CpuCounters {
     pub reschedules_already_pending: u64,
     /// Reschedule interrupts acknowledged.
     pub reschedules_received: u64,
-    /// Times a slice end was armed.
+    /// Times a turn's end became the horizon.
     pub slices_armed: u64,
-    /// Times a thread began or went on without any slice timer because nobody else was runnable.
+    /// Times a thread began or went on without any horizon because nobody else was runnable.
     pub slices_not_needed: u64,
     /// Time with a thread running, up to the last charge.
     pub busy: Nanos,

@@ -33,7 +33,7 @@ pub enum Broken {
     CannotBeFound(CpuId, CpuId),
     /// The thread waits here but is measured on another CPU's clock.
     OnAnotherClock(CpuId, ThreadId),
-    /// Somebody waits, somebody runs, and neither a slice timer nor an interrupt will end that.
+    /// Somebody waits, somebody runs, and neither a horizon nor an interrupt will end that.
     NoEndInSight(CpuId),
     /// Somebody waits on an idle CPU and no interrupt is on its way.
     AsleepWithWork(CpuId),
@@ -172,12 +172,12 @@ pub fn every_waiting_thread_is_measured_here<P>(cpu: &Cpu<P>) -> Result<(), Brok
     }
 }
 
-/// X1, B4: a CPU that runs one thread while another waits has a slice timer or an interrupt coming.
+/// X1, B4: a CPU that runs one thread while another waits has a horizon or an interrupt coming.
 ///
 /// # Errors
 /// [`Broken::NoEndInSight`].
 pub fn a_shared_cpu_will_be_interrupted<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
-    let bounded = cpu.running().is_none_or(|running| running.slice_armed()) || cpu.reschedule_pending();
+    let bounded = cpu.running().is_none_or(|running| running.horizon().is_some()) || cpu.reschedule_pending();
     if bounded || cpu.load().waiting == 0 {
         Ok(())
     } else {

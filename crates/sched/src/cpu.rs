@@ -20,6 +20,7 @@ use crate::accounting::{Charge, CpuCounters};
 use crate::board::Load;
 use crate::entity::{Entity, Home};
 use crate::fair::{Policy, Share, VirtualClock};
+use crate::horizon::Horizon;
 use crate::ids::{CpuId, ThreadId};
 use crate::principal::{Membership, Principal};
 use crate::rank::{Rank, Standing};
@@ -56,8 +57,8 @@ pub struct Running {
     uncollected: Charge,
     /// When the turn is used up, whether or not anybody waits for it.
     turn_ends: Instant,
-    /// Whether a one-shot for `turn_ends` has been asked for.
-    slice_armed: bool,
+    /// Whether `turn_ends` is this CPU's horizon: somebody waits, and a timer for it has been asked for.
+    is_bounded: bool,
 }
 
 impl Running {
@@ -96,10 +97,14 @@ impl Running {
         self.uncollected
     }
 
-    /// Whether its turn is bounded by a timer; without one it runs alone.
+    /// When its CPU has to look again, and why; without that it runs alone.
     #[must_use]
-    pub const fn slice_armed(&self) -> bool {
-        self.slice_armed
+    pub const fn horizon(&self) -> Option<Horizon> {
+        if self.is_bounded {
+            Some(Horizon::turn_end(self.turn_ends))
+        } else {
+            None
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 //!
 //! Reading order: [`time`] and [`ids`] name the quantities; [`weight`] and [`fair`] say what a fair share is;
 //! [`entity`] is a schedulable thread and [`principal`] on whose behalf it runs; [`rank`] says where it waits,
-//! [`waiting`] and [`run_tree`] hold and order the waiting ones, [`whereabouts`] finds them; [`cpu`] is one CPU's state machine;
+//! [`waiting`] and [`run_tree`] hold and order the waiting ones, [`whereabouts`] finds them; [`cpu`] is one CPU's state machine,
+//! [`horizon`] when it has to look again;
 //! [`topology`], [`board`] (on [`word`]s) and [`placement`] choose between CPUs, and
 //! [`balance`] keeps busy CPUs level; [`parking`] is where a thread waits; [`check`] states what must always
 //! be true.
@@ -26,6 +27,7 @@ pub mod deadline;
 pub mod entity;
 pub mod event;
 pub mod fair;
+pub mod horizon;
 pub mod ids;
 pub mod mask;
 pub mod parking;
@@ -51,6 +53,7 @@ pub use deadline::{Deadline, DeadlineKey, DeadlineQueue};
 pub use entity::{Affinity, Entity};
 pub use event::{Event, Record};
 pub use fair::{Policy, Share};
+pub use horizon::{Horizon, HorizonReason, OneShot};
 pub use ids::{CpuId, ThreadId};
 pub use mask::{CpuMask, MaskError};
 pub use parking::Parking;

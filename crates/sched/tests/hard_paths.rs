@@ -51,7 +51,7 @@ fn b3_a_whole_scheduling_life_allocates_nothing() {
                 let _ = cpus[0].begin(&mut running, now);
                 now = now + Nanos(100_000);
                 let _ = cpus[0].charge(&mut running, now);
-                let _ = cpus[0].slice_expired(now);
+                let _ = cpus[0].reconsider(now);
                 let (why, again) = match round % 3 {
                     0 => (EndReason::Blocked, EnqueueReason::Wake),
                     1 => (EndReason::Preempted, EnqueueReason::Preempted),

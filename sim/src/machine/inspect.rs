@@ -49,15 +49,12 @@ impl Machine {
         }
         let head = side.deadlines.next().unwrap_or(Instant::NEVER);
         // What the scheduler core believes: a host that does not do what it was told is what is looked for.
-        let armed = own
-            .running()
-            .filter(|running| running.slice_armed())
-            .map(sched::cpu::Running::turn_ends);
-        let wanted = head.min(armed.unwrap_or(Instant::NEVER));
+        let horizon = own.running().and_then(sched::cpu::Running::horizon);
+        let wanted = head.min(horizon.map_or(Instant::NEVER, |horizon| horizon.at));
         // A deadline that another CPU put here comes with an interrupt.
         let coming = own.reschedule_pending() || self.scenario.faults.offline.chance > 0;
-        if wanted < side.armed.unwrap_or(Instant::NEVER) && !coming {
-            let set = side.armed;
+        if wanted < side.timer.armed().unwrap_or(Instant::NEVER) && !coming {
+            let set = side.timer.armed();
             self.fail(
                 Rule::TimersAreSet,
                 format!("{cpu} waits for {wanted} and its timer is set to {set:?}"),

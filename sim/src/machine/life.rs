@@ -162,7 +162,7 @@ impl Machine {
             let key = self.sides[to].deadlines.insert(at, deadline);
             self.threads[thread.at()].armed = Some((to as u32, key));
         }
-        self.sides[from.index()].armed = None;
+        self.sides[from.index()].timer.fired();
         self.sides[from.index()]
             .todo
             .push_back(Action::Interrupt(CpuId(to as u32)));

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use abi::trace::Event;
-use sched::{Charge, Cpu, CpuId, DeadlineQueue, Instant, LoadBoard, Nanos, Topology, Usage};
+use sched::{Charge, Cpu, CpuId, DeadlineQueue, Instant, LoadBoard, Nanos, OneShot, Topology, Usage};
 
 use crate::audit::{Audit, Broken};
 use crate::choose::{Choice, Chooser};
@@ -57,9 +57,8 @@ struct Side {
     stint: u32,
     /// Sleeps and time-outs, on this CPU's clock.
     deadlines: DeadlineQueue<Index>,
-    slice_end: Option<Instant>,
-    /// What the one-shot timer is set to, on this CPU's clock.
-    armed: Option<Instant>,
+    /// The one-shot timer, on this CPU's clock.
+    timer: OneShot,
     setting: u32,
     timer_pending: bool,
     interrupt_pending: bool,
@@ -280,8 +279,8 @@ impl Machine {
             Happening::Arrival { kind } => self.arrival(kind),
             Happening::Timer { setting, .. } => {
                 let side = &mut self.sides[cpu.index()];
-                if side.setting == setting && side.armed.is_some() {
-                    side.armed = None;
+                if side.setting == setting && side.timer.armed().is_some() {
+                    side.timer.fired();
                     side.timer_pending = true;
                     self.interrupted(cpu);
                 }
@@ -410,8 +409,7 @@ impl Side {
             user_since: None,
             stint: 0,
             deadlines: DeadlineQueue::new(),
-            slice_end: None,
-            armed: None,
+            timer: OneShot::new(),
             setting: 0,
             timer_pending: false,
             interrupt_pending: false,

@@ -1,5 +1,6 @@
 //! Timers and user time.
 
+use sched::horizon::Setting;
 use sched::{CpuId, Deadline, Instant, Nanos};
 
 use super::agenda::Happening;
@@ -57,30 +58,27 @@ impl Machine {
     /// Sets the one-shot timer for the earliest thing that matters, if that is earlier than what it is set to.
     pub(super) fn rearm(&mut self, cpu: CpuId) {
         let side = &self.sides[cpu.index()];
-        let head = side.deadlines.next().unwrap_or(Instant::NEVER);
-        let wanted = head.min(side.slice_end.unwrap_or(Instant::NEVER));
-        if wanted < side.armed.unwrap_or(Instant::NEVER) {
-            self.set_timer(cpu, Some(wanted));
+        if let Some(at) = side.timer.arm(side.deadlines.next()) {
+            self.set_timer(cpu, Some(at));
         }
     }
 
     /// An idle CPU has no timer but for sleepers (F3).
     pub(super) fn quiesce(&mut self, cpu: CpuId) {
-        let side = &mut self.sides[cpu.index()];
-        side.slice_end = None;
-        let head = side.deadlines.next();
-        if head != side.armed {
-            self.set_timer(cpu, head);
+        let side = &self.sides[cpu.index()];
+        match side.timer.idle(side.deadlines.next()) {
+            Setting::Same => {}
+            Setting::Arm(at) => self.set_timer(cpu, Some(at)),
+            Setting::Disarm => self.set_timer(cpu, None),
         }
     }
 
     fn set_timer(&mut self, cpu: CpuId, reading: Option<Instant>) {
         if self.sabotaged(Sabotage::ForgetATimer) {
-            return;
+            return self.sides[cpu.index()].timer.fired();
         }
         let read = self.read(cpu);
         let side = &mut self.sides[cpu.index()];
-        side.armed = reading;
         side.setting += 1;
         let Some(reading) = reading else { return };
         // Hardware that is set to the past fires at once.

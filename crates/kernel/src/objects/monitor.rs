@@ -12,6 +12,7 @@ use machine::apic::local::Mode;
 use machine::cpu::{apic_id, shootdowns};
 use machine::memory::{PAGE, frames};
 use machine::trace;
+use sched::HorizonReason;
 use schema_gen::monitor::cpu_status;
 use schema_gen::monitor::monitor::{
     capabilities_params, capabilities_results, counters_params, cpus_results, system_results, threads_params,
@@ -132,7 +133,7 @@ fn show_cpu(mut shown: cpu_status::Builder<'_>, cpu: &CpuState) {
     shown.set_steals(counted.steals.load(Relaxed));
     shown.set_reschedule_ipis_sent(counted.ipis_sent.load(Relaxed));
     shown.set_timer_interrupts(counted.timer_interrupts.load(Relaxed));
-    shown.set_timer_slice(counted.timer_slice.load(Relaxed));
+    shown.set_timer_slice(counted.horizons(HorizonReason::TurnEnd).load(Relaxed));
     shown.set_timer_sleep(counted.timer_sleep.load(Relaxed));
     shown.set_timer_spurious(counted.timer_spurious.load(Relaxed));
     shown.set_tick_suppressed(counted.idles_untimed.load(Relaxed));

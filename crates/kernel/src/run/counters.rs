@@ -5,7 +5,7 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
-use sched::PlacementReason;
+use sched::{HorizonReason, PlacementReason};
 
 /// As many as there are rules of placement.
 const PLACEMENTS: usize = PlacementReason::CallerWinsTie as usize + 1;
@@ -20,10 +20,10 @@ pub struct Counters {
     pub submissions: AtomicU64,
     /// Exceptions in user mode: pages that are filled on first touch among them.
     pub faults: AtomicU64,
-    /// Timer interrupts; the four below add up to this, and so do the three by mode.
+    /// Timer interrupts; those of all reasons below add up to this, and so do the three by mode.
     pub timer_interrupts: AtomicU64,
-    /// Of those, ends of turns alone.
-    pub timer_slice: AtomicU64,
+    /// Of those, horizons alone, in the order of [`HorizonReason`].
+    timer_horizons: [AtomicU64; HorizonReason::ALL.len()],
     /// Of those, deadlines of sleeps and time-outs alone.
     pub timer_sleep: AtomicU64,
     /// Of those, both at once.
@@ -80,14 +80,19 @@ pub enum Mode {
 }
 
 impl Counters {
+    /// Timer interrupts for a horizon of this reason alone.
+    pub fn horizons(&self, why: HorizonReason) -> &AtomicU64 {
+        &self.timer_horizons[why as usize]
+    }
+
     /// Counts a timer interrupt with what it found due and what it interrupted.
-    pub fn timer(&self, deadline: bool, slice: bool, mode: Mode) {
+    pub fn timer(&self, deadline: bool, horizon: Option<HorizonReason>, mode: Mode) {
         count(&self.timer_interrupts);
-        count(match (deadline, slice) {
-            (true, true) => &self.timer_both,
-            (true, false) => &self.timer_sleep,
-            (false, true) => &self.timer_slice,
-            (false, false) => &self.timer_spurious,
+        count(match (deadline, horizon) {
+            (true, Some(_)) => &self.timer_both,
+            (true, None) => &self.timer_sleep,
+            (false, Some(why)) => self.horizons(why),
+            (false, None) => &self.timer_spurious,
         });
         count(match mode {
             Mode::Idle => &self.ticks_idle,
@@ -115,15 +120,15 @@ mod tests {
     #[test]
     fn a1_a_timer_interrupt_has_one_reason_and_one_mode() {
         let counters = Counters::default();
-        counters.timer(true, true, Mode::Shared);
-        counters.timer(true, false, Mode::Idle);
-        counters.timer(false, true, Mode::Shared);
-        counters.timer(false, false, Mode::Alone);
+        counters.timer(true, Some(HorizonReason::TurnEnd), Mode::Shared);
+        counters.timer(true, None, Mode::Idle);
+        counters.timer(false, Some(HorizonReason::TurnEnd), Mode::Shared);
+        counters.timer(false, None, Mode::Alone);
         let read = |counter: &AtomicU64| counter.load(Relaxed);
         let reasons = [
             &counters.timer_both,
             &counters.timer_sleep,
-            &counters.timer_slice,
+            counters.horizons(HorizonReason::TurnEnd),
             &counters.timer_spurious,
         ];
         assert_eq!(reasons.map(read), [1, 1, 1, 1]);

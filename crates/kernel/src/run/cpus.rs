@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64};
 
 use machine::attribution::Site;
 use machine::{BootCell, Lock};
-use sched::{Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, Policy, Topology};
+use sched::{Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, OneShot, Policy, Topology};
 
 pub use super::counters::{Counters, count};
 use super::thread_body::Body;
@@ -29,10 +29,8 @@ pub struct CpuState {
     pub in_call: AtomicBool,
     /// Look at the queue before going back to user mode.
     pub reschedule: AtomicBool,
-    /// When the running thread's turn ends, in ns since boot; `u64::MAX` if nobody else wants the CPU.
-    pub slice_end: AtomicU64,
-    /// What the hardware timer is armed for; `u64::MAX` for nothing.
-    pub armed: AtomicU64,
+    /// When it has to look again at what it runs, and what its hardware timer is set for.
+    pub timer: OneShot,
     /// The running thread's id, 0 for none.
     pub current: AtomicU64,
     /// The CPU is scheduling.
@@ -64,8 +62,7 @@ pub fn init(topology: Topology, policy: Policy, now: Instant) {
             candidate: Site::Candidate.lock(None),
             in_call: AtomicBool::new(false),
             reschedule: AtomicBool::new(false),
-            slice_end: AtomicU64::new(u64::MAX),
-            armed: AtomicU64::new(u64::MAX),
+            timer: OneShot::new(),
             current: AtomicU64::new(0),
             online: AtomicBool::new(false),
             counters: Counters::default(),

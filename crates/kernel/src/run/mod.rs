@@ -77,8 +77,8 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
             cpu.reschedule.store(false, Relaxed);
             let verdict = cpu.sched.lock().reconsider(now());
             match verdict {
-                Verdict::Keep(slice_end) => {
-                    switch::set_slice_end(cpu, slice_end);
+                Verdict::Keep(horizon) => {
+                    switch::set_horizon(cpu, horizon);
                     balance::turn_ended(cpu);
                 }
                 Verdict::Switch => return Some(switch::requeue(cpu, entity, EndReason::Preempted)),

@@ -1,13 +1,11 @@
 //! Leaving one thread and choosing the next: applies what the scheduler core answers, under this CPU's lock alone (and
 //! the parking cell's of the thread that blocks). Nothing here allocates. Rules B1, B3, B6, C1, C3.
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use abi::trace::Event;
 use machine::lock::LockGuard;
 use machine::trace;
 use sched::placement::{helper, steal_order};
-use sched::{Charge, Cpu, CpuId, EndReason, EnqueueReason, Entity, HandedOver, Instant, Rotated};
+use sched::{Charge, Cpu, CpuId, EndReason, EnqueueReason, Entity, HandedOver, Horizon, Instant, Rotated};
 
 use super::cpus::{self, CpuState, count};
 use super::thread_body::Body;
@@ -29,11 +27,11 @@ pub enum Blocked {
     WokenAlready(Owned),
 }
 
-/// When the turn of the running thread ends, for the timer.
+/// What runs now has this horizon, or none.
 #[inline]
-pub fn set_slice_end(cpu: &CpuState, end: Option<Instant>) {
-    cpu.slice_end.store(end.map_or(u64::MAX, |end| end.0), Relaxed);
-    if end.is_some() {
+pub fn set_horizon(cpu: &CpuState, horizon: Option<Horizon>) {
+    cpu.timer.set(horizon);
+    if horizon.is_some() {
         timer::rearm(cpu);
     }
 }
@@ -43,12 +41,12 @@ fn choose(cpu: &CpuState, mut sched: LockGuard<'_, Cpu<Body>>, at: Instant) -> O
     let picked = sched.pick(at);
     let begun = picked.map(|picked| {
         let mut entity = picked.entity;
-        let slice_end = sched.begin(&mut entity, at);
-        (entity, slice_end)
+        let horizon = sched.begin(&mut entity, at);
+        (entity, horizon)
     });
     let_others_know(cpu, sched);
-    let (entity, slice_end) = begun?;
-    Some(switched(cpu, entity, slice_end, at))
+    let (entity, horizon) = begun?;
+    Some(switched(cpu, entity, horizon, at))
 }
 
 /// Publishes this CPU's load after a choice, and calls an idle CPU if somebody is left waiting.
@@ -67,8 +65,8 @@ fn let_others_know(cpu: &CpuState, sched: LockGuard<'_, Cpu<Body>>) {
 
 /// What remains to be done for a thread that has begun.
 #[inline]
-fn switched(cpu: &CpuState, entity: Owned, slice_end: Option<Instant>, at: Instant) -> Running {
-    set_slice_end(cpu, slice_end);
+fn switched(cpu: &CpuState, entity: Owned, horizon: Option<Horizon>, at: Instant) -> Running {
+    set_horizon(cpu, horizon);
     if trace::is_on() {
         let from = Thread::current_trace_id(cpu);
         trace::record_at(
@@ -171,7 +169,7 @@ pub fn block(cpu: &CpuState, entity: Owned, thread: &Thread) -> Blocked {
     let next = match handed {
         Some(HandedOver {
             entity: next,
-            slice_end,
+            horizon,
             charge,
         }) => {
             if cpus::all().len() > 1 {
@@ -188,7 +186,7 @@ pub fn block(cpu: &CpuState, entity: Owned, thread: &Thread) -> Blocked {
                     to: to.trace_id(),
                 },
             );
-            Some(switched(cpu, next, slice_end, at))
+            Some(switched(cpu, next, horizon, at))
         }
         None => {
             end(&mut sched, entity, at, EndReason::Blocked);
@@ -207,7 +205,7 @@ pub fn requeue(cpu: &CpuState, entity: Owned, why: EndReason) -> Running {
     let _guard = hard_path();
     let mut sched = cpu.sched.lock();
     let at = now();
-    let Rotated { entity, slice_end } = sched.rotate(entity, at, why, |entity, charge, rank| {
+    let Rotated { entity, horizon } = sched.rotate(entity, at, why, |entity, charge, rank| {
         ended(entity, charge);
         let thread = &entity.payload.thread;
         thread.queued.note(cpu.id(), rank);
@@ -222,7 +220,7 @@ pub fn requeue(cpu: &CpuState, entity: Owned, why: EndReason) -> Running {
         }
     });
     let_others_know(cpu, sched);
-    let next = switched(cpu, entity, slice_end, at);
+    let next = switched(cpu, entity, horizon, at);
     balance::turn_ended(cpu);
     next
 }

@@ -1,5 +1,5 @@
 //! What waits for time: one deadline queue and one one-shot timer per CPU; nothing ticks. The timer is armed for the
-//! earliest of the queue's head and the running thread's slice end, and only when that changes.
+//! earlier of the queue's head and the CPU's horizon, and only when that changes (`sched::OneShot`).
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use machine::apic;
 use machine::memory::heap::NoAllocation;
+use sched::horizon::Setting;
 use sched::{Deadline, DeadlineKey, Instant};
 
 use super::counters::Mode;
@@ -59,38 +60,28 @@ pub fn disarm(armed: Armed) -> Option<Box<Deadline<Timer>>> {
 /// Arms this CPU's timer for the earliest thing that matters, if that is not what it is armed for.
 #[inline]
 pub fn rearm(cpu: &CpuState) {
-    let head = cpu.deadlines.lock().next().map_or(u64::MAX, |at| at.0);
-    let wanted = head.min(cpu.slice_end.load(Relaxed));
-    // A timer armed for an earlier instant fires, finds nothing due, and is armed anew: cheaper than touching the
-    // hardware at each switch.
-    if wanted < cpu.armed.load(Relaxed) {
-        cpu.armed.store(wanted, Relaxed);
-        apic::timer::arm_at(wanted);
+    let head = cpu.deadlines.lock().next();
+    if let Some(at) = cpu.timer.arm(head) {
+        apic::timer::arm_at(at.0);
     }
 }
 
 /// Disarms the hardware if nothing waits: before idling, so that an idle CPU takes no timer interrupt (rule F3). Whether the
 /// timer is armed now.
 pub fn quiesce(cpu: &CpuState) -> bool {
-    let head = cpu.deadlines.lock().next().map_or(u64::MAX, |at| at.0);
-    let is_armed = head != u64::MAX;
-    cpu.slice_end.store(u64::MAX, Relaxed);
-    if head == cpu.armed.load(Relaxed) {
-        return is_armed;
+    let head = cpu.deadlines.lock().next();
+    match cpu.timer.idle(head) {
+        Setting::Same => {}
+        Setting::Arm(at) => apic::timer::arm_at(at.0),
+        Setting::Disarm => apic::timer::disarm(),
     }
-    cpu.armed.store(head, Relaxed);
-    if is_armed {
-        apic::timer::arm_at(head);
-    } else {
-        apic::timer::disarm();
-    }
-    is_armed
+    head.is_some()
 }
 
 /// The timer interrupt: handles what is due and arms for what comes next.
 pub fn fired(cpu: &CpuState, now: Instant) {
     let _guard = NoAllocation::begin();
-    cpu.armed.store(u64::MAX, Relaxed);
+    cpu.timer.fired();
     let mode = mode(cpu);
     let mut work = 0;
     while work < BATCH {
@@ -109,12 +100,11 @@ pub fn fired(cpu: &CpuState, now: Instant) {
             }
         }
     }
-    let slice_over = cpu.slice_end.load(Relaxed) <= now.0;
-    if slice_over {
-        cpu.slice_end.store(u64::MAX, Relaxed);
+    let reached = cpu.timer.reached(now);
+    if reached.is_some() {
         cpu.reschedule.store(true, Relaxed);
     }
-    cpu.counters.timer(work > 0, slice_over, mode);
+    cpu.counters.timer(work > 0, reached, mode);
     rearm(cpu);
 }
 
@@ -122,7 +112,7 @@ pub fn fired(cpu: &CpuState, now: Instant) {
 fn mode(cpu: &CpuState) -> Mode {
     if cpu.current.load(Relaxed) == 0 {
         Mode::Idle
-    } else if cpu.slice_end.load(Relaxed) == u64::MAX {
+    } else if cpu.timer.horizon().is_none() {
         Mode::Alone
     } else {
         Mode::Shared

@@ -6,6 +6,7 @@ use super::{Cpu, SHORTEST_TURN, State};
 use crate::balance::MOST_CREDIT;
 use crate::entity::{Entity, Home};
 use crate::fair::{Policy, Share};
+use crate::horizon::Horizon;
 use crate::rank::Rank;
 use crate::time::Instant;
 
@@ -34,8 +35,8 @@ pub enum Effect {
     Nothing,
     /// The running thread has to make way: reschedule this CPU.
     Preempt,
-    /// The running thread was alone and had no slice timer; this CPU has to arm one for this instant.
-    ArmSlice(Instant),
+    /// The running thread was alone and had no horizon; this CPU has to arm its timer for this one.
+    Arm(Horizon),
     /// The CPU runs nothing: wake it.
     WakeIdle,
 }
@@ -153,7 +154,7 @@ impl<P> Cpu<P> {
             self.counters.wakes_of_idle += 1;
             return Effect::WakeIdle;
         };
-        if !running.slice_armed && now >= running.turn_ends {
+        if !running.is_bounded && now >= running.turn_ends {
             // It ran alone past the end of its turn, which nobody wanted: it is in a fresh one.
             running.share.renew();
             running.turn_ends = now + running.share.slice();
@@ -162,12 +163,12 @@ impl<P> Cpu<P> {
             self.counters.wakes_that_preempt += 1;
             return Effect::Preempt;
         }
-        if running.slice_armed {
+        if running.is_bounded {
             return Effect::Nothing;
         }
-        running.slice_armed = true;
+        running.is_bounded = true;
         self.counters.slices_begun_by_arrival += 1;
         self.counters.slices_armed += 1;
-        Effect::ArmSlice(running.turn_ends)
+        Effect::Arm(Horizon::turn_end(running.turn_ends))
     }
 }

@@ -6,6 +6,7 @@ use super::{Cpu, Running, SHORTEST_TURN, State};
 use crate::accounting::Charge;
 use crate::entity::Entity;
 use crate::fair::{Policy, Share};
+use crate::horizon::Horizon;
 use crate::rank::Rank;
 use crate::time::{Instant, VirtualTime};
 
@@ -47,8 +48,8 @@ pub enum EndReason {
 #[must_use = "the caller still has to act on this"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Go on (or stay idle), with the slice timer at this instant, or without one.
-    Keep(Option<Instant>),
+    /// Go on (or stay idle), with this horizon, or without one.
+    Keep(Option<Horizon>),
     /// End the running thread, if any, as preempted, put it back, and pick.
     Switch,
 }
@@ -77,10 +78,10 @@ impl<P> Cpu<P> {
         })
     }
 
-    /// Starts a picked thread. Returns the instant to arm the slice timer for; `None` when nobody waits (X1).
-    #[must_use = "the slice timer may have to be armed"]
+    /// Starts a picked thread. Returns its horizon; `None` when nobody waits (X1).
+    #[must_use = "the timer may have to be armed"]
     #[inline]
-    pub fn begin(&mut self, entity: &mut Entity<P>, now: Instant) -> Option<Instant> {
+    pub fn begin(&mut self, entity: &mut Entity<P>, now: Instant) -> Option<Horizon> {
         self.count_begin(entity);
         if entity.membership.is_some() {
             entity.resize(self.clock.now());
@@ -102,7 +103,7 @@ impl<P> Cpu<P> {
         entity: &mut Entity<P>,
         turn_ends: Instant,
         now: Instant,
-    ) -> Option<Instant> {
+    ) -> Option<Horizon> {
         // Another CPU's clock may be ahead of this one's and have charged up to there already.
         let mut charged_to = now;
         if let State::Idle { since } = self.state {
@@ -110,7 +111,7 @@ impl<P> Cpu<P> {
             charged_to = charged_to.max(since);
         }
         let turn_ends = turn_ends.max(now + SHORTEST_TURN);
-        let slice_armed = self.somebody_waits();
+        let is_bounded = self.somebody_waits();
         self.state = State::Busy(Running {
             id: entity.id(),
             share: entity.share,
@@ -118,10 +119,10 @@ impl<P> Cpu<P> {
             charged_to,
             uncollected: Charge::default(),
             turn_ends,
-            slice_armed,
+            is_bounded,
         });
         self.lend_membership(entity);
-        self.slice_timer(slice_armed, turn_ends)
+        self.horizon(is_bounded, turn_ends)
     }
 
     /// Counts that `entity` is given this CPU.
@@ -191,16 +192,8 @@ impl<P> Cpu<P> {
         charge
     }
 
-    /// The slice timer has fired: decides whether the turn is really over and whose comes next.
-    pub fn slice_expired(&mut self, now: Instant) -> Verdict {
-        if let State::Busy(running) = &mut self.state {
-            running.slice_armed = false;
-        }
-        self.reconsider(now)
-    }
-
     /// Decides anew whether the running thread goes on: called after a reschedule interrupt, a weight change or
-    /// a fired slice timer. Depends only on the queue and the time, so calling it too often is harmless.
+    /// when the horizon has come. Depends only on the queue and the time, so calling it too often is harmless.
     pub fn reconsider(&mut self, now: Instant) -> Verdict {
         self.settle(now);
         let next = self.handoff().or_else(|| self.head()).map(Entity::rank);
@@ -214,7 +207,7 @@ impl<P> Cpu<P> {
             };
         };
         if !somebody_waits {
-            running.slice_armed = false;
+            running.is_bounded = false;
             return Verdict::Keep(None);
         }
         let turn_is_over = now >= running.turn_ends;
@@ -239,16 +232,16 @@ impl<P> Cpu<P> {
             running.share.renew();
             running.turn_ends = now + running.share.slice().max(SHORTEST_TURN);
         }
-        running.slice_armed = true;
+        running.is_bounded = true;
         let turn_ends = running.turn_ends;
-        Verdict::Keep(self.slice_timer(true, turn_ends))
+        Verdict::Keep(self.horizon(true, turn_ends))
     }
 
-    /// The instant to arm for a thread that begins or goes on, counted.
-    pub(super) fn slice_timer(&mut self, armed: bool, turn_ends: Instant) -> Option<Instant> {
-        if armed {
+    /// The horizon of a thread that begins or goes on, counted.
+    pub(super) fn horizon(&mut self, is_bounded: bool, turn_ends: Instant) -> Option<Horizon> {
+        if is_bounded {
             self.counters.slices_armed += 1;
-            Some(turn_ends)
+            Some(Horizon::turn_end(turn_ends))
         } else {
             self.counters.slices_not_needed += 1;
             None

@@ -12,6 +12,7 @@ use super::{Cpu, State};
 use crate::accounting::Charge;
 use crate::entity::Entity;
 use crate::fair::Share;
+use crate::horizon::Horizon;
 use crate::time::Instant;
 
 /// Why a thread cannot be handed the CPU. In each case the queue is the way.
@@ -47,8 +48,8 @@ impl<P> fmt::Debug for HandoffRefused<P> {
 pub struct HandedOver<P> {
     /// The thread that runs now.
     pub entity: Box<Entity<P>>,
-    /// The instant for the slice timer, which the turn that goes on may already be armed for; `None` when nobody waits.
-    pub slice_end: Option<Instant>,
+    /// Its horizon, which the timer may be armed for already, since the turn goes on; `None` when nobody waits.
+    pub horizon: Option<Horizon>,
     /// What the thread that ran before is charged.
     pub charge: Charge,
 }
@@ -108,13 +109,13 @@ impl<P> Cpu<P> {
         to.home = Some(self.home());
         self.count_begin(&mut to);
         self.counters.handoffs += 1;
-        let armed = self.somebody_waits();
+        let is_bounded = self.somebody_waits();
         let State::Busy(running) = &mut self.state else {
             // Nothing ran, so there is no turn to continue.
-            let slice_end = self.start(&mut to, now + share.slice(), now);
+            let horizon = self.start(&mut to, now + share.slice(), now);
             return Ok(HandedOver {
                 entity: to,
-                slice_end,
+                horizon,
                 charge,
             });
         };
@@ -122,14 +123,14 @@ impl<P> Cpu<P> {
         running.id = to.id();
         running.share = share;
         running.standing = to.standing;
-        running.slice_armed = armed;
+        running.is_bounded = is_bounded;
         let turn_ends = running.turn_ends;
         self.return_membership(from, false);
         self.lend_membership(&mut to);
-        let slice_end = self.slice_timer(armed, turn_ends);
+        let horizon = self.horizon(is_bounded, turn_ends);
         Ok(HandedOver {
             entity: to,
-            slice_end,
+            horizon,
             charge,
         })
     }

@@ -7,6 +7,7 @@ use super::arrive::EnqueueReason;
 use super::dispatch::{EndReason, may_be_served};
 use crate::accounting::Charge;
 use crate::entity::Entity;
+use crate::horizon::Horizon;
 use crate::rank::Rank;
 use crate::time::Instant;
 
@@ -16,8 +17,8 @@ use crate::time::Instant;
 pub struct Rotated<P> {
     /// The thread that runs now, which may be the one that made way.
     pub entity: Box<Entity<P>>,
-    /// The instant to arm the slice timer for; `None` when nobody waits.
-    pub slice_end: Option<Instant>,
+    /// Its horizon; `None` when nobody waits.
+    pub horizon: Option<Horizon>,
 }
 
 /// Which thread comes next.
@@ -62,10 +63,10 @@ impl<P> Cpu<P> {
                 None => entity,
             },
         };
-        let slice_end = self.begin(&mut next, now);
+        let horizon = self.begin(&mut next, now);
         Rotated {
             entity: next,
-            slice_end,
+            horizon,
         }
     }
 

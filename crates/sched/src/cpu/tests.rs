@@ -76,7 +76,7 @@ impl Bench {
 
     fn arrive(&mut self, entity: Box<Entity<()>>, why: EnqueueReason) -> Enqueued {
         let enqueued = self.cpu.enqueue(entity, why, self.now);
-        if let Effect::ArmSlice(at) = enqueued.effect {
+        if let Effect::Arm(Horizon { at, .. }) = enqueued.effect {
             self.timer = Some(at);
         }
         enqueued
@@ -87,7 +87,7 @@ impl Bench {
         let Some(Picked { mut entity, .. }) = self.cpu.pick(self.now) else {
             return;
         };
-        self.timer = self.cpu.begin(&mut entity, self.now);
+        self.timer = self.cpu.begin(&mut entity, self.now).map(|horizon| horizon.at);
         self.running = Some(entity);
     }
 
@@ -119,7 +119,7 @@ impl Bench {
 
     fn obey(&mut self, verdict: Verdict) {
         match verdict {
-            Verdict::Keep(timer) => self.timer = timer,
+            Verdict::Keep(horizon) => self.timer = horizon.map(|horizon| horizon.at),
             Verdict::Switch => self.preempt(),
         }
     }
@@ -131,7 +131,7 @@ impl Bench {
             assert!(at > self.now, "a timer in the past");
             self.now = at;
             self.timer = None;
-            let verdict = self.cpu.slice_expired(at);
+            let verdict = self.cpu.reconsider(at);
             self.obey(verdict);
         }
         self.now = until;

@@ -3,7 +3,7 @@
 use super::Machine;
 use sched::balance::{Given, give};
 use sched::placement::{helper, steal_order};
-use sched::{Cpu, CpuId, EnqueueReason, Event, Instant, Nanos, Reason, Verdict};
+use sched::{Cpu, CpuId, EnqueueReason, Event, Horizon, Nanos, Reason, Verdict};
 
 impl Machine {
     pub(super) fn interrupt(&mut self, cpu: CpuId) {
@@ -12,7 +12,8 @@ impl Machine {
         }
     }
 
-    pub(super) fn set_timer(&mut self, cpu: CpuId, timer: Option<Instant>) {
+    pub(super) fn set_timer(&mut self, cpu: CpuId, horizon: Option<Horizon>) {
+        let timer = horizon.map(|horizon| horizon.at);
         self.note(cpu, timer.map_or(Event::DisarmTimer, |at| Event::ArmTimer { at }));
         self.timers[cpu.index()] = timer;
     }
@@ -120,7 +121,7 @@ impl Machine {
         }
     }
 
-    /// Lets time pass; slice timers fire when they are due, earliest first, then by CPU.
+    /// Lets time pass; timers fire when they are due, earliest first, then by CPU.
     pub fn advance(&mut self, span: Nanos) {
         let until = self.now + span;
         loop {
@@ -135,7 +136,7 @@ impl Machine {
             };
             self.now = self.now.max(at);
             self.timers[index] = None;
-            let verdict = self.cpus[index].slice_expired(self.now);
+            let verdict = self.cpus[index].reconsider(self.now);
             self.obey(CpuId(index as u32), verdict);
         }
         self.now = until;

@@ -168,7 +168,7 @@ impl Machine {
         self.ranks.insert(from, (cpu, rank));
         let to = rotated.entity.id();
         self.ranks.remove(&to);
-        self.set_timer(cpu, rotated.slice_end);
+        self.set_timer(cpu, rotated.horizon);
         let reason = Reason::Picked(PickedFrom::Queue);
         self.note(cpu, Event::Switch { to, reason });
         self.running[cpu.index()] = Some(rotated.entity);
@@ -189,7 +189,7 @@ impl Machine {
             match self.cpus[index].hand_over(&mut caller, thread, self.now) {
                 Ok(done) => {
                     self.usage.add(done.charge);
-                    self.set_timer(cpu, done.slice_end);
+                    self.set_timer(cpu, done.horizon);
                     self.parked.insert(caller.id(), caller);
                     self.running[index] = Some(done.entity);
                     self.note(

@@ -4,7 +4,7 @@
 use abi::trace::{Event, Thread};
 use sched::balance::{Given, give};
 use sched::placement::{helper, steal_order};
-use sched::{CpuId, EndReason, EnqueueReason, Instant, Verdict};
+use sched::{CpuId, EndReason, EnqueueReason, Horizon, Verdict};
 
 use super::super::Machine;
 use super::super::threads::{Index, Owned, Wish};
@@ -32,8 +32,7 @@ impl Machine {
     pub(in super::super) fn timer_ends(&mut self, cpu: CpuId) {
         let now = self.read(cpu);
         let side = &mut self.sides[cpu.index()];
-        if side.slice_end.is_some_and(|end| end <= now) {
-            side.slice_end = None;
+        if side.timer.reached(now).is_some() {
             side.reschedule = true;
         }
         self.rearm(cpu);
@@ -42,8 +41,8 @@ impl Machine {
     pub(in super::super) fn reconsider(&mut self, cpu: CpuId) {
         let at = self.read(cpu);
         match self.cpus[cpu.index()].reconsider(at) {
-            Verdict::Keep(slice_end) => {
-                self.set_slice_end(cpu, slice_end);
+            Verdict::Keep(horizon) => {
+                self.set_horizon(cpu, horizon);
                 self.balance(cpu);
             }
             Verdict::Switch => self.requeue(cpu, EndReason::Preempted),
@@ -78,12 +77,12 @@ impl Machine {
         let own = &mut self.cpus[cpu.index()];
         let begun = own.pick(at).map(|picked| {
             let mut thread = picked.entity;
-            let slice_end = own.begin(&mut thread, at);
-            (thread, slice_end)
+            let horizon = own.begin(&mut thread, at);
+            (thread, horizon)
         });
         self.let_others_know(cpu);
         match begun {
-            Some((thread, slice_end)) => self.begun(cpu, thread, slice_end),
+            Some((thread, horizon)) => self.begun(cpu, thread, horizon),
             None => {
                 let side = &mut self.sides[cpu.index()];
                 side.looked = true;
@@ -102,18 +101,18 @@ impl Machine {
     }
 
     /// A thread has begun to run.
-    pub(in super::super) fn begun(&mut self, cpu: CpuId, thread: Owned, slice_end: Option<Instant>) {
+    pub(in super::super) fn begun(&mut self, cpu: CpuId, thread: Owned, horizon: Option<Horizon>) {
         self.dispatched(cpu, &thread);
-        self.set_slice_end(cpu, slice_end);
+        self.set_horizon(cpu, horizon);
         let side = &mut self.sides[cpu.index()];
         side.running = Some(thread);
         side.looked = false;
         side.idle_since = None;
     }
 
-    pub(in super::super) fn set_slice_end(&mut self, cpu: CpuId, slice_end: Option<Instant>) {
-        self.sides[cpu.index()].slice_end = slice_end;
-        if slice_end.is_some() {
+    pub(in super::super) fn set_horizon(&mut self, cpu: CpuId, horizon: Option<Horizon>) {
+        self.sides[cpu.index()].timer.set(horizon);
+        if horizon.is_some() {
             self.rearm(cpu);
         }
     }

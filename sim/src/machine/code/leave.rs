@@ -77,7 +77,7 @@ impl Machine {
                 self.board.publish(&self.cpus[cpu.index()]);
                 let to = Thread(done.entity.id().0);
                 self.note(cpu, Event::Handoff { from, to });
-                self.begun(cpu, done.entity, done.slice_end);
+                self.begun(cpu, done.entity, done.horizon);
             }
             refused => {
                 self.pick(cpu);
@@ -118,8 +118,8 @@ impl Machine {
             let charge = self.cpus[cpu.index()].end(&mut thread, at, why);
             self.collect(charge);
             if !moves_away {
-                let slice_end = self.cpus[cpu.index()].begin(&mut thread, at);
-                return self.begun(cpu, thread, slice_end);
+                let horizon = self.cpus[cpu.index()].begin(&mut thread, at);
+                return self.begun(cpu, thread, horizon);
             }
             let place = Action::Place(thread, EnqueueReason::Migrated);
             self.sides[cpu.index()].todo.push_front(place);
@@ -133,7 +133,7 @@ impl Machine {
             self.queued(own, cpu, rank);
         }
         self.let_others_know(cpu);
-        self.begun(cpu, rotated.entity, rotated.slice_end);
+        self.begun(cpu, rotated.entity, rotated.horizon);
         self.sides[cpu.index()].todo.push_back(Action::Balance);
     }
 

@@ -6,7 +6,7 @@ use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
 use machine::cpu::shootdowns;
-use sched::{CpuCounters, Instant, Nanos, PlacementReason};
+use sched::{CpuCounters, HorizonReason, Instant, Nanos, PlacementReason};
 use schema_gen::monitor::counter;
 use schema_gen::monitor::monitor::counters_results;
 
@@ -135,7 +135,7 @@ fn of_kernel(counters: &Counters) -> [(&'static str, &AtomicU64); 17] {
         ("steals", &counters.steals),
         ("ipisSent", &counters.ipis_sent),
         ("timerInterrupts", &counters.timer_interrupts),
-        ("timerSlice", &counters.timer_slice),
+        ("timerSlice", counters.horizons(HorizonReason::TurnEnd)),
         ("timerSleep", &counters.timer_sleep),
         ("timerBoth", &counters.timer_both),
         ("timerSpurious", &counters.timer_spurious),

@@ -46,7 +46,7 @@ fn x1_the_second_runnable_thread_brings_the_slice_timer() {
     bench.run_for(SLICE / 4);
     assert_eq!(
         bench.add(thread(2)).effect,
-        Effect::ArmSlice(Instant(SLICE)),
+        Effect::Arm(Horizon::turn_end(Instant(SLICE))),
         "the turn began at zero"
     );
     assert_eq!(
@@ -60,7 +60,10 @@ fn x1_the_second_runnable_thread_brings_the_slice_timer() {
 fn x1_a_turn_that_ran_over_while_alone_starts_afresh_when_somebody_arrives() {
     let mut bench = Bench::running_one();
     bench.run_for(10 * SLICE);
-    assert_eq!(bench.add(thread(2)).effect, Effect::ArmSlice(Instant(11 * SLICE)));
+    assert_eq!(
+        bench.add(thread(2)).effect,
+        Effect::Arm(Horizon::turn_end(Instant(11 * SLICE)))
+    );
 }
 
 #[test]
@@ -68,7 +71,7 @@ fn x1_the_slice_timer_goes_away_with_the_last_competitor() {
     let mut bench = Bench::running_one();
     let rank = bench.add(thread(2)).rank;
     assert!(bench.cpu.remove(rank, bench.now).is_some());
-    assert_eq!(bench.cpu.slice_expired(Instant(SLICE)), Verdict::Keep(None));
+    assert_eq!(bench.cpu.reconsider(Instant(SLICE)), Verdict::Keep(None));
 }
 
 #[test]
@@ -76,10 +79,10 @@ fn x1_a_slice_timer_that_fires_early_is_armed_again_for_the_same_instant() {
     let mut bench = Bench::running_one();
     let _ = bench.add(thread(2));
     assert_eq!(
-        bench.cpu.slice_expired(Instant(SLICE - 1)),
-        Verdict::Keep(Some(Instant(SLICE)))
+        bench.cpu.reconsider(Instant(SLICE - 1)),
+        Verdict::Keep(Some(Horizon::turn_end(Instant(SLICE))))
     );
-    assert_eq!(bench.cpu.slice_expired(Instant(SLICE)), Verdict::Switch);
+    assert_eq!(bench.cpu.reconsider(Instant(SLICE)), Verdict::Switch);
 }
 
 #[test]
@@ -127,7 +130,7 @@ fn d4_a_new_thread_starts_level_and_does_not_jump_the_queue() {
     let mut bench = Bench::running_one();
     bench.run_for(100 * SLICE);
     let newcomer = bench.add(thread(2));
-    assert!(matches!(newcomer.effect, Effect::ArmSlice(_)), "no preemption");
+    assert!(matches!(newcomer.effect, Effect::Arm(_)), "no preemption");
     let waiting = bench.cpu.queued().next().unwrap();
     assert_eq!(waiting.share().vruntime(), bench.cpu.clock());
 }

@@ -110,7 +110,7 @@ fn b6_an_unused_handoff_falls_back_to_the_queue() {
     let mut bench = Bench::running_one();
     assert_eq!(offer(&mut bench, thread(2)), Ok(()));
     let demoted = bench.cpu.demote_handoff(bench.now).unwrap();
-    assert_eq!(demoted.effect, Effect::ArmSlice(Instant(SLICE)));
+    assert_eq!(demoted.effect, Effect::Arm(Horizon::turn_end(Instant(SLICE))));
     assert_eq!(
         bench.cpu.queued().map(|entity| entity.id()).next(),
         Some(ThreadId(2))
@@ -193,7 +193,12 @@ fn both_ways(prepare: impl Fn() -> Bench) -> [Outcome; 2] {
     let done = once.cpu.hand_over(&mut caller, thread(5), once.now).unwrap();
     [
         in_steps,
-        (caller, done.entity, done.slice_end, *once.cpu.counters()),
+        (
+            caller,
+            done.entity,
+            done.horizon.map(|horizon| horizon.at),
+            *once.cpu.counters(),
+        ),
     ]
 }
 

@@ -117,5 +117,8 @@ fn d3_a_running_thread_that_becomes_interactive_gets_a_shorter_turn_at_once() {
     let verdict = bench
         .cpu
         .reweigh_running(weight(64), LatencyClass::Interactive, bench.now);
-    assert_eq!(verdict, Verdict::Keep(Some(Instant(SLICE / 2))));
+    assert_eq!(
+        verdict,
+        Verdict::Keep(Some(Horizon::turn_end(Instant(SLICE / 2))))
+    );
 }
