@@ -49,3 +49,15 @@ impl fmt::Debug for CapId {
         write!(out, "cap {}.{}", self.slot(), self.generation())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::CapId;
+
+    #[test]
+    fn p6_an_id_is_shown_as_slot_and_generation() {
+        assert_eq!(std::format!("{:?}", CapId::new(5, 3)), "cap 5.3");
+    }
+}

@@ -108,11 +108,11 @@ impl<C: Clone, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
         let repeated = descriptors.iter().take(index).any(|earlier| {
             earlier.id == descriptor.id && (earlier.mode == Mode::Move || descriptor.mode == Mode::Move)
         });
-        match self.may_leave(index, descriptor) {
-            Err(missing @ TransferError::Missing { .. }) => Err(missing),
-            _ if repeated => Err(TransferError::Repeated { index }),
-            verdict => verdict.map(|_| ()),
+        // What an earlier one names is there: that was judged before.
+        if repeated {
+            return Err(TransferError::Repeated { index });
         }
+        self.may_leave(index, descriptor).map(|_| ())
     }
 
     /// Counts against this table what a parcel of it holds besides the table's slots, because the parcel has to

@@ -105,3 +105,13 @@ fn p6_listing_shows_what_is_live_in_slot_order() {
         (Some((ids[0], 'a')), Some((ids[2], 'c')), None)
     );
 }
+
+#[test]
+fn p6_a_table_is_empty_until_something_is_in_it_and_again_afterwards() {
+    let mut table = Narrow::new(2);
+    assert!(table.is_empty());
+    let id = table.insert("only").unwrap();
+    assert!(!table.is_empty());
+    table.remove(id);
+    assert!(table.is_empty());
+}

@@ -313,3 +313,15 @@ fn p6_a_mark_does_not_stick_to_the_slots_next_tenant() {
     drop(sender.rollback(own));
     assert!(!sender.in_transit(tenant));
 }
+
+#[test]
+fn p6_parcels_and_remains_count_what_is_in_them() {
+    for count in 0..3 {
+        let (mut sender, ids) = table_with(&["pipe", "timer"][..count]);
+        let descriptors: Vec<Descriptor> = ids.iter().map(|id| copy(*id)).collect();
+        let parcel = sender.stage(&descriptors, anything).unwrap();
+        assert_eq!((parcel.len(), parcel.is_empty()), (count, count == 0));
+        let remains = sender.rollback(parcel);
+        assert_eq!((remains.len(), remains.is_empty()), (count, count == 0));
+    }
+}
