@@ -20,6 +20,7 @@ use schema_gen::system::{FairnessScope, SchedulerPolicy};
 use crate::booted;
 use crate::console::{self, say};
 use crate::log::{self, Level};
+use crate::process::burial::WHEN_INIT_ENDS;
 use crate::process::exit::Reason;
 use crate::process::{image, spawn};
 use crate::run::{self, cpus, wake};
@@ -67,6 +68,7 @@ pub fn boot(handover: Handover) -> ! {
         let _guard = NoAllocation::begin();
         drop(core::hint::black_box(vec![0_u8; 64]));
     }
+    WHEN_INIT_ENDS.set(init_ended);
     if let Err(refusal) = spawn::start_init(booted::manifest()) {
         refuse(format_args!("init cannot be started: {refusal}"));
     }
@@ -245,7 +247,7 @@ fn refuse(reason: core::fmt::Arguments<'_>) -> ! {
 }
 
 /// Init has ended, and so does the machine.
-pub fn init_ended(code: i64, reason: Reason) -> ! {
+fn init_ended(code: i64, reason: Reason) -> ! {
     match reason {
         Reason::Faulted {
             vector,

@@ -13,7 +13,6 @@ pub(crate) mod monitor;
 mod observe;
 mod pipe;
 mod process;
-pub mod results;
 pub mod scheduling;
 pub mod sources;
 mod supervisor;

@@ -22,7 +22,7 @@ use crate::endpoint::leaving;
 use crate::objects::sources;
 use crate::process::exit::{self, Reason};
 use crate::process::spawn::{self, Grant, SpawnError};
-use crate::process::{Process, Quota, image, take_one};
+use crate::process::{Process, Quota, image, take_one, told};
 use crate::wire;
 
 /// Bytes of spawn's answer without capabilities.
@@ -263,7 +263,7 @@ pub(super) fn handle(call: &Call<'_, '_>, process: &Arc<Process>) -> Answer {
                 ending.over
             };
             if let Some(code) = over {
-                super::results::ended(&operation, code);
+                told::ended(&operation, code);
             }
             Ok(Reply::Pending)
         }

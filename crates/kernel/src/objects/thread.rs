@@ -10,11 +10,11 @@ use machine::user::Start;
 use schema_gen::system::thread_control::{exit_thread_params, set_fs_base_params};
 use schema_gen::system::thread_spawner::create_params;
 
-use super::results;
 use crate::call::{Answer, Call, Reply, invalid, overloaded, unimplemented};
 use crate::capability::{Capability, Object};
 use crate::process::spawn::{self, SpawnError};
 use crate::process::thread::Thread;
+use crate::process::told;
 use crate::wire;
 
 /// Bytes of create's answer without capabilities.
@@ -88,7 +88,7 @@ pub(super) fn spawner(call: &Call<'_, '_>) -> Answer {
     let thread = spawn::add_thread(process, ring.clone(), start).map_err(|error| {
         if ring_address != 0 {
             ring.close();
-            spawn::remove_own_ring(process, &ring);
+            process.remove_own_ring(&ring);
         }
         match error {
             SpawnError::TooManyThreads => overloaded("as many threads as this process may have"),
@@ -104,7 +104,7 @@ pub(super) fn handle(call: &Call<'_, '_>, thread: &Arc<Thread>) -> Answer {
         0 => {
             let operation = call.begin(Some(thread.clone()))?;
             if let Some(code) = thread.on_exit(&operation) {
-                results::ended(&operation, code);
+                told::ended(&operation, code);
             }
             Ok(Reply::Pending)
         }

@@ -1,12 +1,15 @@
 //! Processes: an address space, a capability table, rings and threads that end together. `thread` is a thread's record,
-//! `image` a program ready to be mapped, `spawn` makes processes, `exit` ends them, `table` lists them. Rule P5.
+//! `image` a program ready to be mapped, `spawn` makes processes, `exit` ends them, `burial` takes them apart, `told` is what
+//! those hear who wait for that, `table` lists them. Rule P5.
 
+pub mod burial;
 pub mod exit;
 pub mod image;
 pub mod park;
 pub mod spawn;
 pub mod table;
 pub mod thread;
+pub mod told;
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -202,6 +205,21 @@ impl Process {
     #[inline]
     pub fn with_capability<R>(&self, id: u32, look: impl FnOnce(&Capability) -> R) -> Option<R> {
         self.capabilities.lock().get(caps::CapId::from_raw(id)).map(look)
+    }
+
+    /// Unmaps and forgets a thread's own ring: the thread has ended, or never began.
+    pub fn remove_own_ring(&self, ring: &Arc<Ring>) {
+        let page = ring.own_page.lock().take();
+        if let Some(page) = page {
+            self.space.remove_page(page);
+        }
+        let mut rings = self.rings.lock();
+        let gone = rings
+            .iter()
+            .position(|other| Arc::ptr_eq(other, ring))
+            .map(|index| rings.swap_remove(index));
+        drop(rings);
+        drop(gone);
     }
 }
 

@@ -21,7 +21,8 @@ use manifest::{EMBEDDED_INIT, Manifest, init};
 use sched::{Entity, LatencyClass, Principal, Weight};
 use schema_gen::system::FairnessScope;
 
-use super::exit::{self, Ending};
+use super::burial;
+use super::exit::Ending;
 use super::image::{self, Image};
 use super::park::Parking;
 use super::thread::Thread;
@@ -213,7 +214,7 @@ fn build(
         arguments: [layout::RING, u64::from(process.pid), layout::CAPSET],
         fs_base: mapped.fs_base,
     };
-    add_thread(&process, ring, |_| start).inspect_err(|_| exit::abandon(&process))?;
+    add_thread(&process, ring, |_| start).inspect_err(|_| burial::abandon(&process))?;
     Ok(process)
 }
 
@@ -321,19 +322,4 @@ pub fn add_own_ring(process: &Arc<Process>) -> Result<(Arc<Ring>, u64), SpawnErr
     *ring.own_page.lock() = Some(page);
     rings.push(ring.clone());
     Ok((ring, page.address()))
-}
-
-/// Unmaps and forgets a thread's own ring: the thread has ended, or never began.
-pub fn remove_own_ring(process: &Process, ring: &Arc<Ring>) {
-    let page = ring.own_page.lock().take();
-    if let Some(page) = page {
-        process.space.remove_page(page);
-    }
-    let mut rings = process.rings.lock();
-    let gone = rings
-        .iter()
-        .position(|other| Arc::ptr_eq(other, ring))
-        .map(|index| rings.swap_remove(index));
-    drop(rings);
-    drop(gone);
 }
