@@ -31,6 +31,7 @@ pub enum End {
 
 /// What a read got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "bytes that were taken out are nowhere else"]
 pub enum Read {
     /// So many bytes, at least one unless none were asked for. Writers may go on.
     Bytes(usize),
@@ -44,6 +45,7 @@ pub enum Read {
 
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "it may have taken a part, or nothing"]
 pub enum Write {
     /// The first so many bytes were taken, at least one unless none were offered. Readers may go on.
     Bytes(usize),
@@ -97,8 +99,17 @@ impl Buffer {
         self.size
     }
 
-    /// Fills `into` from the front, as far as there is something.
+    /// Fills `into` from the front, as far as there is something, and takes that out.
     pub fn read(&mut self, into: &mut [u8]) -> Read {
+        let read = self.look(into);
+        if let Read::Bytes(count) = read {
+            self.consume(count);
+        }
+        read
+    }
+
+    /// What [`read`](Self::read) would do, with the bytes still inside.
+    pub fn look(&self, into: &mut [u8]) -> Read {
         if self.reader_closed {
             return Read::ClosedHere;
         }
@@ -115,28 +126,51 @@ impl Buffer {
         let (first, second) = into.split_at_mut(from_front);
         first.copy_from_slice(&front[..from_front]);
         second[..count - from_front].copy_from_slice(&back[..count - from_front]);
-        self.bytes.drain(..count);
         Read::Bytes(count)
+    }
+
+    /// Whether a reader that wants something has to wait.
+    pub fn makes_readers_wait(&self) -> bool {
+        self.bytes.is_empty() && !self.reader_closed && !self.writer_closed
+    }
+
+    /// Takes out what was looked at: the first `count` bytes.
+    pub fn consume(&mut self, count: usize) {
+        self.bytes.drain(..count.min(self.bytes.len()));
     }
 
     /// Appends what fits of `from`.
     pub fn write(&mut self, from: &[u8]) -> Write {
+        let write = self.fits(from.len());
+        if let Write::Bytes(count) = write {
+            self.append(&from[..count]);
+        }
+        write
+    }
+
+    /// Appends as many bytes as were said to fit.
+    pub fn append(&mut self, bytes: &[u8]) {
+        let room = self.size - self.bytes.len();
+        self.bytes.extend(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// What would become of a write of `offered` bytes.
+    pub fn fits(&self, offered: usize) -> Write {
         if self.writer_closed {
             return Write::ClosedHere;
         }
         if self.reader_closed {
             return Write::ReaderClosed;
         }
-        let count = from.len().min(self.size - self.bytes.len());
-        if count == 0 && !from.is_empty() {
-            return Write::Wait;
+        match offered.min(self.size - self.bytes.len()) {
+            0 if offered > 0 => Write::Wait,
+            count => Write::Bytes(count),
         }
-        self.bytes.extend(&from[..count]);
-        Write::Bytes(count)
     }
 
     /// Closes one end for good. Closing the reader throws away what is inside. Returns whether it was open;
     /// if so, calls waiting at either end should be tried again.
+    #[must_use = "who waits at the other end has to be told"]
     pub fn close(&mut self, end: End) -> bool {
         let closed = match end {
             End::Reader => &mut self.reader_closed,
@@ -221,6 +255,23 @@ mod tests {
             ),
             (0, true, false)
         );
+    }
+
+    #[test]
+    fn p18_what_a_reader_that_has_ended_looked_at_is_there_for_the_next_one() {
+        let mut pipe = pipe(4);
+        assert_eq!(pipe.write(b"abc"), Write::Bytes(3));
+        let mut two = [0; 2];
+        for _ in 0..3 {
+            assert_eq!(
+                (pipe.look(&mut two), two, pipe.len()),
+                (Read::Bytes(2), *b"ab", 3)
+            );
+        }
+        pipe.consume(2);
+        assert_eq!((pipe.read(&mut two), two[0]), (Read::Bytes(1), b'c'));
+        pipe.consume(9);
+        assert_eq!((pipe.fits(9), pipe.len()), (Write::Bytes(4), 0));
     }
 
     proptest! {

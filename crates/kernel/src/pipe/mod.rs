@@ -1,5 +1,9 @@
 //! Pipes: bytes from one process to another. Rule P9 (docs/rules/pipe.md). The buffer between the two ends
 //! is in [`buffer`]; here are the ends that capabilities hold, and who waits at them.
+//!
+//! A waiting call is completed while the pipe is locked, and bytes move only if it could be told (rule P18): what a reader
+//! that ends meanwhile did not get is there for the next one. Its end is let go of without the lock, because it may be
+//! the last to hold it.
 
 pub mod buffer;
 
@@ -9,10 +13,11 @@ use alloc::vec::Vec;
 
 use machine::Lock;
 use machine::attribution::Site;
+use machine::lock::LockGuard;
 
 use crate::memory::account::{Account, Charge, Cost, Short, zeroed};
 use crate::ring::operation::{self, Operation, WaitPlace};
-use crate::wire;
+use crate::wire::{self, ExceptionKind};
 use buffer::{Buffer, End, Read, Write};
 
 /// Bytes of a read's answer besides the data: framing, struct, padding.
@@ -20,11 +25,15 @@ pub const READ_OVERHEAD: usize = 40;
 
 struct Reader {
     operation: Operation,
+    /// Held beyond the operation's end, which may come under the pipe's lock.
+    _end: Arc<PipeEnd>,
     max: usize,
 }
 
 struct Writer {
     operation: Operation,
+    /// As a reader's.
+    _end: Arc<PipeEnd>,
     data: Vec<u8>,
     /// For the data, to the writer's account.
     _charge: Charge,
@@ -94,7 +103,7 @@ impl PipeEnd {
     /// # Errors
     /// What `begin` returns, and [`Short`].
     pub fn read<E: From<Short>>(
-        &self,
+        self: &Arc<Self>,
         max: usize,
         begin: impl FnOnce() -> Result<Operation, E>,
     ) -> Result<Now<(Vec<u8>, bool)>, E> {
@@ -104,23 +113,26 @@ impl PipeEnd {
         let mut state = self.pipe.state.lock();
         // At least one byte of room, or an empty pipe would look like one that nobody wants to read from.
         let mut data = zeroed(max.min(state.buffer.len().max(1)))?;
-        // Bytes may be there only to be waited for in turn: a reader never overtakes one that waits.
-        let now = match state.buffer.read(&mut data) {
-            Read::Bytes(count) => {
+        // A reader never overtakes one that waits.
+        let is_next = state.readers.is_empty() || max == 0 || state.buffer.is_closed(End::Reader);
+        let now = match is_next.then(|| state.buffer.read(&mut data)) {
+            Some(Read::Bytes(count)) => {
                 data.truncate(count);
                 Now::Done((data, false))
             }
-            Read::End => Now::Done((Vec::new(), true)),
-            Read::ClosedHere => return Ok(Now::WrongEnd),
-            Read::Wait => {
+            Some(Read::End) => Now::Done((Vec::new(), true)),
+            Some(Read::ClosedHere) => return Ok(Now::WrongEnd),
+            Some(Read::Wait) | None => {
                 let operation = begin()?;
-                state.readers.push_back(Reader { operation, max });
-                return Ok(Now::Waits);
+                state.readers.push_back(Reader {
+                    operation,
+                    _end: self.clone(),
+                    max,
+                });
+                Now::Waits
             }
         };
-        let done = state.feed_writers();
-        drop(state);
-        finish(done);
+        self.pipe.serve(state);
         Ok(now)
     }
 
@@ -129,7 +141,7 @@ impl PipeEnd {
     /// # Errors
     /// What `begin` returns, and [`Short`].
     pub fn write<E: From<Short>>(
-        &self,
+        self: &Arc<Self>,
         data: &[u8],
         account: &Arc<Account>,
         begin: impl FnOnce() -> Result<Operation, E>,
@@ -138,26 +150,27 @@ impl PipeEnd {
             return Ok(Now::WrongEnd);
         }
         let mut state = self.pipe.state.lock();
-        let now = match state.buffer.write(data) {
-            Write::Bytes(count) => Now::Done(count as u32),
-            Write::ReaderClosed => Now::Done(0),
-            Write::ClosedHere => return Ok(Now::WrongEnd),
-            Write::Wait => {
+        // Nor a writer.
+        let is_next = state.writers.is_empty() || data.is_empty() || state.buffer.is_closed(End::Writer);
+        let now = match is_next.then(|| state.buffer.write(data)) {
+            Some(Write::Bytes(count)) => Now::Done(count as u32),
+            Some(Write::ReaderClosed) => Now::Done(0),
+            Some(Write::ClosedHere) => return Ok(Now::WrongEnd),
+            Some(Write::Wait) | None => {
                 let charge = account.charge(Cost::heap(data.len()))?;
                 let mut copy = zeroed(data.len())?;
                 copy.copy_from_slice(data);
                 let operation = begin()?;
                 state.writers.push_back(Writer {
                     operation,
+                    _end: self.clone(),
                     data: copy,
                     _charge: charge,
                 });
-                return Ok(Now::Waits);
+                Now::Waits
             }
         };
-        let done = state.feed_readers();
-        drop(state);
-        finish(done);
+        self.pipe.serve(state);
         Ok(now)
     }
 
@@ -169,13 +182,9 @@ impl PipeEnd {
     /// Closes this end for everybody who holds it.
     pub fn close(&self) {
         let mut state = self.pipe.state.lock();
-        if !state.buffer.close(self.end) {
-            return;
+        if state.buffer.close(self.end) {
+            self.pipe.serve(state);
         }
-        let mut done = state.feed_readers();
-        done.extend(state.feed_writers());
-        drop(state);
-        finish(done);
     }
 
     /// Whether this end was closed.
@@ -208,54 +217,72 @@ impl WaitPlace for PipeEnd {
     }
 }
 
-/// An operation and its answer.
-type Done = (Operation, Vec<u8>);
+/// A call that has been completed; what it held is let go of without the pipe's lock.
+#[must_use = "drop this without the pipe's lock"]
+enum Served {
+    Reader(#[expect(dead_code, reason = "held to be dropped")] Reader),
+    Writer(#[expect(dead_code, reason = "held to be dropped")] Writer),
+}
 
-/// Completes outside the pipe's lock.
-fn finish(done: Vec<Done>) {
-    for (operation, answer) in done {
-        operation.complete_bytes(&answer);
+impl Pipe {
+    /// Completes waiting calls as far as they can go on, as many as wait now: whoever comes to wait meanwhile serves, too.
+    fn serve<'a>(&'a self, mut state: LockGuard<'a, State>) {
+        for _ in 0..state.readers.len() + state.writers.len() {
+            let served = match state.serve_reader() {
+                Some(reader) => Some(Served::Reader(reader)),
+                None => state.serve_writer().map(Served::Writer),
+            };
+            if served.is_none() {
+                return;
+            }
+            drop(state);
+            drop(served);
+            state = self.state.lock();
+        }
     }
 }
 
 impl State {
-    /// Serves waiting readers as far as there is something for them, and the writers that this makes room for.
-    fn feed_readers(&mut self) -> Vec<Done> {
-        let mut done = Vec::new();
-        while let Some(first) = self.readers.front() {
-            let mut data = alloc::vec![0; first.max.min(self.buffer.len().max(1))];
-            let answer = match self.buffer.read(&mut data) {
-                Read::Bytes(count) => {
-                    data.truncate(count);
-                    read_answer(&data, false)
-                }
-                Read::End | Read::ClosedHere => read_answer(&[], true),
-                Read::Wait => break,
-            };
-            if let Some(reader) = self.readers.pop_front() {
-                done.push((reader.operation, answer));
-            }
+    /// Completes the first waiting reader if there is something for it.
+    fn serve_reader(&mut self) -> Option<Reader> {
+        let max = self.readers.front()?.max;
+        if max > 0 && self.buffer.makes_readers_wait() {
+            return None;
         }
-        if !done.is_empty() {
-            done.extend(self.feed_writers());
+        let Ok(mut data) = zeroed(max.min(self.buffer.len().max(1))) else {
+            let reader = self.readers.pop_front()?;
+            reader.operation.complete_exception(ExceptionKind::Overloaded, "no memory to read into");
+            return Some(reader);
+        };
+        let (count, answer) = match self.buffer.look(&mut data) {
+            Read::Bytes(count) => (count, read_answer(&data[..count], false)),
+            Read::End | Read::ClosedHere => (0, read_answer(&[], true)),
+            Read::Wait => return None,
+        };
+        let reader = self.readers.pop_front()?;
+        if reader.operation.complete_bytes(&answer) {
+            self.buffer.consume(count);
         }
-        done
+        Some(reader)
     }
 
-    /// Takes bytes of waiting writers as far as there is room.
-    fn feed_writers(&mut self) -> Vec<Done> {
-        let mut done = Vec::new();
-        while let Some(first) = self.writers.front() {
-            let count = match self.buffer.write(&first.data) {
-                Write::Bytes(count) => count as u64,
-                Write::ReaderClosed | Write::ClosedHere => 0,
-                Write::Wait => break,
-            };
-            if let Some(writer) = self.writers.pop_front() {
-                done.push((writer.operation, wire::data_struct(&[count])));
-            }
+    /// Completes the first waiting writer if there is room for some of its data.
+    fn serve_writer(&mut self) -> Option<Writer> {
+        let count = match self.buffer.fits(self.writers.front()?.data.len()) {
+            Write::Bytes(count) => count,
+            Write::ReaderClosed | Write::ClosedHere => 0,
+            Write::Wait => return None,
+        };
+        let writer = self.writers.pop_front()?;
+        if writer
+            .operation
+            .complete_bytes(&wire::data_struct(&[count as u64]))
+            && count > 0
+        {
+            // It fits: nobody else had the lock meanwhile.
+            self.buffer.append(&writer.data[..count]);
         }
-        done
+        Some(writer)
     }
 }
 

@@ -17,7 +17,8 @@ const CANCEL: u8 = 0x03; // ctrl-C
 const END: u8 = 0x04; // ctrl-D
 const BACKSPACE: u8 = 0x08;
 const LINE_FEED: u8 = 0x0a;
-const RETURN: u8 = 0x0d;
+/// Ends a line.
+pub const RETURN: u8 = 0x0d;
 const KILL_LINE: u8 = 0x15; // ctrl-U
 const KILL_WORD: u8 = 0x17; // ctrl-W
 const ESCAPE: u8 = 0x1b;
@@ -152,9 +153,12 @@ impl Discipline {
         self.line.is_some()
     }
 
-    /// Forgets the line without an answer: whoever asked is gone.
-    pub fn abandon(&mut self) {
-        self.line = None;
+    /// Forgets the line without an answer: whoever asked is gone. What was typed of it so far, unless it was not to be
+    /// shown, is for whoever reads next.
+    #[must_use = "somebody typed this"]
+    pub fn abandon(&mut self) -> Vec<u8> {
+        let line = self.line.take().filter(|line| line.request.visible);
+        line.map(|line| line.bytes).unwrap_or_default()
     }
 
     /// The terminal hung up; the answer to whoever was reading.

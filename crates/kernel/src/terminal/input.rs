@@ -17,7 +17,7 @@ pub struct Input {
     hung_up: bool,
 }
 
-/// What a raw read got.
+/// What a raw read finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RawRead {
     /// So many bytes, at least one unless none were asked for.
@@ -58,19 +58,34 @@ impl Input {
         self.bytes.pop_front()
     }
 
-    /// Fills `buffer` with the oldest bytes, as many as there are.
-    pub fn read(&mut self, buffer: &mut [u8]) -> RawRead {
+    /// Fills `buffer` with the oldest bytes, as many as there are, and leaves them here.
+    pub fn look(&self, buffer: &mut [u8]) -> RawRead {
         if buffer.is_empty() {
             return RawRead::Bytes(0);
         }
         let count = buffer.len().min(self.bytes.len());
-        for (place, byte) in buffer.iter_mut().zip(self.bytes.drain(..count)) {
-            *place = byte;
+        for (place, byte) in buffer.iter_mut().zip(&self.bytes) {
+            *place = *byte;
         }
         match count {
             0 if self.hung_up => RawRead::Closed,
             0 => RawRead::Wait,
             count => RawRead::Bytes(count),
+        }
+    }
+
+    /// Takes out what was looked at: the oldest `count` bytes.
+    pub fn consume(&mut self, count: usize) {
+        self.bytes.drain(..count.min(self.bytes.len()));
+    }
+
+    /// Puts bytes back in front: whoever they were meant for is gone. When there is no room for all, the newest are lost.
+    pub fn put_back(&mut self, bytes: &[u8]) {
+        let excess = (self.bytes.len() + bytes.len()).saturating_sub(CAPACITY);
+        self.bytes.truncate(self.bytes.len().saturating_sub(excess));
+        self.lost += excess as u64;
+        for byte in bytes.iter().take(CAPACITY).rev() {
+            self.bytes.push_front(*byte);
         }
     }
 
@@ -114,10 +129,29 @@ mod tests {
     fn p9_a_raw_read_takes_what_is_there_in_order() {
         let mut input = typed(b"abc");
         let mut buffer = [0; 2];
-        assert_eq!((input.read(&mut buffer), buffer), (RawRead::Bytes(2), *b"ab"));
-        assert_eq!(input.read(&mut buffer), RawRead::Bytes(1));
-        assert_eq!(input.read(&mut buffer), RawRead::Wait);
-        assert_eq!(input.read(&mut []), RawRead::Bytes(0));
+        assert_eq!((input.look(&mut buffer), buffer), (RawRead::Bytes(2), *b"ab"));
+        input.consume(2);
+        assert_eq!(input.look(&mut buffer), RawRead::Bytes(1));
+        input.consume(1);
+        assert_eq!(input.look(&mut buffer), RawRead::Wait);
+        assert_eq!(input.look(&mut []), RawRead::Bytes(0));
+    }
+
+    #[test]
+    fn p18_what_a_reader_that_has_ended_did_not_get_comes_first_again() {
+        let mut input = typed(b"cd");
+        let mut buffer = [0; 4];
+        assert_eq!(input.look(&mut buffer), RawRead::Bytes(2));
+        assert_eq!(
+            input.look(&mut buffer),
+            RawRead::Bytes(2),
+            "looking takes nothing"
+        );
+        input.put_back(b"ab");
+        assert_eq!((input.look(&mut buffer), buffer), (RawRead::Bytes(4), *b"abcd"));
+        let mut full = typed(&[b'x'; CAPACITY]);
+        full.put_back(b"ab");
+        assert_eq!((full.len(), full.lost(), full.pop()), (CAPACITY, 2, Some(b'a')));
     }
 
     #[test]
@@ -137,8 +171,9 @@ mod tests {
         input.push(b'b');
         let mut buffer = [0; 8];
         assert!(!input.is_at_end());
-        assert_eq!(input.read(&mut buffer), RawRead::Bytes(1));
-        assert_eq!(input.read(&mut buffer), RawRead::Closed);
+        assert_eq!(input.look(&mut buffer), RawRead::Bytes(1));
+        input.consume(1);
+        assert_eq!(input.look(&mut buffer), RawRead::Closed);
         assert!(input.is_at_end());
     }
 }

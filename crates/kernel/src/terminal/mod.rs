@@ -2,8 +2,8 @@
 //!
 //! Typed bytes come by interrupt and wait in [`input::Input`] until a program takes them raw or asks for a line, which
 //! [`discipline::Discipline`] edits and echoes. Both are pure; here are the serial line, the lock around all of it, and
-//! the calls that wait, lines before raw reads. Their answers are made in `answer` and given without the lock, because
-//! giving one wakes threads.
+//! the calls that wait, lines before raw reads. Their answers are made in `answer` and given under that lock, so that what
+//! a reader that ends meanwhile did not get is there for the next one (rule P18).
 
 mod answer;
 pub mod discipline;
@@ -23,7 +23,7 @@ use schema_gen::system::UartParity;
 use crate::console::say;
 use crate::ring::operation::{Operation, WaitPlace};
 pub use answer::OVERHEAD;
-use discipline::{Discipline, Finished, Request};
+use discipline::{Discipline, Finished, RETURN, Request};
 use input::{Input, RawRead};
 
 /// The terminal, shared by all capabilities to it.
@@ -36,20 +36,20 @@ struct State {
     input: Input,
     discipline: Discipline,
     /// Who reads the line that the discipline edits.
-    line: Option<Operation>,
+    line: Option<LineReader>,
     /// Raw reads that wait, oldest first.
     readers: VecDeque<Reader>,
+}
+
+struct LineReader {
+    operation: Operation,
+    /// What is typed is shown, so it may be shown to the next one, too.
+    visible: bool,
 }
 
 struct Reader {
     operation: Operation,
     max: usize,
-}
-
-/// A waiting call, and what it gets.
-struct Done {
-    operation: Operation,
-    answer: Vec<u8>,
 }
 
 /// What a read came to at once.
@@ -113,16 +113,7 @@ pub fn input() {
     while let Some(byte) = state.uart.try_read() {
         state.input.push(byte);
     }
-    let done = state.serve();
-    drop(state);
-    finish(done);
-}
-
-/// Answers outside the terminal's lock. A call that ended meanwhile is not answered twice.
-fn finish(done: Vec<Done>) {
-    for Done { operation, answer } in done {
-        operation.complete_bytes(&answer);
-    }
+    state.serve();
 }
 
 impl Terminal {
@@ -153,11 +144,12 @@ impl Terminal {
             .discipline
             .begin(request)
             .map_err(|discipline::Busy| Refused::Busy)?;
-        state.line = Some(operation);
+        state.line = Some(LineReader {
+            operation,
+            visible: request.visible,
+        });
         state.uart.write_all(prompt);
-        let done = state.serve();
-        drop(state);
-        finish(done);
+        state.serve();
         Ok(())
     }
 
@@ -171,8 +163,9 @@ impl Terminal {
         // Whoever waits already is first, a line before all others.
         let is_next = state.line.is_none() && state.readers.is_empty();
         if (is_next || max == 0)
-            && let Some(answer) = state.take(max)
+            && let Some((count, answer)) = state.look(max)
         {
+            state.input.consume(count);
             return Ok(Now::Done(answer));
         }
         let operation = begin()?;
@@ -185,9 +178,14 @@ impl WaitPlace for Terminal {
     fn forget(&self, operation: &Operation) {
         let mut state = self.state.lock();
         let mut gone = None;
-        if state.line.as_ref() == Some(operation) {
-            state.discipline.abandon();
-            gone = state.line.take();
+        if state
+            .line
+            .as_ref()
+            .is_some_and(|line| line.operation == *operation)
+        {
+            let typed = state.discipline.abandon();
+            state.input.put_back(&typed);
+            gone = state.line.take().map(|line| line.operation);
         } else if let Some(index) = state
             .readers
             .iter()
@@ -196,36 +194,35 @@ impl WaitPlace for Terminal {
             gone = state.readers.remove(index).map(|reader| reader.operation);
         }
         // What is typed belongs to the next in the queue now.
-        let done = state.serve();
+        state.serve();
         drop(state);
         drop(gone);
-        finish(done);
     }
 }
 
 impl State {
     /// Gives what was typed to those who wait for it, the line first.
-    fn serve(&mut self) -> Vec<Done> {
-        let mut done = Vec::new();
-        while let Some(operation) = self.line.take() {
-            match self.edit() {
-                Some(finished) => done.push(Done {
-                    operation,
-                    answer: answer::line(&finished),
-                }),
-                None => {
-                    self.line = Some(operation);
-                    return done;
-                }
+    fn serve(&mut self) {
+        while let Some(line) = self.line.take() {
+            let Some(finished) = self.edit() else {
+                self.line = Some(line);
+                return;
+            };
+            if !line.operation.complete_bytes(&answer::line(&finished))
+                && let (Finished::Submitted(text), true) = (finished, line.visible)
+            {
+                self.input.put_back(&[RETURN]);
+                self.input.put_back(&text);
             }
         }
         while let Some(max) = self.readers.front().map(|reader| reader.max)
-            && let Some(answer) = self.take(max)
+            && let Some((count, answer)) = self.look(max)
             && let Some(Reader { operation, .. }) = self.readers.pop_front()
         {
-            done.push(Done { operation, answer });
+            if operation.complete_bytes(&answer) {
+                self.input.consume(count);
+            }
         }
-        done
     }
 
     /// Feeds typed bytes to the line, with their echo, until it ends or they are used up.
@@ -244,15 +241,15 @@ impl State {
         }
     }
 
-    /// The answer to a raw read, unless it has to wait.
-    fn take(&mut self, max: usize) -> Option<Vec<u8>> {
+    /// The answer to a raw read, unless it has to wait, and how many typed bytes it takes.
+    fn look(&self, max: usize) -> Option<(usize, Vec<u8>)> {
         let mut data = vec![0; max.min(self.input.len())];
         if data.is_empty() && max > 0 {
-            return self.input.is_at_end().then(|| answer::raw(&[], true));
+            return self.input.is_at_end().then(|| (0, answer::raw(&[], true)));
         }
-        match self.input.read(&mut data) {
-            RawRead::Bytes(count) => Some(answer::raw(&data[..count], false)),
-            RawRead::Closed => Some(answer::raw(&[], true)),
+        match self.input.look(&mut data) {
+            RawRead::Bytes(count) => Some((count, answer::raw(&data[..count], false))),
+            RawRead::Closed => Some((0, answer::raw(&[], true))),
             RawRead::Wait => None,
         }
     }

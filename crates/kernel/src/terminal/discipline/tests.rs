@@ -148,7 +148,7 @@ fn p9_one_line_is_read_at_a_time() {
     let mut discipline = Discipline::new();
     discipline.begin(PLAIN).unwrap();
     assert_eq!(discipline.begin(PLAIN), Err(Busy));
-    discipline.abandon();
+    assert_eq!(discipline.abandon(), b"");
     assert!(!discipline.is_reading());
     discipline.begin(PLAIN).unwrap();
     assert_eq!(
@@ -156,6 +156,20 @@ fn p9_one_line_is_read_at_a_time() {
         (Some(Finished::Closed), None)
     );
     assert_eq!(discipline.feed(b'x'), quiet());
+}
+
+#[test]
+fn p18_what_was_typed_for_a_reader_that_is_gone_is_kept_unless_it_was_secret() {
+    for (visible, kept) in [(true, &b"ab"[..]), (false, b"")] {
+        let mut discipline = Discipline::new();
+        discipline.begin(Request { visible, ..PLAIN }).unwrap();
+        assert!(
+            b"abx\x08"
+                .iter()
+                .all(|byte| discipline.feed(*byte).finished.is_none())
+        );
+        assert_eq!(discipline.abandon(), kept);
+    }
 }
 
 proptest! {
