@@ -9,7 +9,7 @@ use rt::process::{Child, Grant, KernelSource, ProcessSpawner};
 use rt::{Env, Error};
 
 use crate::report::Report;
-use crate::{ATTACK, faults, indices, passes, race};
+use crate::{ATTACK, faults, indices, partners, passes, race};
 
 /// The manifest's name for this program's binary.
 const BINARY: &str = "evil";
@@ -33,12 +33,18 @@ pub fn act(env: &Env, name: &str) -> i64 {
     faults::act(env, name)
         .or_else(|| indices::act(name))
         .or_else(|| race::act(env, name))
+        .or_else(|| partners::act(env, name))
         .or_else(|| passes::act(env, name))
         .unwrap_or(UNKNOWN_ATTACK)
 }
 
 /// Starts a child for one attack, with capabilities of its own and nothing of ours but the output.
 pub fn start(env: &Env, spawner: &ProcessSpawner, name: &str) -> Result<Child, Error> {
+    start_with(env, spawner, name, Vec::new())
+}
+
+/// The same, with something of ours besides.
+pub fn start_with(env: &Env, spawner: &ProcessSpawner, name: &str, more: Vec<Grant>) -> Result<Child, Error> {
     let arguments = spawner.arguments([ATTACK, name])?;
     let mut grants: Vec<Grant> = [
         ("timer", KernelSource::Timer),
@@ -53,6 +59,7 @@ pub fn start(env: &Env, spawner: &ProcessSpawner, name: &str) -> Result<Child, E
     if let Some(output) = env.capabilities().find(|entry| entry.name == OUTPUT) {
         grants.push(Grant::copy_entry(OUTPUT, &output));
     }
+    grants.extend(more);
     spawner.spawn(&format!("evil:{name}"), BINARY, &grants)
 }
 
@@ -71,7 +78,11 @@ pub fn attack(env: &Env, report: &mut Report, name: &str, what: &str, expected: 
 
 fn run_to_end(env: &Env, name: &str) -> Result<Option<i64>, Error> {
     let spawner: ProcessSpawner = env.first()?;
-    let child = start(env, &spawner, name)?;
+    end_of(&start(env, &spawner, name)?)
+}
+
+/// Waits for a child's exit code; `None` if it had to be ended from outside.
+pub fn end_of(child: &Child) -> Result<Option<i64>, Error> {
     let ended = child.handle.start_wait()?;
     while !ended.is_ready() {
         if !rt::pending::wait_any(PATIENCE_NS) {

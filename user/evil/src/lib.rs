@@ -2,8 +2,9 @@
 //! attack was answered as it should be, and the kernel still runs to say so.
 //!
 //! Attacks by means of words come first and happen in this process: [`syscalls`], [`submissions`], [`pointers`],
-//! [`transfers`], [`messages`], [`arguments`], [`stale`], [`exhaustion`]. Attacks that ruin or end the attacker
-//! run in children, whose exit codes are the answer: [`indices`], [`race`], [`passes`], [`faults`]. [`report`] keeps the score.
+//! [`transfers`], [`messages`], [`arguments`], [`stale`], [`exhaustion`]. [`flight`] and [`departures`] need others,
+//! whose parts are in [`partners`]. Attacks that ruin or end the attacker run in children, whose exit codes are the answer: [`indices`],
+//! [`race`], [`passes`], [`faults`]. [`report`] keeps the score.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -13,10 +14,13 @@ extern crate std;
 
 pub mod arguments;
 pub mod child;
+pub mod departures;
 pub mod exhaustion;
 pub mod faults;
+pub mod flight;
 pub mod indices;
 pub mod messages;
+pub mod partners;
 pub mod passes;
 pub mod pointers;
 pub mod race;
@@ -34,8 +38,8 @@ use report::Report;
 
 const USAGE: &str = "usage: evil [GROUP...]
   Attacks the kernel and reports what it answered to each attack. Ends with 0 if all were answered as they
-  should be. Groups: syscalls submissions pointers transfers messages arguments stale exhaustion indices race
-  passes faults. Default: all.";
+  should be. Groups: syscalls submissions pointers transfers messages arguments stale exhaustion flight indices
+  race passes faults. Default: all.";
 
 /// First argument of a child, before the attack's name.
 pub const ATTACK: &str = "--attack";
@@ -43,7 +47,7 @@ pub const ATTACK: &str = "--attack";
 /// A group of attacks.
 type Group = (&'static str, fn(&Env, &mut Report));
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     ("syscalls", syscalls::attack),
     ("submissions", submissions::attack),
     ("pointers", pointers::attack),
@@ -52,6 +56,7 @@ const GROUPS: [Group; 12] = [
     ("arguments", arguments::attack),
     ("stale", stale::attack),
     ("exhaustion", exhaustion::attack),
+    ("flight", flight::attack),
     ("indices", indices::attack),
     ("race", race::attack),
     ("passes", passes::attack),

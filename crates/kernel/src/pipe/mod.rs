@@ -251,7 +251,9 @@ impl State {
         }
         let Ok(mut data) = zeroed(max.min(self.buffer.len().max(1))) else {
             let reader = self.readers.pop_front()?;
-            reader.operation.complete_exception(ExceptionKind::Overloaded, "no memory to read into");
+            reader
+                .operation
+                .complete_exception(ExceptionKind::Overloaded, "no memory to read into");
             return Some(reader);
         };
         let (count, answer) = match self.buffer.look(&mut data) {
