@@ -9,6 +9,7 @@
 //! are. Start with [`table`]; transfers are in [`transfer`], and what travels in [`parcel`].
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(unused_must_use, clippy::let_underscore_must_use, clippy::unused_result_ok)]
 
 extern crate alloc;
 

@@ -17,10 +17,11 @@ pub(crate) fn tell() {
         return;
     }
     let mut text = String::new();
-    // Writing to a string cannot fail.
+    #[expect(clippy::let_underscore_must_use, reason = "writing to a string cannot fail")]
     let _ = attribution::write(&mut text);
     for cpu in cpus::all() {
         for (name, value, _) in counters::rows(cpu, now()) {
+            #[expect(clippy::let_underscore_must_use, reason = "as above")]
             let _ = writeln!(text, "@attribution count {} {name} {value}", cpu.index);
         }
     }

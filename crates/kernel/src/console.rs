@@ -33,6 +33,9 @@ impl Write for Whole<'_> {
 
 /// Writes a message of the kernel, in one piece.
 pub fn say(message: fmt::Arguments<'_>) {
-    // Formatting these arguments cannot fail: the writer never does.
+    #[expect(
+        clippy::let_underscore_must_use,
+        reason = "formatting these arguments cannot fail: the writer never does"
+    )]
     let _ = Whole(&mut UART.lock()).write_fmt(message);
 }

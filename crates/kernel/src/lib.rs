@@ -5,6 +5,8 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+// An answer that says whether something happened is looked at, or it is said why it need not be.
+#![deny(unused_must_use, clippy::let_underscore_must_use, clippy::unused_result_ok)]
 
 extern crate alloc;
 

@@ -109,7 +109,7 @@ impl Unparking {
             let Some(operation) = next else {
                 return Progress::Done(self.woken as i32);
             };
-            if operation.complete_code(ParkOutcome::Woken.code()) {
+            if operation.complete_code(ParkOutcome::Woken.code()).is_yes() {
                 self.left -= 1;
                 self.woken += 1;
             }

@@ -88,7 +88,7 @@ fn answer_call(
             };
             let completion = Cqe::plain(0, result).with_records(parcel.len() as u16);
             // Nothing is given away before the caller has been told of it: it may be ending.
-            if !tell(&client, completion, received) {
+            if !tell(&client, completion, received).is_yes() {
                 return_to(server, parcel, chores);
                 return Err(Failure::TransferAborted);
             }
@@ -98,16 +98,17 @@ fn answer_call(
         Err(reason) => {
             return_to(server, parcel, chores);
             if exception {
-                return if client.fail(Failure::ApplicationExceptionNoDetail) {
+                return if client.fail(Failure::ApplicationExceptionNoDetail).is_yes() {
                     Ok(())
                 } else {
                     Err(Failure::TransferAborted)
                 };
             }
-            client.fail(match reason {
+            let failure = match reason {
                 Undelivered::Buffer => Failure::InvalidResult,
                 Undelivered::Table => Failure::TransferAborted,
-            });
+            };
+            client.fail(failure).either_way();
             Err(Failure::TransferAborted)
         }
     }

@@ -86,7 +86,7 @@ fn deliver(
                 state.receives.push_front(receive);
                 drop(state);
                 return_to(process, parcel, chores);
-                operation.fail(Failure::TransferAborted);
+                operation.fail(Failure::TransferAborted).either_way();
                 return;
             }
         }
@@ -118,7 +118,7 @@ fn deliver(
     if process.space.read_here(params.addr, &mut copy).is_err() {
         drop(state);
         return_to(process, parcel, chores);
-        operation.fail(Failure::InvalidParams);
+        operation.fail(Failure::InvalidParams).either_way();
         return;
     }
     state.queue.push_back(Queued {
@@ -133,5 +133,7 @@ fn deliver(
 
 fn refuse(operation: &Operation, parcel: Parcel<Capability>, why: &str, chores: &mut Chores) {
     return_to(&operation.ring().process, parcel, chores);
-    operation.complete_exception(ExceptionKind::Overloaded, why);
+    operation
+        .complete_exception(ExceptionKind::Overloaded, why)
+        .either_way();
 }

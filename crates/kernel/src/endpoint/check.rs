@@ -17,7 +17,7 @@ pub(super) struct Waiting {
     /// How many of those there may be.
     pub(super) in_flight_limit: usize,
     /// Meetings of a call and a receive that somebody is going to bring about.
-    pub(super) promised: usize,
+    pub(super) attended: usize,
 }
 
 impl Waiting {
@@ -30,7 +30,7 @@ impl Waiting {
     /// A queued call and a posted receive do not wait beside each other, unless as many calls are in flight as may be
     /// or somebody is on the way to bring them together.
     pub(super) fn nobody_waits_beside_what_it_waits_for(&self) -> bool {
-        self.closed || self.pairs() <= self.promised
+        self.closed || self.pairs() <= self.attended
     }
 
     /// Nobody waits at an endpoint without owners, unless somebody is on the way to say so.
@@ -73,7 +73,7 @@ mod tests {
         queued: 0,
         in_flight: 0,
         in_flight_limit: 2,
-        promised: 0,
+        attended: 0,
     };
 
     #[test]
@@ -84,14 +84,14 @@ mod tests {
             ..QUIET
         };
         assert!(!beside.nobody_waits_beside_what_it_waits_for());
-        let promised = Waiting {
-            promised: 1,
+        let attended = Waiting {
+            attended: 1,
             ..beside
         };
-        assert!(promised.nobody_waits_beside_what_it_waits_for());
+        assert!(attended.nobody_waits_beside_what_it_waits_for());
         let two = Waiting {
             receives: 3,
-            ..promised
+            ..attended
         };
         assert!(!two.nobody_waits_beside_what_it_waits_for(), "room for both");
         let full = Waiting {

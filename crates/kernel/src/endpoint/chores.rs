@@ -44,14 +44,14 @@ impl Chores {
     #[inline]
     pub(super) fn see_to(&mut self, endpoint: &Arc<Endpoint>, state: &mut State) {
         if !state.queue.is_empty() {
-            self.promise(endpoint, state);
+            self.owe(endpoint, state);
         }
     }
 
     #[cold]
-    fn promise(&mut self, endpoint: &Arc<Endpoint>, state: &mut State) {
+    fn owe(&mut self, endpoint: &Arc<Endpoint>, state: &mut State) {
         let waiting = endpoint.waiting(state);
-        let more = waiting.pairs().saturating_sub(waiting.promised);
+        let more = waiting.pairs().saturating_sub(waiting.attended);
         if more > 0 {
             state.owed += more;
             self.list(endpoint, state);

@@ -14,7 +14,7 @@ use super::{Heading, InFlight, State};
 use crate::capability::Capability;
 use crate::memory::space::Space;
 use crate::process::Process;
-use crate::ring::operation::Operation;
+use crate::ring::operation::{Operation, Told};
 
 /// Bytes carried per step between two address spaces.
 const STEP: usize = 256;
@@ -128,10 +128,9 @@ fn put_capabilities(
 }
 
 /// Tells whoever waits in `operation` what was [`put`] into its buffer. Its capabilities are there in the moment in which
-/// it is told; false if it had ended, and then it has none of them.
+/// it is told; if it had ended, it has none of them.
 #[inline]
-#[must_use = "who was not told has got nothing"]
-pub(super) fn tell(operation: &Operation, completion: Cqe, mut received: Option<Received>) -> bool {
+pub(super) fn tell(operation: &Operation, completion: Cqe, mut received: Option<Received>) -> Told {
     if received.is_none() {
         return operation.complete(completion);
     }
@@ -205,7 +204,7 @@ pub(super) fn offer(
                 call_id,
                 ..Cqe::plain(0, bytes as i32)
             };
-            if !tell(receive, message.with_records(parcel.len() as u16), received) {
+            if !tell(receive, message.with_records(parcel.len() as u16), received).is_yes() {
                 // Its thread ends at this moment, and nobody was told of the message: another receive will have it.
                 return Offer::TooSmall;
             }
@@ -219,7 +218,7 @@ pub(super) fn offer(
             Offer::Taken
         }
         Err(Undelivered::Buffer) => {
-            receive.fail(abi::result::Failure::InvalidResult);
+            receive.fail(abi::result::Failure::InvalidResult).either_way();
             Offer::TooSmall
         }
         Err(Undelivered::Table) => Offer::TableFull,

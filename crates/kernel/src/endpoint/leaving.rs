@@ -110,7 +110,7 @@ fn receiver_left(endpoint: &Arc<Endpoint>, pid: u32, chores: &mut Chores) {
             .position(|receive| receive.ring().process.pid == pid);
         if let Some(receive) = posted.and_then(|index| state.receives.remove(index)) {
             drop(state);
-            receive.fail(Failure::InvokeFailed);
+            receive.fail(Failure::InvokeFailed).either_way();
             continue;
         }
         let received = state.in_flight.iter().position(|call| call.receiver == pid);

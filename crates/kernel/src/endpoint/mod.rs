@@ -194,7 +194,7 @@ impl Endpoint {
             queued: state.queue.len(),
             in_flight: state.in_flight.len(),
             in_flight_limit: self.in_flight_limit,
-            promised: state.owed + state.at_work,
+            attended: state.owed + state.at_work,
         }
     }
 
@@ -213,7 +213,7 @@ impl Endpoint {
         let in_flight = core::mem::take(&mut state.in_flight);
         drop(state);
         for receive in receives {
-            receive.fail(Failure::InvokeFailed);
+            receive.fail(Failure::InvokeFailed).either_way();
         }
         for Queued { caller, parcel, .. } in queue {
             leaving::return_to(&caller.ring().process, parcel, chores);
@@ -241,6 +241,8 @@ impl WaitPlace for Endpoint {
     }
 }
 
-fn disconnect(caller: &Operation) -> bool {
-    caller.complete_exception(ExceptionKind::Disconnected, "the server is gone")
+fn disconnect(caller: &Operation) {
+    caller
+        .complete_exception(ExceptionKind::Disconnected, "the server is gone")
+        .either_way();
 }

@@ -44,7 +44,7 @@ pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
         // From here on, whoever takes the facet away ends this receive, too. It may have gone since it was looked up.
         if process.facets_lost.load(Acquire) != lost && !still_owns(process, cap, endpoint) {
             drop(state);
-            operation.fail(Failure::InvokeFailed);
+            operation.fail(Failure::InvokeFailed).either_way();
             return;
         }
         state.receives.push_back(operation);
@@ -110,7 +110,7 @@ impl Endpoint {
                     state.receives.push_front(receive);
                     drop(state);
                     return_to(&caller.ring().process, parcel, chores);
-                    caller.fail(Failure::TransferAborted);
+                    caller.fail(Failure::TransferAborted).either_way();
                     state = self.lock();
                 }
             }
@@ -134,7 +134,7 @@ pub fn cancel(caller: &Caller<'_>, cap: u32, target: u64) -> Outcome {
         index.and_then(|index| state.receives.remove(index))
     };
     match found {
-        Some(receive) if receive.fail(Failure::InvokeFailed) => Outcome::DONE,
+        Some(receive) if receive.fail(Failure::InvokeFailed).is_yes() => Outcome::DONE,
         _ => failed(Failure::InvalidRequest),
     }
 }

@@ -46,6 +46,7 @@ pub fn store() -> &'static Lock<Store> {
 }
 
 /// Writes a record; false if its level is below the threshold.
+#[must_use = "the record may not have been accepted"]
 pub fn write(level: Level, component: &str, pid: u32, message: &str) -> bool {
     let tick = clock::now_ns();
     let record = Record {
@@ -84,5 +85,9 @@ pub fn write(level: Level, component: &str, pid: u32, message: &str) -> bool {
 
 /// Writes a record of the kernel itself.
 pub fn kernel(level: Level, message: Arguments<'_>) {
-    write(level, "kernel", 0, &format!("{message}"));
+    #[expect(
+        clippy::let_underscore_must_use,
+        reason = "the kernel need not know what the threshold keeps out"
+    )]
+    let _ = write(level, "kernel", 0, &format!("{message}"));
 }

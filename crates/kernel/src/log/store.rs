@@ -53,6 +53,7 @@ impl Store {
 
     /// Keeps `record`, at the cost of the oldest one when the ring is full. Returns whether it was
     /// accepted; a record below the threshold is not.
+    #[must_use = "the record may not have been accepted"]
     pub fn write(&mut self, record: Record) -> bool {
         if record.level < self.threshold {
             return false;
@@ -156,7 +157,7 @@ mod tests {
         assert_eq!(read(&log, 2, 2, Filter::ALL), (vec![2, 3], 4, 0));
         assert_eq!(read(&log, 4, 2, Filter::ALL), (vec![4], 5, 0));
         assert_eq!(read(&log, 5, 2, Filter::ALL), (vec![], 5, 0));
-        log.write(record(5, Level::Info, "test"));
+        assert!(log.write(record(5, Level::Info, "test")));
         assert_eq!(read(&log, 5, 2, Filter::ALL), (vec![5], 6, 0));
     }
 
@@ -183,7 +184,7 @@ mod tests {
             (3, Level::Error, "net"),
             (4, Level::Debug, "net"),
         ] {
-            log.write(record(tick, level, component));
+            assert!(log.write(record(tick, level, component)));
         }
         let serious_network = Filter {
             min_level: Level::Warn,
@@ -220,7 +221,7 @@ mod tests {
         let mut log = log_of(3, 3);
         let before = log.records.capacity();
         for tick in 0..100 {
-            log.write(record(tick, Level::Info, "test"));
+            assert!(log.write(record(tick, Level::Info, "test")));
         }
         assert_eq!(log.records.capacity(), before);
         assert_eq!(Store::new(0, Level::Debug).capacity, 1);

@@ -117,6 +117,10 @@ impl Space {
         regions.insert_fixed(page, protection, part)?;
         let shown = self.show(page.address(), frame, protection);
         if shown.is_err() {
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "it was inserted just now, under the same lock"
+            )]
             let _ = regions.remove_fixed(page);
         }
         shown

@@ -114,7 +114,10 @@ fn show_cpu(mut shown: cpu_status::Builder<'_>, cpu: &CpuState) {
     let (scheduled, idle, waiting) = {
         let mut sched = cpu.sched.lock();
         let at = now();
-        // Counts the run or the idle stretch that the CPU is in.
+        #[expect(
+            clippy::let_underscore_must_use,
+            reason = "asked only to count the run or the idle stretch that the CPU is in"
+        )]
         let _ = sched.uncollected(at);
         (*sched.counters(), sched.idle_time(at), sched.load().waiting)
     };

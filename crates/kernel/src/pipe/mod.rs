@@ -253,7 +253,8 @@ impl State {
             let reader = self.readers.pop_front()?;
             reader
                 .operation
-                .complete_exception(ExceptionKind::Overloaded, "no memory to read into");
+                .complete_exception(ExceptionKind::Overloaded, "no memory to read into")
+                .either_way();
             return Some(reader);
         };
         let (count, answer) = match self.buffer.look(&mut data) {
@@ -262,7 +263,7 @@ impl State {
             Read::Wait => return None,
         };
         let reader = self.readers.pop_front()?;
-        if reader.operation.complete_bytes(&answer) {
+        if reader.operation.complete_bytes(&answer).is_yes() {
             self.buffer.consume(count);
         }
         Some(reader)
@@ -279,6 +280,7 @@ impl State {
         if writer
             .operation
             .complete_bytes(&wire::data_struct(&[count as u64]))
+            .is_yes()
             && count > 0
         {
             // It fits: nobody else had the lock meanwhile.

@@ -36,7 +36,7 @@ pub(super) fn bury(entity: Owned, code: i64) {
     }
     let process = thread.process().clone();
     for parked in process.parking.take_thread(thread.tid()) {
-        parked.complete_code(Outcome::Interrupted.code());
+        parked.complete_code(Outcome::Interrupted.code()).either_way();
     }
     {
         let mut threads = process.threads.lock();

@@ -231,6 +231,7 @@ impl WaitPlace for Process {
 }
 
 /// Counts `counter` up by one if it stays within `limit`.
+#[must_use = "nothing was counted if it is false"]
 pub fn take_one(counter: &AtomicU32, limit: u32) -> bool {
     counter
         .fetch_update(Relaxed, Relaxed, |value| (value < limit).then_some(value + 1))

@@ -5,5 +5,7 @@ use crate::wire;
 
 /// ThreadHandle.join and ProcessHandle.wait: what the waiter waits for has ended with this code.
 pub fn ended(waiter: &Operation, code: i64) {
-    waiter.complete_bytes(&wire::data_struct(&[code as u64]));
+    waiter
+        .complete_bytes(&wire::data_struct(&[code as u64]))
+        .either_way();
 }

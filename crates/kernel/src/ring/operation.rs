@@ -147,6 +147,28 @@ impl PartialEq for Operation {
     }
 }
 
+/// Whether whoever waited for an operation was told what somebody wanted to tell it.
+#[must_use = "an operation that had ended before tells nobody"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was.
+    Yes,
+    /// It had ended before, or has no room for what it was to be told and was told that.
+    No,
+}
+
+impl Told {
+    /// Whether it was told.
+    #[inline]
+    pub fn is_yes(self) -> bool {
+        self == Told::Yes
+    }
+
+    /// Nothing depends on it: whoever ended the operation before has told its side.
+    #[inline]
+    pub fn either_way(self) {}
+}
+
 /// The ring has as many operations under way as it may.
 #[derive(Debug)]
 pub struct TooMany;
@@ -245,15 +267,18 @@ impl Operation {
         }
     }
 
-    /// Ends it with what `completion` makes of its user data, if it is still under way. True if this call ended it.
-    pub fn complete(&self, completion: Cqe) -> bool {
-        self.end(completion, || ()).is_some()
+    /// Ends it with what `completion` makes of its user data, if it is still under way.
+    pub fn complete(&self, completion: Cqe) -> Told {
+        self.complete_and(completion, || ())
     }
 
     /// The same; if this call ends it, `arrive` runs before anybody can see the completion, under the ring's lock.
     #[inline]
-    pub fn complete_and(&self, completion: Cqe, arrive: impl FnOnce()) -> bool {
-        self.end(completion, arrive).is_some()
+    pub fn complete_and(&self, completion: Cqe, arrive: impl FnOnce()) -> Told {
+        match self.end(completion, arrive) {
+            Some(_) => Told::Yes,
+            None => Told::No,
+        }
     }
 
     /// As [`Operation::complete_and`]; how many threads that woke, if this call ended it.
@@ -301,23 +326,26 @@ impl Operation {
         self.end(Cqe::plain(0, code), || ()).unwrap_or(0)
     }
 
-    /// Ends it with a message, written to where its submission said. True if the message has arrived; if there is no
-    /// room for it, whoever waits is told that.
-    pub fn complete_bytes(&self, bytes: &[u8]) -> bool {
-        let Some(result) = self.result() else { return false };
+    /// Ends it with a message, written to where its submission said; if there is no room for it, with the failure that
+    /// says so.
+    pub fn complete_bytes(&self, bytes: &[u8]) -> Told {
+        let Some(result) = self.result() else {
+            return Told::No;
+        };
         let written =
             bytes.len() <= result.len as usize && self.ring.process.space.write(result.addr, bytes).is_ok();
-        let code = if written {
-            bytes.len() as i32
-        } else {
-            Failure::InvalidResult.code()
-        };
-        self.complete_code(code) && written
+        if written {
+            return self.complete_code(bytes.len() as i32);
+        }
+        self.fail(Failure::InvalidResult).either_way();
+        Told::No
     }
 
     /// Ends it with an exception, whose message is written if there is room.
-    pub fn complete_exception(&self, kind: ExceptionKind, text: &str) -> bool {
-        let Some(result) = self.result() else { return false };
+    pub fn complete_exception(&self, kind: ExceptionKind, text: &str) -> Told {
+        let Some(result) = self.result() else {
+            return Told::No;
+        };
         let message = wire::exception(kind, text);
         let written = message.len() <= result.len as usize
             && self.ring.process.space.write(result.addr, &message).is_ok();
@@ -329,12 +357,12 @@ impl Operation {
     }
 
     /// Ends it with a code.
-    pub fn complete_code(&self, code: i32) -> bool {
+    pub fn complete_code(&self, code: i32) -> Told {
         self.complete(Cqe::plain(0, code))
     }
 
     /// Ends it with a failure.
-    pub fn fail(&self, failure: Failure) -> bool {
+    pub fn fail(&self, failure: Failure) -> Told {
         self.complete_code(failure.code())
     }
 

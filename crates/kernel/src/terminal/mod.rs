@@ -208,7 +208,8 @@ impl State {
                 self.line = Some(line);
                 return;
             };
-            if !line.operation.complete_bytes(&answer::line(&finished))
+            let told = line.operation.complete_bytes(&answer::line(&finished));
+            if !told.is_yes()
                 && let (Finished::Submitted(text), true) = (finished, line.visible)
             {
                 self.input.put_back(&[RETURN]);
@@ -219,7 +220,7 @@ impl State {
             && let Some((count, answer)) = self.look(max)
             && let Some(Reader { operation, .. }) = self.readers.pop_front()
         {
-            if operation.complete_bytes(&answer) {
+            if operation.complete_bytes(&answer).is_yes() {
                 self.input.consume(count);
             }
         }

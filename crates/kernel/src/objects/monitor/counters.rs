@@ -51,7 +51,10 @@ pub(crate) fn rows(cpu: &CpuState, at: Instant) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let (core, idle, queue_depth, is_running, is_pending) = {
         let mut sched = cpu.sched.lock();
-        // Counts the run or the idle stretch that the CPU is in.
+        #[expect(
+            clippy::let_underscore_must_use,
+            reason = "asked only to count the run or the idle stretch that the CPU is in"
+        )]
         let _ = sched.uncollected(at);
         let load = sched.load();
         (
