@@ -10,11 +10,12 @@
 //! where the order in which it fails must be found: a model that cannot fail proves nothing.
 //!
 //! With loom: [`park`], a thread comes to rest while it is woken; [`board`], a CPU goes to sleep while a thread begins to
-//! wait; [`ring`], the two sides of a ring page and a poller that goes to sleep; [`shootdown`], CPUs that wait
-//! for each other; [`word`], the words they share. With shuttle: [`machine`], a few CPUs and everything they do with threads.
+//! wait; [`ring`], the two sides of a ring page and a poller that goes to sleep; [`lock`], CPUs that take a
+//! lock; [`shootdown`], CPUs that wait for each other; [`word`], the words they share. With shuttle: [`machine`], a few CPUs and everything they do with threads.
 #![forbid(unsafe_code)]
 
 pub mod board;
+pub mod lock;
 pub mod machine;
 pub mod park;
 pub mod ring;

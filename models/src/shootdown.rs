@@ -7,14 +7,16 @@
 //! ticket honoured, given after the flush.
 
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use loom::sync::atomic::{AtomicU32, Ordering, fence};
 use loom::thread;
+use machine::lock::fair::{Fair, Waiter};
 
 use crate::Mistake;
+use crate::word::LockWord;
 
 #[derive(Default)]
 struct Machine {
-    locked: AtomicBool,
+    lock: Fair<LockWord<true>>,
     /// The page table entry: which version of it is in memory.
     entry: AtomicU32,
     /// CPU 1's TLB: the version of the entry that it uses.
@@ -42,13 +44,12 @@ impl Machine {
 
     /// CPU 1 wants the lock.
     fn lock_answering(&self, mistake: Mistake) {
-        while self.locked.swap(true, Ordering::Acquire) {
-            while self.locked.load(Ordering::Relaxed) {
-                if mistake != Mistake::SpinDeaf {
-                    self.answer(mistake);
-                }
-                thread::yield_now();
+        let mut waiter = Waiter::new(1);
+        while !self.lock.look(&mut waiter) {
+            if mistake != Mistake::SpinDeaf {
+                self.answer(mistake);
             }
+            thread::yield_now();
         }
     }
 
@@ -60,28 +61,24 @@ impl Machine {
             thread::yield_now();
         }
     }
-
-    fn unlock(&self) {
-        self.locked.store(false, Ordering::Release);
-    }
 }
 
 /// CPU 0 changes an entry and shoots the old one down, holding the lock that CPU 1 wants next. Both must
 /// get through, and CPU 1 must not use the old translation once CPU 0 has gone on.
 pub fn two_processors_get_through(mistake: Mistake) {
     let machine = Arc::new(Machine::default());
-    assert!(!machine.locked.swap(true, Ordering::Acquire));
+    assert!(machine.lock.take());
     let other = thread::spawn({
         let machine = machine.clone();
         move || {
             machine.lock_answering(mistake);
-            machine.unlock();
+            machine.lock.release();
         }
     });
     machine.entry.store(1, Ordering::Relaxed);
     machine.shoot_down();
     let used = machine.translation.load(Ordering::Relaxed);
     assert_eq!(used, 1, "the other CPU still uses the old translation");
-    machine.unlock();
+    machine.lock.release();
     other.join().unwrap();
 }

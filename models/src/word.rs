@@ -1,4 +1,4 @@
-//! loom's words behind the traits of the load board and of the ring, so that the kernel's own code runs on them.
+//! loom's words behind the traits of the load board, of the ring and of locks, so that the kernel's own code runs on them.
 //!
 //! loom takes every sequentially consistent access for an acquire-release one; only its fences are sequentially
 //! consistent. On x86-64 a read-modify-write step is a full fence, a store of that order is one too, and a load is an
@@ -7,6 +7,7 @@
 
 use abi::ring::header;
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use machine::lock::fair;
 use sched::word::AtomicWord;
 
 /// A word as x86-64 has it.
@@ -103,5 +104,32 @@ impl<const RELEASE: bool, const FENCE: bool> header::Word for HeaderWord<RELEASE
         if FENCE {
             fence(order);
         }
+    }
+}
+
+/// The word of a lock. Without `ORDERED` its steps order nothing but itself.
+#[derive(Debug, Default)]
+pub struct LockWord<const ORDERED: bool>(AtomicU32);
+
+impl<const ORDERED: bool> LockWord<ORDERED> {
+    fn order(order: Ordering) -> Ordering {
+        if ORDERED { order } else { Ordering::Relaxed }
+    }
+}
+
+impl<const ORDERED: bool> fair::Word for LockWord<ORDERED> {
+    fn load(&self, order: Ordering) -> u32 {
+        self.0.load(Self::order(order))
+    }
+
+    /// In one step, so no bit gets lost here: a lost claim is made again, and loom does not order plain stores among other steps.
+    fn keep(&self, bits: u32, order: Ordering) {
+        self.0.fetch_and(bits, Self::order(order));
+    }
+
+    fn compare_exchange(&self, current: u32, new: u32, order: Ordering) -> bool {
+        self.0
+            .compare_exchange(current, new, Self::order(order), Ordering::Relaxed)
+            .is_ok()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use models::{Mistake, board, explore, park, ring, shootdown};
+use models::{Mistake, board, explore, lock, park, ring, shootdown};
 
 /// Whether loom finds an order in which `protocol` fails. Two switches are enough for every mistake.
 fn is_caught(protocol: impl Fn() + Sync + Send + 'static) -> bool {
@@ -112,6 +112,16 @@ fn f7_a_poller_that_sleeps_beside_a_submission_is_caught() {
             "{mistake:?}"
         );
     }
+}
+
+#[test]
+fn p4_a_lock_has_one_holder_who_sees_what_the_last_one_wrote() {
+    explore(3, lock::one_at_a_time::<true>);
+}
+
+#[test]
+fn p4_a_lock_whose_steps_order_nothing_is_caught() {
+    assert!(is_caught(lock::one_at_a_time::<false>));
 }
 
 #[test]

@@ -1,16 +1,23 @@
-//! The kernel's lock: test-and-test-and-set with a pause, behind `lock_api`'s guards. The kernel runs with
+//! The kernel's lock: a word that is fair to those who have waited for long ([`fair`]), behind `lock_api`'s guards. The kernel runs with
 //! interrupts off, so a lock is never taken twice on one CPU by an interrupt. While it waits, a CPU answers TLB
 //! shootdowns (memory/tlb.rs): otherwise A, holding this lock, could wait for B's answer while B waits for A's
 //! lock (rule P4; docs/mutants.md, row 17). In a kernel that was built to be measured it tells attribution when it was taken and
 //! released; in any other the probe is nothing.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+pub mod fair;
+
+use core::sync::atomic::AtomicU32;
 
 use crate::attribution::{Probe, Site, Wait};
+use fair::{Fair, Waiter};
+
+/// How often a CPU looks at a lock before it claims it: longer than any lock is held, unless its holder waits or was put aside by a
+/// host, and a few microseconds on any machine.
+const PATIENCE: u32 = 256;
 
 /// The raw lock; use [`Lock`].
 pub struct RawLock {
-    held: AtomicBool,
+    word: Fair<AtomicU32>,
     probe: Probe,
 }
 
@@ -24,14 +31,9 @@ impl RawLock {
     #[inline]
     pub(crate) const fn at(site: Site) -> RawLock {
         RawLock {
-            held: AtomicBool::new(false),
+            word: Fair::new(),
             probe: Probe::at(site),
         }
-    }
-
-    #[inline]
-    fn take(&self) -> bool {
-        !self.held.swap(true, Ordering::Acquire)
     }
 
     /// Takes the lock when its holder lets it go. Out of line: where locks are taken, only their being free is in the way.
@@ -39,21 +41,18 @@ impl RawLock {
     #[inline(never)]
     fn wait(&self) -> Wait {
         let mut wait = Wait::none();
-        loop {
-            wait.goes_on();
-            while self.held.load(Ordering::Relaxed) {
-                crate::memory::tlb::answer_shootdown();
-                core::hint::spin_loop();
-            }
-            if self.take() {
-                return wait;
-            }
+        wait.goes_on();
+        let mut waiter = Waiter::new(PATIENCE);
+        while !self.word.look(&mut waiter) {
+            crate::memory::tlb::answer_shootdown();
+            core::hint::spin_loop();
         }
+        wait
     }
 }
 
-// SAFETY: `lock` returns only after this CPU changed the flag from false to true with Acquire; `unlock` stores
-// false with Release. So one holder exists at a time, and what it wrote is seen by the next.
+// SAFETY: `lock` returns only after this CPU changed the word from not held to held with Acquire (`Fair::take`, `Fair::look`), and only
+// the holder changes it back, with Release (`Fair::release`). So one holder exists at a time, and what it wrote is seen by the next.
 unsafe impl lock_api::RawMutex for RawLock {
     #[allow(
         clippy::declare_interior_mutable_const,
@@ -65,13 +64,17 @@ unsafe impl lock_api::RawMutex for RawLock {
 
     #[inline]
     fn lock(&self) {
-        let wait = if self.take() { Wait::none() } else { self.wait() };
+        let wait = if self.word.take() {
+            Wait::none()
+        } else {
+            self.wait()
+        };
         self.probe.taken(wait);
     }
 
     #[inline]
     fn try_lock(&self) -> bool {
-        let taken = self.take();
+        let taken = self.word.take();
         if taken {
             self.probe.taken(Wait::none());
         }
@@ -81,6 +84,6 @@ unsafe impl lock_api::RawMutex for RawLock {
     #[inline]
     unsafe fn unlock(&self) {
         self.probe.released();
-        self.held.store(false, Ordering::Release);
+        self.word.release();
     }
 }

@@ -23,7 +23,7 @@ mod tests {
             (size_of::<Probe>(), size_of::<Wait>(), size_of::<Table>()),
             (0, 0, 0)
         );
-        assert_eq!(size_of::<RawLock>(), 1);
+        assert_eq!(size_of::<RawLock>(), 4);
         const { assert!(!IS_ON) };
     }
 }
