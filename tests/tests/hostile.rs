@@ -57,6 +57,12 @@ fn p6_old_ids_of_a_slot_that_is_used_again_name_nobody() {
 }
 
 #[test]
+fn p15_an_answer_does_not_wait_for_a_range_that_others_change() {
+    // Two CPUs by turns, counted in instructions: the changer is always on one of them.
+    holds("ranges", |setup| setup.cpus(2).icount());
+}
+
+#[test]
 fn p4_memory_that_goes_away_at_any_step_of_a_completion_is_written_by_nobody() {
     holds("pending", counted);
 }

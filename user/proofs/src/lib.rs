@@ -2,10 +2,10 @@
 //! Which proof runs is said by the manifest (`proof` in its `[config]`, tests/manifests/proofs/); each checks what it
 //! sees itself, names the first thing that is wrong, and ends with 0 if nothing is.
 //!
-//! [`accounting`], [`shares`], [`crowds`], [`spread`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] about what one system
-//! call makes others wait for; [`leaks`], [`pending`], [`pages`] and [`indices`] about what processes, memory and rings leave
-//! behind; [`accounts`] about what they hold. [`tools`] is what they share. A proof's children run
-//! this program too: their arguments name a part in [`child`].
+//! [`accounting`], [`shares`], [`crowds`], [`spread`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] and [`ranges`] about what one
+//! system call makes others wait for; [`leaks`], [`pending`], [`pages`] and [`indices`] about what processes, memory and rings leave
+//! behind; [`accounts`] about what they hold. [`tools`] is what they share. A
+//! proof's children run this program too: their arguments name a part in [`child`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -24,6 +24,7 @@ pub mod pages;
 pub mod passes;
 pub mod pending;
 pub mod quiet;
+pub mod ranges;
 pub mod shares;
 pub mod spread;
 pub mod tools;
@@ -38,7 +39,7 @@ use tools::Wrong;
 /// A proof: its name, and what it does.
 type Proof = (&'static str, fn(&Env) -> Result<(), Wrong>);
 
-const PROOFS: [Proof; 14] = [
+const PROOFS: [Proof; 15] = [
     ("accounting", accounting::prove),
     ("shares", shares::weights_decide),
     ("counters", counters::prove),
@@ -50,6 +51,7 @@ const PROOFS: [Proof; 14] = [
     ("pages", pages::prove),
     ("pending", pending::prove),
     ("accounts", accounts::prove),
+    ("ranges", ranges::prove),
     ("indices", indices::prove),
     ("passes", passes::nobody_waits_for_the_rest),
     ("pieces", passes::a_crowd_is_woken_in_pieces),

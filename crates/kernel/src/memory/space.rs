@@ -20,6 +20,10 @@ use super::regions::{Kind, Limits, Part, Regions};
 use super::requests::ObjectView;
 
 /// The address space of one process.
+///
+/// Whoever changes the map takes the turn of the page tables first ([`AddressSpace::change`]) and keeps it until the tables say what the
+/// map says; so a range is not given to somebody else before it is empty. The map itself is locked only to be changed:
+/// giving a page its frame, which the kernel does for whoever writes to this process, never waits for a range.
 pub struct Space {
     pages: Arc<AddressSpace>,
     regions: Lock<Regions<ObjectRef>>,
@@ -96,6 +100,7 @@ impl Space {
     /// # Errors
     /// When the map is full, or something is there.
     pub fn add_shared_part(&self, pages: Pages, protection: Protection, part: Part) -> Result<(), Refusal> {
+        let _change = self.pages.change();
         let mut regions = self.regions.lock();
         self.make_tables(pages)?;
         regions.insert_fixed(pages, protection, part)
@@ -112,6 +117,8 @@ impl Space {
         protection: Protection,
         part: Part,
     ) -> Result<(), Refusal> {
+        let _change = self.pages.change();
+        // Held until the page is shown: a thread that touched it before would be given another frame there.
         let mut regions = self.regions.lock();
         self.make_tables(page)?;
         regions.insert_fixed(page, protection, part)?;
@@ -128,11 +135,12 @@ impl Space {
 
     /// Removes a page laid out by [`Self::add_page`].
     pub fn remove_page(&self, page: Pages) {
-        // Held over both: between them the page would look free while its translation is still in place, and a
+        // Over both: between them the page would look free while its translation is still in place, and a
         // thread that is made at that moment could not have it.
-        let mut regions = self.regions.lock();
-        if regions.remove_fixed(page).is_ok() {
-            self.pages.unmap(page.address(), 1);
+        let change = self.pages.change();
+        let removed = self.regions.lock().remove_fixed(page);
+        if removed.is_ok() {
+            change.unmap(page.address(), 1);
         }
     }
 
@@ -250,6 +258,7 @@ impl Space {
         undo: impl FnOnce(&mut Regions<ObjectRef>, u64, u64) -> Result<Pages, Refusal>,
     ) -> Result<Pages, Refusal> {
         let count = super::pages::count_for(bytes)?;
+        let _change = self.pages.change();
         let mut regions = self.regions.lock();
         // A wish beyond the process's limit is refused with that reason, and promises nothing.
         let promised = if count <= regions.limits().committed_pages {
@@ -273,6 +282,7 @@ impl Space {
     /// # Errors
     /// See [`Regions::reserve`].
     pub fn reserve(&self, hint: u64, bytes: u64) -> Result<u64, Refusal> {
+        let _change = self.pages.change();
         self.regions
             .lock()
             .reserve(hint, bytes)
@@ -307,13 +317,17 @@ impl Space {
     /// Runs a change that takes memory away, and takes back its promise once no CPU can reach it.
     fn giving_up(
         &self,
-        change: impl FnOnce(&mut Regions<ObjectRef>) -> Result<Pages, Refusal>,
+        give_up: impl FnOnce(&mut Regions<ObjectRef>) -> Result<Pages, Refusal>,
     ) -> Result<(), Refusal> {
-        let mut regions = self.regions.lock();
-        let before = regions.committed_pages();
-        let pages = change(&mut regions)?;
-        self.pages.unmap(pages.address(), pages.count());
-        self.release(before - regions.committed_pages());
+        let change = self.pages.change();
+        let (pages, given_up) = {
+            let mut regions = self.regions.lock();
+            let before = regions.committed_pages();
+            let pages = give_up(&mut regions)?;
+            (pages, before - regions.committed_pages())
+        };
+        change.unmap(pages.address(), pages.count());
+        self.release(given_up);
         Ok(())
     }
 
@@ -322,10 +336,9 @@ impl Space {
     /// # Errors
     /// See [`Regions::protect`].
     pub fn protect(&self, address: u64, bytes: u64, protection: Protection) -> Result<(), Refusal> {
-        let mut regions = self.regions.lock();
-        let pages = regions.protect(address, bytes, protection)?;
-        self.pages
-            .protect(pages.address(), pages.count(), page_protection(protection));
+        let change = self.pages.change();
+        let pages = self.regions.lock().protect(address, bytes, protection)?;
+        change.protect(pages.address(), pages.count(), page_protection(protection));
         Ok(())
     }
 
@@ -347,14 +360,15 @@ impl Space {
             object_pages: object.frames().len() as u64,
             offset,
         };
-        let mut regions = self.regions.lock();
-        let pages = regions.map_object(hint, view, bytes, protection)?;
+        let change = self.pages.change();
+        let pages = self.regions.lock().map_object(hint, view, bytes, protection)?;
         let start = pages.address();
-        let undo = |regions: &mut Regions<ObjectRef>| {
+        let undo = || {
+            let mut regions = self.regions.lock();
             regions.unmap_object(&reference, start, pages.count() * PAGE_SIZE)
         };
         if let Err(refusal) = self.make_tables(pages) {
-            undo(&mut regions)?;
+            undo()?;
             return Err(refusal);
         }
         let frames = object
@@ -369,8 +383,8 @@ impl Space {
                 .map(at, frame.clone(), page_protection(protection))
                 .is_err()
             {
-                self.pages.unmap(start, index);
-                undo(&mut regions)?;
+                change.unmap(start, index);
+                undo()?;
                 return Err(Refusal::NoMemory);
             }
         }
@@ -382,9 +396,10 @@ impl Space {
     /// # Errors
     /// See [`Regions::unmap_object`].
     pub fn unmap_object(&self, object: &Arc<MemoryObject>, address: u64, bytes: u64) -> Result<(), Refusal> {
-        let mut regions = self.regions.lock();
-        let pages = regions.unmap_object(&ObjectRef(object.clone()), address, bytes)?;
-        self.pages.unmap(pages.address(), pages.count());
+        let change = self.pages.change();
+        let object = ObjectRef(object.clone());
+        let pages = self.regions.lock().unmap_object(&object, address, bytes)?;
+        change.unmap(pages.address(), pages.count());
         Ok(())
     }
 
@@ -399,10 +414,13 @@ impl Space {
         bytes: u64,
         protection: Protection,
     ) -> Result<(), Refusal> {
-        let mut regions = self.regions.lock();
-        let pages = regions.protect_object(&ObjectRef(object.clone()), address, bytes, protection)?;
-        self.pages
-            .protect(pages.address(), pages.count(), page_protection(protection));
+        let change = self.pages.change();
+        let object = ObjectRef(object.clone());
+        let pages = self
+            .regions
+            .lock()
+            .protect_object(&object, address, bytes, protection)?;
+        change.protect(pages.address(), pages.count(), page_protection(protection));
         Ok(())
     }
 

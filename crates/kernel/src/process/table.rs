@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Bound;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use machine::Lock;
@@ -12,6 +13,8 @@ use machine::attribution::Site;
 use super::exit::Reason;
 use super::{Process, Tally};
 
+/// Processes that are collected while their list is locked once: whoever ends or starts one waits for that.
+const PIECE: usize = 64;
 /// Ended processes remembered.
 const REMEMBERED: usize = 32;
 
@@ -78,9 +81,23 @@ pub fn find(pid: u32) -> Option<Arc<Process>> {
     LIVING.lock().get(&pid).cloned()
 }
 
-/// All living processes by number.
+/// All living processes by number. One that starts or ends meanwhile may be among them or not.
 pub fn living() -> Vec<Arc<Process>> {
-    LIVING.lock().values().cloned().collect()
+    let mut all: Vec<Arc<Process>> = Vec::new();
+    loop {
+        let known = all.len();
+        all.reserve(PIECE);
+        let after = all
+            .last()
+            .map_or(Bound::Unbounded, |last| Bound::Excluded(last.pid));
+        let living = LIVING.lock();
+        let rest = living.range((after, Bound::Unbounded));
+        all.extend(rest.take(PIECE).map(|(_, process)| process.clone()));
+        drop(living);
+        if all.len() - known < PIECE {
+            return all;
+        }
+    }
 }
 
 /// Those that ended last, oldest first.

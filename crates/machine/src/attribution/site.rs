@@ -28,6 +28,8 @@ pub enum Site {
     Pipe,
     /// The regions of an address space.
     AddressSpace,
+    /// The turn to change a range of page tables.
+    PageChanges,
     /// The page tables of an address space.
     PageTables,
     /// The lists of processes.
@@ -44,7 +46,7 @@ pub enum Site {
 
 impl Site {
     /// All sites, in the order of their numbers.
-    pub const ALL: [Site; 17] = [
+    pub const ALL: [Site; 18] = [
         Site::Other,
         Site::Scheduler,
         Site::Deadlines,
@@ -56,6 +58,7 @@ impl Site {
         Site::Endpoint,
         Site::Pipe,
         Site::AddressSpace,
+        Site::PageChanges,
         Site::PageTables,
         Site::Processes,
         Site::ParkingCell,
@@ -78,6 +81,7 @@ impl Site {
             Site::Endpoint => "endpoint",
             Site::Pipe => "pipe",
             Site::AddressSpace => "address-space",
+            Site::PageChanges => "page-changes",
             Site::PageTables => "page-tables",
             Site::Processes => "processes",
             Site::ParkingCell => "parking-cell",

@@ -2,6 +2,10 @@
 //! rules (kernel::memory); this file keeps the processor's tables true and memory sound: a frame that a page shows is
 //! referenced by its entry, and the reference is given back only after every CPU has dropped the translation.
 
+mod change;
+
+pub use change::Change;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering, fence};
@@ -12,6 +16,10 @@ use super::{PAGE, USER_END, kernel_map, tlb};
 use crate::attribution::Site;
 use crate::copy::copy_bytes;
 use crate::lock::Lock;
+
+/// Pages whose entries are looked at while the tables are locked once. Ranges are as long as programs wish, and other CPUs wait for
+/// the tables with interrupts off.
+const PIECE: u64 = 64;
 
 bitflags::bitflags! {
     /// What user space may do with a page. Writing and executing exclude each other (rule P4).
@@ -46,8 +54,6 @@ impl Protection {
     }
 }
 
-/// What the pages of one last-level table cover.
-const TABLE_REACH: u64 = 512 * PAGE;
 /// Entries of the root for the user half.
 const USER_SLOTS: usize = 256;
 
@@ -70,7 +76,9 @@ pub struct NotMapped {
 /// The page tables of one process.
 pub struct AddressSpace {
     root: Frame,
-    /// Held while entries change or frames are reached through them.
+    /// Held by whoever takes pages away or changes permissions, for a whole range; see [`Change`].
+    changes: Lock<()>,
+    /// Held while entries change or frames are reached through them: for a piece of a range at most.
     tables: Lock<()>,
     /// One bit per CPU that may hold translations of this space.
     active: Box<[AtomicU64]>,
@@ -92,6 +100,7 @@ impl AddressSpace {
         let active = (0..words).map(|_| AtomicU64::new(0)).collect();
         Some(Arc::new(AddressSpace {
             root,
+            changes: Site::PageChanges.lock(()),
             tables: Site::PageTables.lock(()),
             active,
             frames: AtomicU64::new(0),
@@ -138,7 +147,7 @@ impl AddressSpace {
             // SAFETY: the lock is held, so nobody else makes tables here.
             unsafe { table::find_or_make(self.root.address(), virt, table::WRITE | table::USER) }
                 .ok_or(MapError::OutOfMemory)?;
-            virt = (virt | (TABLE_REACH - 1)) + 1;
+            virt = next_multiple(virt, table::reach(2));
         }
         Ok(())
     }
@@ -168,68 +177,24 @@ impl AddressSpace {
         self.frames.load(Ordering::Relaxed)
     }
 
-    /// Takes `pages` pages from `start` away and drops their frames once no CPU can reach them. Pages that show
-    /// nothing are skipped. Returns how many frames went.
-    pub fn unmap(&self, start: u64, pages: u64) -> u64 {
-        let _guard = self.tables.lock();
-        let mut found = 0;
-        self.for_each_entry(start, pages, |entry| {
-            if entry.load(Ordering::Relaxed) & table::HELD != 0 {
-                entry.fetch_and(!table::PRESENT, Ordering::SeqCst);
-                found += 1;
-            }
-        });
-        if found == 0 {
-            return 0;
-        }
-        self.flush(start, pages);
-        self.for_each_entry(start, pages, |entry| {
-            if entry.load(Ordering::Relaxed) & table::HELD != 0 {
-                let held = entry.swap(0, Ordering::Relaxed);
-                // SAFETY: HELD entries come from Frame::into_entry in `map`; the swap took this one out once, and
-                // `flush` has returned: no CPU translates to the frame any more.
-                drop(unsafe { Frame::from_entry(held & table::ADDRESS) });
-            }
-        });
-        self.frames.fetch_sub(found, Ordering::Relaxed);
-        found
-    }
-
-    /// Calls `each` with the last-level entries of these pages that exist. Where a whole table is missing, all its pages
-    /// are passed over at once: much of what is promised to a process is never touched.
+    /// Calls `each` with the last-level entries of these pages that exist, with the tables locked for a piece at a time. Where a
+    /// table is missing, all its pages are passed over at once: much of what is promised to a process is never touched.
     fn for_each_entry(&self, start: u64, pages: u64, mut each: impl FnMut(&AtomicU64)) {
         let end = end_of(start, pages);
         let mut virt = start & !(PAGE - 1);
         while virt < end {
-            let stop = ((virt | (TABLE_REACH - 1)) + 1).min(end);
-            // SAFETY: our callers hold `tables`, which every change of the tables takes too.
-            if let Some(table) = unsafe { table::last_table(self.root.address(), virt) } {
-                for page in (virt..stop).step_by(PAGE as usize) {
-                    each(table.entry(table::index(page, 1)));
+            let _guard = self.tables.lock();
+            // SAFETY: the lock is held, which every change of the tables takes too.
+            virt = match unsafe { table::last_table(self.root.address(), virt) } {
+                Ok(table) => {
+                    let stop = next_multiple(virt, PIECE * PAGE).min(end);
+                    for page in (virt..stop).step_by(PAGE as usize) {
+                        each(table.entry(table::index(page, 1)));
+                    }
+                    stop
                 }
-            }
-            virt = stop;
-        }
-    }
-
-    /// Gives `pages` pages from `start` a new permission. Pages that show nothing are skipped.
-    pub fn protect(&self, start: u64, pages: u64, protection: Protection) {
-        let _guard = self.tables.lock();
-        let mut changed = false;
-        for virt in self.pages(start, pages) {
-            if let Some(entry) = self.entry(virt) {
-                let before = entry.load(Ordering::Relaxed);
-                if before & table::HELD != 0 {
-                    entry.store(
-                        before & table::ADDRESS | protection.bits_of_entry(),
-                        Ordering::SeqCst,
-                    );
-                    changed = true;
-                }
-            }
-        }
-        if changed {
-            self.flush(start, pages);
+                Err(level) => next_multiple(virt, table::reach(level)),
+            };
         }
     }
 
@@ -308,7 +273,7 @@ impl AddressSpace {
         })
     }
 
-    /// Calls `each` with a direct-map pointer and the part of `0..len` it stands for, page by page.
+    /// Calls `each` with a direct-map pointer and the part of `0..len` it stands for, page by page, each with the tables locked.
     #[inline]
     fn walk(
         &self,
@@ -327,9 +292,9 @@ impl AddressSpace {
             } else {
                 0
             };
-        let _guard = self.tables.lock();
         let mut done = 0;
         while done < len {
+            let _guard = self.tables.lock();
             let virt = from + done as u64;
             let within = virt & (PAGE - 1);
             let part = (len - done).min((PAGE - within) as usize);
@@ -349,6 +314,7 @@ impl AddressSpace {
     /// Takes all pages and page tables away, and drops them once no CPU can reach them. Who has this space loaded finds
     /// nothing in it from then on.
     pub fn clear(&self) {
+        let _turn = self.change();
         let mut tables = [0; USER_SLOTS];
         {
             let _guard = self.tables.lock();
@@ -381,6 +347,11 @@ impl Drop for AddressSpace {
         // to flush.
         self.clear();
     }
+}
+
+/// The smallest multiple of `of`, a power of two, above `address`.
+fn next_multiple(address: u64, of: u64) -> u64 {
+    (address | (of - 1)) + 1
 }
 
 /// The first address behind these pages, within the user half.

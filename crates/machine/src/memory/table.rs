@@ -43,12 +43,19 @@ pub(crate) fn index(virt: u64, level: u32) -> usize {
     (virt >> (12 + 9 * (level - 1))) as usize & 511
 }
 
-/// The last-level table that holds the entry of `virt`, if it exists.
+/// Bytes that one entry of a table of `level` stands for.
+#[inline]
+pub(crate) const fn reach(level: u32) -> u64 {
+    1 << (12 + 9 * (level - 1))
+}
+
+/// The last-level table that holds the entry of `virt`; where it does not exist, the level of the entry that is missing:
+/// nothing is mapped in that entry's whole [`reach`].
 ///
 /// # Safety
 /// As for [`find`].
 #[inline]
-pub(crate) unsafe fn last_table(root: u64, virt: u64) -> Option<Table> {
+pub(crate) unsafe fn last_table(root: u64, virt: u64) -> Result<Table, u32> {
     let mut address = root;
     for level in [4, 3, 2] {
         // SAFETY: a present non-large entry of a live table points to a live table.
@@ -56,12 +63,12 @@ pub(crate) unsafe fn last_table(root: u64, virt: u64) -> Option<Table> {
             .entry(index(virt, level))
             .load(Ordering::Relaxed);
         if entry & PRESENT == 0 || entry & LARGE != 0 {
-            return None;
+            return Err(level);
         }
         address = entry & ADDRESS;
     }
     // SAFETY: as above; the caller keeps the table alive while it uses it.
-    Some(unsafe { Table::at(address) })
+    Ok(unsafe { Table::at(address) })
 }
 
 /// The last-level entry of `virt`, if all tables above it exist.
@@ -72,7 +79,7 @@ pub(crate) unsafe fn last_table(root: u64, virt: u64) -> Option<Table> {
 #[inline]
 pub(crate) unsafe fn find<'a>(root: u64, virt: u64) -> Option<&'a AtomicU64> {
     // SAFETY: our caller's promise, passed on.
-    let table = unsafe { last_table(root, virt)? };
+    let table = unsafe { last_table(root, virt) }.ok()?;
     // SAFETY: in bounds by the mask; the caller keeps the table alive for 'a.
     Some(unsafe { &(*table.0)[index(virt, 1)] })
 }
