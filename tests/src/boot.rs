@@ -21,6 +21,7 @@ pub struct Boot {
     /// How far the console was read by waiting.
     read: Cell<usize>,
     terminal: Option<RefCell<Terminal>>,
+    monitor: Option<RefCell<Terminal>>,
     ending: Cell<Option<Ending>>,
 }
 
@@ -32,15 +33,22 @@ impl Boot {
         if let Some(seat) = &seat {
             setup.machine.terminal = Line::Connect(seat.path.clone());
         }
+        let monitor = setup
+            .with_monitor
+            .then(|| Seat::prepare().expect("a socket for the monitor"));
+        if let Some(monitor) = &monitor {
+            setup.machine.monitor = Some(monitor.path.clone());
+        }
         let mut guest = Guest::start(&setup.machine).unwrap_or_else(|error| panic!("{error:#}"));
         let console = Listener::to(guest.take_console().expect("the console is on a pipe"));
-        let terminal =
-            seat.map(|seat| {
-                let seated = seat.sit_down(Duration::from_secs(30));
-                RefCell::new(seated.unwrap_or_else(|error| {
-                    panic!("nobody at the terminal: {error}; {}", guest.complaints())
-                }))
-            });
+        let sit_down = |seat: Seat| {
+            let seated = seat.sit_down(Duration::from_secs(30));
+            RefCell::new(
+                seated
+                    .unwrap_or_else(|error| panic!("QEMU does not connect: {error}; {}", guest.complaints())),
+            )
+        };
+        let (terminal, monitor) = (seat.map(sit_down), monitor.map(sit_down));
         let (read, ending) = (Cell::new(0), Cell::new(None));
         Boot {
             setup,
@@ -48,6 +56,7 @@ impl Boot {
             console,
             read,
             terminal,
+            monitor,
             ending,
         }
     }
@@ -85,6 +94,17 @@ impl Boot {
     pub fn type_text(&self, text: &str) {
         let typed = self.seated().borrow_mut().type_text(text);
         typed.unwrap_or_else(|error| self.fail(&format!("cannot type: {error}")));
+    }
+
+    /// Gives QEMU's monitor a command.
+    ///
+    /// # Panics
+    /// When the setup is not monitored, or the guest is gone.
+    pub fn order(&self, command: &str) {
+        let monitor = self.monitor.as_ref();
+        let monitor = monitor.expect("the setup has no monitor: Setup::monitored");
+        let ordered = monitor.borrow_mut().type_text(&format!("{command}\n"));
+        ordered.unwrap_or_else(|error| self.fail(&format!("cannot give orders: {error}")));
     }
 
     /// Waits until `text` appears on the terminal after what was read before: everything up to its end.

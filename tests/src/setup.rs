@@ -4,7 +4,7 @@ use crate::boot::Boot;
 use crate::images;
 use std::path::PathBuf;
 use std::time::Duration;
-use xtask::qemu::{Accelerator, Machine};
+use xtask::qemu::{Accelerator, Machine, Terminal as Line};
 
 /// Longest time a test waits for anything at all: only a hang gets there, even on a busy host.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -15,6 +15,7 @@ pub struct Setup {
     pub(crate) machine: Machine,
     pub(crate) limit: Duration,
     pub(crate) with_terminal: bool,
+    pub(crate) with_monitor: bool,
 }
 
 impl Setup {
@@ -45,6 +46,7 @@ impl Setup {
             machine,
             limit: PATIENCE,
             with_terminal: false,
+            with_monitor: false,
         }
     }
 
@@ -104,6 +106,20 @@ impl Setup {
         self
     }
 
+    /// Leaves the second serial line out of the machine.
+    #[must_use]
+    pub fn without_terminal(mut self) -> Setup {
+        self.machine.terminal = Line::Absent;
+        self
+    }
+
+    /// Lets the test do things to the machine itself ([`Boot::order`]).
+    #[must_use]
+    pub fn monitored(mut self) -> Setup {
+        self.with_monitor = true;
+        self
+    }
+
     /// Another limit for the whole boot.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Setup {
@@ -151,6 +167,8 @@ impl Setup {
         }
         if self.with_terminal {
             words.push("--terminal stdio".to_owned());
+        } else if machine.terminal == Line::Absent {
+            words.push("--terminal absent".to_owned());
         }
         words.join(" ")
     }

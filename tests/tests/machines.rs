@@ -1,7 +1,7 @@
 //! Machines of many shapes: every CPU is found, named and started, by xAPIC and by x2APIC.
 
 use std::time::Duration;
-use sundial_tests::{Boot, Setup};
+use sundial_tests::{Boot, Ending, Setup};
 
 /// The lines in which the kernel names the CPUs it runs on: `cpu N apic N package N core N thread N`.
 fn places(boot: &Boot) -> Vec<[u32; 5]> {
@@ -80,4 +80,76 @@ fn p2_two_hundred_and_fifty_six_cpus_need_the_x2apic() {
         .memory_mib(1024)
         .limit(Duration::from_secs(280));
     every_cpu_is_there(setup, 256);
+}
+
+#[test]
+fn p1_processors_whose_leaves_are_kept_back_boot() {
+    // What lays out XSAVE is leaf 13. Below, FXSAVE does; boot once read the leaf all the same and stopped as a kernel bug.
+    for level in [1, 2, 4, 7, 12, 13] {
+        let boot = Setup::of("hello")
+            .cpus(1)
+            .model(&format!("max,level={level}"))
+            .start();
+        assert_eq!(boot.exit(), 7, "level {level}");
+        let says_so = boot.console().contains("this processor has no xsave");
+        assert_eq!(says_so, level < 13, "{}", boot.console());
+    }
+}
+
+#[test]
+fn p1_what_a_processor_lacks_is_named() {
+    for (model, name) in [
+        ("max,-nx", "no execute-disable (nx)"),
+        ("max,-syscall", "no system calls (syscall)"),
+        ("max,-apic", "no local APIC (apic)"),
+        ("max,-lm", "no 64-bit mode (lm)"),
+        ("max,-sse2", "no SSE2 (sse2)"),
+    ] {
+        let boot = Setup::of("hello").cpus(1).model(model).start();
+        let ending = boot.ending();
+        if !matches!(ending, Ending::Refused { .. }) || !boot.console().contains(name) {
+            boot.fail(&format!("{model}: {ending}, and {name:?} is not named"));
+        }
+    }
+}
+
+#[test]
+fn p1_what_the_kernel_goes_on_without_is_named() {
+    let model = "max,-smap,-umip,-mce,-rdrand,-rdseed,-pge,-xsave";
+    let boot = Setup::of("hello").cpus(2).model(model).start();
+    assert_eq!(boot.exit(), 7);
+    for name in ["smap", "umip", "mce, mca", "rdrand, rdseed", "xsave"] {
+        assert!(
+            boot.console()
+                .contains(&format!("this processor has no {name}: ")),
+            "{name}: {}",
+            boot.console()
+        );
+    }
+}
+
+#[test]
+fn p1_a_terminal_that_is_not_there_is_no_success() {
+    // The shell has nobody to talk to: once it took that for a goodbye, and the machine ended with success and no word.
+    let boot = Setup::shell().cpus(1).without_terminal().start();
+    assert_eq!(boot.exit(), 1);
+    let told = boot.console();
+    let reason = "no serial line answers at port 0x2f8 (COM2)";
+    assert!(told.contains(&format!("{reason}. On QEMU")), "{told}");
+    assert!(
+        told.contains("shell: ") && told.matches(reason).count() == 2,
+        "{told}"
+    );
+}
+
+#[test]
+fn p1_words_that_mean_nothing_to_the_kernel_are_named() {
+    let boot = Setup::of("hello")
+        .argument("trase")
+        .argument("trace=lots")
+        .start();
+    assert_eq!(boot.exit(), 7);
+    for word in ["`trase`", "`trace=lots`"] {
+        assert!(boot.console().contains(word), "{}", boot.console());
+    }
 }

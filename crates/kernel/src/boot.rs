@@ -12,7 +12,7 @@ use machine::boot::Handover;
 use machine::memory::commitment;
 use machine::memory::heap::NoAllocation;
 use machine::platform;
-use machine::{Lock, clock, cpu, power, smp, topology, trace, vector};
+use machine::{Lock, clock, cpu, cpuid, power, smp, topology, trace, vector};
 use manifest::Manifest;
 use sched::{CpuId, CpuMask, CpuPlace, Policy, Topology};
 use schema_gen::system::{FairnessScope, SchedulerPolicy};
@@ -37,7 +37,7 @@ pub fn boot(handover: Handover) -> ! {
     console::init();
     let platform = match platform::init(&handover, start) {
         Ok(platform) => platform,
-        Err(error) => refuse(format_args!("this machine cannot run Sundial: {error:?}")),
+        Err(error) => refuse(format_args!("this machine cannot run it: {error}")),
     };
     if let Err(fault) = clock::prove_clock() {
         refuse(format_args!(
@@ -52,6 +52,7 @@ pub fn boot(handover: Handover) -> ! {
         ));
     }
     booted::keep_platform(platform);
+    name_unknown_words(handover.command_line);
     read_manifest(handover.module);
     start_cpus();
     terminal::init(&booted::manifest().kernel.terminal_uart);
@@ -95,6 +96,23 @@ pub fn run_cpu() -> ! {
         cpu::idle();
     }
     run::cpu_loop()
+}
+
+/// What the command line asks for and nobody knows is named: a wish that is misspelt would look like one that is granted.
+fn name_unknown_words(command_line: &str) {
+    let is_known = |word: &str| match word.split_once('=') {
+        Some(("trace", size)) => size.parse::<usize>().is_ok(),
+        Some(_) => false,
+        None => ["trace", "panic", "allocate-on-hard-path"].contains(&word),
+    };
+    for word in command_line
+        .split_ascii_whitespace()
+        .filter(|word| !is_known(word))
+    {
+        say(format_args!(
+            "the kernel's command line says `{word}`, which means nothing: known are trace and trace=KIB\n"
+        ));
+    }
 }
 
 fn has_word(command_line: &str, wanted: &str) -> bool {
@@ -219,6 +237,15 @@ fn introduce() {
             FairnessScope::Processes => "processes",
         },
     ));
+    for what in cpuid::features().absent() {
+        log::kernel(Level::Info, format_args!("this processor has no {what}"));
+    }
+    if platform.unreachable_cpus > 0 {
+        say(format_args!(
+            "{} CPUs stay off: their ids need an x2APIC, which this machine does not offer\n",
+            platform.unreachable_cpus
+        ));
+    }
     for place in cpus::topology().places() {
         log::kernel(
             Level::Info,

@@ -7,15 +7,20 @@
 
 use core::arch::x86_64::__cpuid_count;
 
+mod leaves;
+
 use raw_cpuid::{CpuId, CpuIdReader, CpuIdResult};
 
 use crate::boot_cell::BootCell;
+pub(crate) use leaves::Leaves;
 
 static FEATURES: BootCell<Features> = BootCell::new("cpuid::FEATURES");
 
 /// State components that this kernel saves for a thread: x87, SSE, AVX and the three of AVX-512
 /// (Intel SDM volume 1, 13.1). Others (MPX, PKRU, AMX) stay off in XCR0, so user code cannot use them.
 const SAVED_COMPONENTS: u64 = 0b1110_0111;
+/// More than all of these need (2,688 bytes): what claims more is no layout.
+const MOST_XSAVE_BYTES: usize = 16 << 10;
 /// The legacy FXSAVE region and the XSAVE header, which every XSAVE area starts with.
 const XSAVE_LEGACY_BYTES: usize = 512 + 64;
 
@@ -28,43 +33,39 @@ pub struct Xsave {
     pub area_bytes: usize,
 }
 
-/// What the CPUs of this machine can do.
+/// What the CPUs of this machine can do, as far as anybody asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Features {
-    /// Pages can be marked no-execute.
-    pub nx: bool,
+    /// What the kernel cannot do without and this CPU lacks: the first of it.
+    pub lacking: Option<&'static str>,
     /// The kernel can be kept from executing user pages.
     pub smep: bool,
     /// The kernel can be kept from touching user pages.
     pub smap: bool,
     /// User code can be kept from reading descriptor table addresses.
     pub umip: bool,
-    /// RDFSBASE, WRFSBASE and their GS siblings exist.
-    pub fsgsbase: bool,
+    /// Translations of the kernel's pages can outlive a change of address spaces.
+    pub global_pages: bool,
+    /// Errors of the hardware are reported by an exception and in banks of registers.
+    pub machine_check: bool,
+    /// The control register of the first of those banks is the firmware's.
+    pub first_bank_is_firmwares: bool,
     /// XSAVE exists; without it FXSAVE saves x87 and SSE state.
     pub xsave: Option<Xsave>,
-    /// XSAVEOPT exists.
-    pub xsaveopt: bool,
-    /// AVX exists and its state is in the XSAVE mask.
-    pub avx: bool,
-    /// Address-space tags in the translation cache.
-    pub pcid: bool,
-    /// INVPCID exists.
-    pub invpcid: bool,
+    /// Restoring x87 state restores the pointers to its last instruction as well, whether an exception waits or not.
+    pub restores_pointers: bool,
     /// The local APIC can be driven by MSRs, with 32-bit ids.
     pub x2apic: bool,
     /// The local APIC timer can be armed with a time-stamp value.
     pub tsc_deadline: bool,
     /// The time-stamp counter runs at one rate in every power state.
     pub invariant_tsc: bool,
-    /// RDTSCP exists.
+    /// RDTSCP exists, and the register that it reads.
     pub rdtscp: bool,
     /// RDRAND exists.
     pub rdrand: bool,
     /// RDSEED exists.
     pub rdseed: bool,
-    /// Pages of 1 GiB exist.
-    pub gib_pages: bool,
     /// The time-stamp counter's rate in Hz, where CPUID states it exactly.
     pub tsc_hz: Option<u64>,
     /// The local APIC timer's input rate in Hz (before its divider), where CPUID states it exactly.
@@ -85,8 +86,36 @@ impl Features {
         core::str::from_utf8(&self.hypervisor_name[..end]).unwrap_or("unknown")
     }
 
+    /// What is missing that the kernel goes on without, and what follows from that.
+    pub fn absent(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [
+            (self.smep, "smep: the kernel could execute user pages by mistake"),
+            (self.smap, "smap: the kernel could touch user pages by mistake"),
+            (self.umip, "umip: programs see where descriptor tables lie"),
+            (
+                self.machine_check,
+                "mce, mca: errors of the hardware go unnoticed",
+            ),
+            (
+                self.xsave.is_some(),
+                "xsave: programs have x87 and SSE registers only",
+            ),
+            (
+                self.rdrand || self.rdseed,
+                "rdrand, rdseed: there is no source of randomness, and programs are told so",
+            ),
+            (
+                self.invariant_tsc || self.hypervisor,
+                "invariant-tsc: the clock is right only while the processor keeps its speed",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(has, what)| if has { None } else { Some(what) })
+    }
+
     fn read<R: CpuIdReader>(cpuid: R) -> Self {
-        let id = CpuId::with_cpuid_reader(cpuid.clone());
+        let leaves = Leaves(cpuid.clone());
+        let id = CpuId::with_cpuid_reader(cpuid);
         let basic = id.get_feature_info();
         let basic_has = |test: fn(&raw_cpuid::FeatureInfo) -> bool| basic.as_ref().is_some_and(test);
         let leaf7 = id.get_extended_feature_info();
@@ -95,24 +124,36 @@ impl Features {
         let extended_has = |test: fn(&raw_cpuid::ExtendedProcessorFeatureIdentifiers) -> bool| {
             extended.as_ref().is_some_and(test)
         };
+        let needed = [
+            ("execute-disable (nx)", extended_has(|f| f.has_execute_disable())),
+            ("system calls (syscall)", extended_has(|f| f.has_syscall_sysret())),
+            ("local APIC (apic)", basic_has(|f| f.has_apic())),
+            ("time-stamp counter (tsc)", basic_has(|f| f.has_tsc())),
+            ("model-specific registers (msr)", basic_has(|f| f.has_msr())),
+            ("FXSAVE (fxsr)", basic_has(|f| f.has_fxsave_fxstor())),
+            ("SSE2 (sse2)", basic_has(|f| f.has_sse() && f.has_sse2())),
+        ];
         let hypervisor = basic_has(|f| f.has_hypervisor());
         let xsave = if basic_has(|f| f.has_xsave()) {
-            Some(xsave_layout(&cpuid))
+            xsave_layout(&leaves)
         } else {
             None
         };
-        let (tsc_hz, apic_timer_hz) = stated_frequencies(&cpuid, hypervisor);
+        let (tsc_hz, apic_timer_hz) = stated_frequencies(&leaves, hypervisor);
         Self {
-            nx: extended_has(|f| f.has_execute_disable()),
+            lacking: needed
+                .into_iter()
+                .find_map(|(what, has)| if has { None } else { Some(what) }),
             smep: leaf7_has(|f| f.has_smep()),
             smap: leaf7_has(|f| f.has_smap()),
             umip: leaf7_has(|f| f.has_umip()),
-            fsgsbase: leaf7_has(|f| f.has_fsgsbase()),
+            global_pages: basic_has(|f| f.has_pge()),
+            machine_check: basic_has(|f| f.has_mce() && f.has_mca()),
+            first_bank_is_firmwares: basic
+                .as_ref()
+                .is_some_and(|f| f.family_id() == 6 && f.model_id() < 0x1a),
             xsave,
-            xsaveopt: xsave.is_some() && cpuid.cpuid2(0xd, 1).eax & 1 != 0,
-            avx: basic_has(|f| f.has_avx()) && xsave.is_some_and(|x| x.mask & 0b100 != 0),
-            pcid: basic_has(|f| f.has_pcid()),
-            invpcid: leaf7_has(|f| f.has_invpcid()),
+            restores_pointers: restores_pointers(&leaves),
             x2apic: basic_has(|f| f.has_x2apic()),
             tsc_deadline: basic_has(|f| f.has_tsc_deadline()),
             invariant_tsc: id
@@ -121,12 +162,11 @@ impl Features {
             rdtscp: extended_has(|f| f.has_rdtscp()),
             rdrand: basic_has(|f| f.has_rdrand()),
             rdseed: leaf7_has(|f| f.has_rdseed()),
-            gib_pages: extended_has(|f| f.has_1gib_pages()),
             tsc_hz,
             apic_timer_hz,
             hypervisor,
             hypervisor_name: if hypervisor {
-                signature(cpuid.cpuid1(0x4000_0000))
+                leaves.get(0x4000_0000, 0).map_or([0; 12], signature)
             } else {
                 [0; 12]
             },
@@ -162,25 +202,50 @@ pub(crate) fn native(leaf: u32, subleaf: u32) -> CpuIdResult {
 }
 
 /// The mask of what CPU and kernel both know, and the size of its standard-format area: the furthest end
-/// of an enabled component (SDM volume 1, 13.4.2: subleaf i gives size in EAX and offset in EBX).
-fn xsave_layout(cpuid: &impl CpuIdReader) -> Xsave {
-    let supported = u64::from(cpuid.cpuid2(0xd, 0).eax);
-    let mut mask = supported & SAVED_COMPONENTS | 0b11;
+/// of an enabled component (SDM volume 1, 13.4.2: subleaf i gives size in EAX and offset in EBX). `None` where the leaf that says so is
+/// kept back or makes no sense: then FXSAVE is used, which needs no leaf.
+fn xsave_layout(leaves: &Leaves<impl CpuIdReader>) -> Option<Xsave> {
+    let supported = u64::from(leaves.get(0xd, 0)?.eax);
+    if supported & 0b11 != 0b11 {
+        return None;
+    }
+    let places: [Option<usize>; 8] = core::array::from_fn(|component| {
+        let place = leaves.get(0xd, component as u32).unwrap_or(leaves::NOTHING);
+        let (size, offset) = (place.eax as usize, place.ebx as usize);
+        let is_honest = size > 0 && offset >= XSAVE_LEGACY_BYTES && offset + size <= MOST_XSAVE_BYTES;
+        is_honest.then_some(offset + size)
+    });
+    let has_place = |component: &u64| *component < 2 || places[*component as usize].is_some();
+    let mut mask = (0..8)
+        .filter(|component| (supported & SAVED_COMPONENTS) >> component & 1 != 0)
+        .filter(has_place)
+        .fold(0, |mask, component| mask | 1 << component);
     // AVX-512's three components may only be enabled together, and on top of AVX (SDM volume 1, 13.3).
     if mask & 0b100 == 0 || mask & 0b1110_0000 != 0b1110_0000 {
         mask &= !0b1110_0000;
     }
-    let mut area_bytes = XSAVE_LEGACY_BYTES;
-    for component in (2..8).filter(|component| mask & (1 << component) != 0) {
-        let place = cpuid.cpuid2(0xd, component);
-        area_bytes = area_bytes.max(place.ebx as usize + place.eax as usize);
-    }
-    Xsave { mask, area_bytes }
+    let area_bytes = (2..8)
+        .filter(|component| mask & (1 << component) != 0)
+        .filter_map(|component: usize| places[component])
+        .fold(XSAVE_LEGACY_BYTES, usize::max);
+    Some(Xsave { mask, area_bytes })
+}
+
+/// AMD's processors say whether they restore the x87 pointers always (leaf 0x8000_0008); others always have.
+fn restores_pointers(leaves: &Leaves<impl CpuIdReader>) -> bool {
+    const RESTORES_POINTERS: u32 = 1 << 2;
+    let is_amds = leaves
+        .get(0, 0)
+        .is_some_and(|vendor| [*b"cAMD", *b"uine"].contains(&vendor.ecx.to_le_bytes()));
+    !is_amds
+        || leaves
+            .get(0x8000_0008, 0)
+            .is_some_and(|sizes| sizes.ebx & RESTORES_POINTERS != 0)
 }
 
 /// Rates that CPUID states exactly: the hypervisor's timing leaf (kHz), else leaf 0x15 with a crystal
 /// frequency. Leaf 0x16 is not used: it is rounded to whole MHz, which can be 250 ppm off.
-fn stated_frequencies(cpuid: &impl CpuIdReader, hypervisor: bool) -> (Option<u64>, Option<u64>) {
+fn stated_frequencies(leaves: &Leaves<impl CpuIdReader>, hypervisor: bool) -> (Option<u64>, Option<u64>) {
     let in_hz = |khz: u32| {
         if khz == 0 {
             None
@@ -188,15 +253,12 @@ fn stated_frequencies(cpuid: &impl CpuIdReader, hypervisor: bool) -> (Option<u64
             Some(u64::from(khz) * 1000)
         }
     };
-    // QEMU answers reserved leaves with the highest basic leaf, so the upper bound is checked first.
-    if hypervisor && (0x4000_0010..0x4000_0100).contains(&cpuid.cpuid1(0x4000_0000).eax) {
-        let timing = cpuid.cpuid1(0x4000_0010);
+    if hypervisor && let Some(timing) = leaves.get(0x4000_0010, 0) {
         return (in_hz(timing.eax), in_hz(timing.ebx));
     }
-    if cpuid.cpuid1(0).eax < 0x15 {
+    let Some(ratio) = leaves.get(0x15, 0) else {
         return (None, None);
-    }
-    let ratio = cpuid.cpuid1(0x15);
+    };
     if ratio.eax == 0 || ratio.ebx == 0 || ratio.ecx == 0 {
         return (None, None);
     }
@@ -227,34 +289,75 @@ mod tests {
     #[test]
     fn p5_the_save_area_ends_where_its_last_enabled_component_ends() {
         let with_avx_and_pkru = |number: u32, sub: u32| match (number, sub) {
+            (0, _) => leaf(0xd, 0, 0, 0),
             (0xd, 0) => leaf(0b10_0000_0111, 0, 0, 0),
             (0xd, 2) => leaf(256, 576, 0, 0),
             (0xd, 9) => leaf(8, 2688, 0, 0),
             _ => leaf(0, 0, 0, 0),
         };
         assert_eq!(
-            xsave_layout(&with_avx_and_pkru),
-            Xsave {
+            xsave_layout(&Leaves(with_avx_and_pkru)),
+            Some(Xsave {
                 mask: 0b111,
                 area_bytes: 832
-            }
+            })
         );
     }
 
     #[test]
     fn p5_half_of_avx_512_is_none_of_it() {
         let opmask_only = |number: u32, sub: u32| match (number, sub) {
+            (0, _) => leaf(0xd, 0, 0, 0),
             (0xd, 0) => leaf(0b10_0111, 0, 0, 0),
             (0xd, 2) => leaf(256, 576, 0, 0),
             _ => leaf(64, 1088, 0, 0),
         };
         assert_eq!(
-            xsave_layout(&opmask_only),
-            Xsave {
+            xsave_layout(&Leaves(opmask_only)),
+            Some(Xsave {
                 mask: 0b111,
                 area_bytes: 832
-            }
+            })
         );
+    }
+
+    #[test]
+    fn p5_a_layout_that_is_kept_back_or_makes_no_sense_is_not_believed() {
+        // As QEMU's `-cpu max,level=12`: leaves beyond the highest answer with its data.
+        for highest in 0..0xd {
+            let limited = |number: u32, _: u32| match number {
+                0 => leaf(highest, 0, 0, 0),
+                _ => leaf(0x1234_5677, 0x2000, 0x2000, 0),
+            };
+            assert_eq!(xsave_layout(&Leaves(limited)), None, "level {highest}");
+        }
+        let without_sse = |number: u32, _: u32| leaf(if number == 0 { 0xd } else { 0b1 }, 0, 0, 0);
+        assert_eq!(xsave_layout(&Leaves(without_sse)), None);
+        let avx_without_a_place = |number: u32, sub: u32| match (number, sub) {
+            (0, _) => leaf(0xd, 0, 0, 0),
+            (0xd, 0) => leaf(0b111, 0, 0, 0),
+            _ => leaf(256, 0, 0, 0),
+        };
+        assert_eq!(
+            xsave_layout(&Leaves(avx_without_a_place)).map(|layout| layout.mask),
+            Some(0b11)
+        );
+    }
+
+    #[test]
+    fn p17_amds_processors_restore_x87_pointers_only_where_they_say_so() {
+        let vendor = |name: &[u8; 4]| u32::from_le_bytes(*name);
+        let processor = |ecx: u32, sizes: u32| {
+            move |number: u32, _: u32| match number {
+                0 => leaf(0xd, 0, ecx, 0),
+                0x8000_0000 => leaf(0x8000_0008, 0, 0, 0),
+                0x8000_0008 => leaf(0, sizes, 0, 0),
+                _ => leaf(0, 0, 0, 0),
+            }
+        };
+        assert!(restores_pointers(&Leaves(processor(vendor(b"ntel"), 0))));
+        assert!(!restores_pointers(&Leaves(processor(vendor(b"cAMD"), 0))));
+        assert!(restores_pointers(&Leaves(processor(vendor(b"cAMD"), 1 << 2))));
     }
 
     #[test]
@@ -264,7 +367,7 @@ mod tests {
             0x15 => leaf(2, 168, 0, 0),
             _ => leaf(2100, 0, 0, 0),
         };
-        assert_eq!(stated_frequencies(&no_crystal, false), (None, None));
+        assert_eq!(stated_frequencies(&Leaves(no_crystal), false), (None, None));
     }
 
     #[test]
@@ -275,7 +378,7 @@ mod tests {
             _ => leaf(0, 0, 0, 0),
         };
         assert_eq!(
-            stated_frequencies(&skylake, false),
+            stated_frequencies(&Leaves(skylake), false),
             (Some(3_000_000_000), Some(24_000_000))
         );
     }

@@ -2,6 +2,7 @@
 //! interrupt controllers, timer. Called once by the boot CPU; the others follow through smp.rs.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::acpi::{Firmware, Tables};
 use crate::apic::{self, ApicId, local, timer};
@@ -35,6 +36,22 @@ pub enum PlatformError {
     NoClock,
     /// The local APIC's timer does not count.
     NoTimer,
+}
+
+impl fmt::Display for PlatformError {
+    /// What is missing, and what to do about it.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            PlatformError::NoInterruptControllers => {
+                "no intact ACPI table lists its processors and interrupt controllers (MADT): on QEMU leave ACPI on"
+            }
+            PlatformError::NoClock => {
+                "it has no timer that the processor's clock could be measured against (HPET, ACPI timer or 8254): \
+                 on QEMU's microvm switch pit=on"
+            }
+            PlatformError::NoTimer => "the timers of its local APICs do not count",
+        })
+    }
 }
 
 /// Brings the platform up, on the boot CPU with interrupts off. `start_ticks` is `clock::ticks()` at the

@@ -5,7 +5,7 @@
 
 use raw_cpuid::CpuIdReader;
 
-use crate::cpuid::native;
+use crate::cpuid::{Leaves, native};
 
 /// Where a CPU sits in the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,17 +22,17 @@ pub struct Topology {
 
 /// Where the executing CPU sits.
 pub fn of_this_cpu() -> Topology {
-    decode(&native)
+    decode(&Leaves(native))
 }
 
 /// An APIC id is package, core and thread side by side; what is to be found out is how many bits the thread
 /// and the core have.
-fn decode(cpuid: &impl CpuIdReader) -> Topology {
-    if let Some(topology) = [0x1f, 0xb].iter().find_map(|&leaf| from_levels(cpuid, leaf)) {
+fn decode(leaves: &Leaves<impl CpuIdReader>) -> Topology {
+    if let Some(topology) = [0x1f, 0xb].iter().find_map(|&leaf| from_levels(leaves, leaf)) {
         return topology;
     }
-    let apic_id = cpuid.cpuid1(1).ebx >> 24;
-    match amd_bits(cpuid).or_else(|| legacy_bits(cpuid)) {
+    let apic_id = leaves.get(1, 0).map_or(0, |basic| basic.ebx >> 24);
+    match amd_bits(leaves).or_else(|| legacy_bits(leaves)) {
         Some((thread_bits, package_shift)) => split(apic_id, thread_bits, package_shift),
         None => Topology {
             apic_id,
@@ -45,17 +45,14 @@ fn decode(cpuid: &impl CpuIdReader) -> Topology {
 
 /// Leaf 0x1f or 0xb: one subleaf per level, each with the shift to the next one's id. Levels between core and
 /// package (module, tile, die) are counted into the core: cores are what work is placed on.
-fn from_levels(cpuid: &impl CpuIdReader, leaf: u32) -> Option<Topology> {
+fn from_levels(leaves: &Leaves<impl CpuIdReader>, leaf: u32) -> Option<Topology> {
     /// More levels than are defined; the list ends with an invalid one.
     const MAX_LEVELS: u32 = 8;
     const INVALID: u32 = 0;
     const THREAD: u32 = 1;
-    if cpuid.cpuid1(0).eax < leaf {
-        return None;
-    }
     let (mut thread_bits, mut package_shift, mut apic_id) = (0, None, 0);
     for level in 0..MAX_LEVELS {
-        let entry = cpuid.cpuid2(leaf, level);
+        let entry = leaves.get(leaf, level)?;
         let kind = entry.ecx >> 8 & 0xff;
         if kind == INVALID || entry.ebx & 0xffff == 0 {
             break;
@@ -71,13 +68,12 @@ fn from_levels(cpuid: &impl CpuIdReader, leaf: u32) -> Option<Topology> {
 }
 
 /// AMD without leaf 0xb: leaf 0x8000_001e has the threads of a core, leaf 0x8000_0008 the bits of a package.
-fn amd_bits(cpuid: &impl CpuIdReader) -> Option<(u32, u32)> {
-    let is_amd = cpuid.cpuid1(0).ecx == u32::from_le_bytes(*b"cAMD");
-    if !is_amd || cpuid.cpuid1(0x8000_0000).eax < 0x8000_001e {
+fn amd_bits(leaves: &Leaves<impl CpuIdReader>) -> Option<(u32, u32)> {
+    if leaves.get(0, 0)?.ecx != u32::from_le_bytes(*b"cAMD") {
         return None;
     }
-    let threads = (cpuid.cpuid1(0x8000_001e).ebx >> 8 & 0xff) + 1;
-    let sizes = cpuid.cpuid1(0x8000_0008).ecx;
+    let threads = (leaves.get(0x8000_001e, 0)?.ebx >> 8 & 0xff) + 1;
+    let sizes = leaves.get(0x8000_0008, 0)?.ecx;
     let package_shift = match sizes >> 12 & 0xf {
         0 => bits_for((sizes & 0xff) + 1),
         stated => stated,
@@ -86,19 +82,17 @@ fn amd_bits(cpuid: &impl CpuIdReader) -> Option<(u32, u32)> {
 }
 
 /// Before leaf 0xb: leaf 1 has the ids of a package, leaf 4 the cores among them.
-fn legacy_bits(cpuid: &impl CpuIdReader) -> Option<(u32, u32)> {
+fn legacy_bits(leaves: &Leaves<impl CpuIdReader>) -> Option<(u32, u32)> {
     const HYPER_THREADING: u32 = 1 << 28;
-    let basic = cpuid.cpuid1(1);
+    let basic = leaves.get(1, 0)?;
     if basic.edx & HYPER_THREADING == 0 {
         return None;
     }
     let ids = (basic.ebx >> 16 & 0xff).max(1);
-    let has_leaf_4 = cpuid.cpuid1(0).eax >= 4 && cpuid.cpuid2(4, 0).eax & 0x1f != 0;
     // Without leaf 4 (AMD before 0x8000_001e had no threads) every id is a core.
-    let core_bits = if has_leaf_4 {
-        bits_for((cpuid.cpuid2(4, 0).eax >> 26) + 1)
-    } else {
-        bits_for(ids)
+    let core_bits = match leaves.get(4, 0).filter(|cache| cache.eax & 0x1f != 0) {
+        Some(cache) => bits_for((cache.eax >> 26) + 1),
+        None => bits_for(ids),
     };
     let package_shift = bits_for(ids).max(core_bits);
     Some((package_shift - core_bits, package_shift))
@@ -137,7 +131,7 @@ mod tests {
             (0xb, 1) => leaf(7, 128, 0x201, 301),
             _ => leaf(0, 0, 2, 301),
         };
-        let found = decode(&two_threads_of_64_cores);
+        let found = decode(&Leaves(two_threads_of_64_cores));
         assert_eq!(
             found,
             Topology {
@@ -158,7 +152,7 @@ mod tests {
             (0x1f, 2) => leaf(6, 64, 0x502, 0b0110_0111),
             _ => leaf(0, 0, 3, 0),
         };
-        let found = decode(&with_dies);
+        let found = decode(&Leaves(with_dies));
         assert_eq!((found.package, found.core, found.thread), (1, 0b1_0011, 1));
     }
 
@@ -173,7 +167,7 @@ mod tests {
             _ => leaf(0, 0, 0, 0),
         };
         assert_eq!(
-            decode(&epyc),
+            decode(&Leaves(epyc)),
             Topology {
                 apic_id: 0x2b,
                 package: 2,
@@ -192,7 +186,7 @@ mod tests {
             _ => leaf(0, 0, 0, 0),
         };
         assert_eq!(
-            decode(&core_2),
+            decode(&Leaves(core_2)),
             Topology {
                 apic_id: 6,
                 package: 1,
@@ -208,7 +202,7 @@ mod tests {
             }
         };
         assert_eq!(
-            decode(&single),
+            decode(&Leaves(single)),
             Topology {
                 apic_id: 3,
                 package: 3,

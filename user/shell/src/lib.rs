@@ -131,7 +131,7 @@ impl Shell<'_> {
             self.show_unseen(&mut editor);
             let Some(key) = self.screen.key() else {
                 if self.screen.is_closed() {
-                    return 0;
+                    return self.goodbye();
                 }
                 wait_any(u64::MAX);
                 continue;
@@ -152,6 +152,17 @@ impl Shell<'_> {
                     }
                     editor.redraw();
                 }
+            }
+        }
+    }
+
+    /// The exit code when nobody types any more: a person who went is no failure, a terminal that does not work is.
+    fn goodbye(&self) -> i64 {
+        match self.screen.failure() {
+            None => 0,
+            Some(error) => {
+                println!("shell: {error}");
+                CANNOT_START
             }
         }
     }

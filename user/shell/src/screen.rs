@@ -34,6 +34,8 @@ pub struct Screen {
     decoder: Decoder,
     keys: VecDeque<Key>,
     closed: bool,
+    /// Why nothing more can be read, if the terminal was not closed but failed.
+    failure: Option<Error>,
     ansi: bool,
     rows: usize,
     columns: usize,
@@ -49,6 +51,7 @@ impl Screen {
             decoder: Decoder::default(),
             keys: VecDeque::new(),
             closed: false,
+            failure: None,
             ansi: kind != Kind::Plain,
             rows: 24,
             columns: 80,
@@ -105,10 +108,12 @@ impl Screen {
     /// Takes what has been typed since the last look.
     fn collect(&mut self) {
         while self.reading.as_ref().is_some_and(Pending::is_ready) {
-            let answer = self.reading.take().map(Pending::wait);
-            let Some(Ok(keys)) = answer else {
-                self.closed = true;
+            let Some(reading) = self.reading.take() else {
                 return;
+            };
+            let keys = match reading.wait() {
+                Ok(keys) => keys,
+                Err(error) => return self.fail(error),
             };
             self.keys
                 .extend(keys.bytes.iter().filter_map(|byte| self.decoder.feed(*byte)));
@@ -116,8 +121,16 @@ impl Screen {
                 self.closed = true;
                 return;
             }
-            self.reading = self.terminal.start_read().ok();
+            match self.terminal.start_read() {
+                Ok(reading) => self.reading = Some(reading),
+                Err(error) => return self.fail(error),
+            }
         }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.closed = true;
+        self.failure = Some(error);
     }
 
     /// The next key, if one was typed. Does not wait.
@@ -138,6 +151,11 @@ impl Screen {
     /// Whether the terminal is gone and everything typed was taken.
     pub fn is_closed(&self) -> bool {
         self.closed && self.keys.is_empty()
+    }
+
+    /// Why the terminal is gone, if it failed: it may never have been there.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
     }
 
     /// Whether escape sequences work.

@@ -48,10 +48,16 @@ pub(super) fn arguments(machine: &Machine, scratch: &Path) -> Vec<String> {
 
     add("-chardev", console(&machine.console));
     add("-serial", "chardev:console".into());
-    add("-chardev", terminal(&machine.terminal));
-    add("-serial", "chardev:terminal".into());
+    if let Some(terminal) = terminal(&machine.terminal) {
+        add("-chardev", terminal);
+        add("-serial", "chardev:terminal".into());
+    }
     if machine.terminal == Terminal::Stdio {
         add("-mon", "chardev=terminal,mode=readline".into());
+    }
+    if let Some(path) = &machine.monitor {
+        add("-chardev", format!("socket,id=monitor,path={}", escaped(path)));
+        add("-mon", "chardev=monitor,mode=readline".into());
     }
     add(
         "-chardev",
@@ -103,14 +109,16 @@ fn console(console: &Console) -> String {
     }
 }
 
-fn terminal(terminal: &Terminal) -> String {
-    match terminal {
+fn terminal(terminal: &Terminal) -> Option<String> {
+    let line = match terminal {
+        Terminal::Absent => return None,
         Terminal::None => "null,id=terminal".to_owned(),
         Terminal::Stdio => "stdio,id=terminal,mux=on,signal=off".to_owned(),
         Terminal::File(path) => format!("file,id=terminal,path={}", escaped(path)),
         Terminal::Listen(path) => format!("socket,id=terminal,path={},server=on,wait=off", escaped(path)),
         Terminal::Connect(path) => format!("socket,id=terminal,path={}", escaped(path)),
-    }
+    };
+    Some(line)
 }
 
 /// A path inside an option list: QEMU reads a doubled comma as one.

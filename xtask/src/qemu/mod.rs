@@ -51,6 +51,8 @@ pub struct Machine {
     pub accelerator: Accelerator,
     /// How the guest tells its end.
     pub report: Report,
+    /// A Unix socket that must be listening: QEMU's monitor connects to it and takes commands.
+    pub monitor: Option<PathBuf>,
 }
 
 impl Machine {
@@ -70,6 +72,7 @@ impl Machine {
             console: Console::Pipe,
             accelerator: Accelerator::Tcg,
             report: Report::Record,
+            monitor: None,
         }
     }
 
@@ -87,6 +90,8 @@ impl Machine {
 /// Where the second serial line goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Terminal {
+    /// There is no second serial line.
+    Absent,
     /// Nowhere: the line is there, and nobody is on it.
     None,
     /// The standard input and output of QEMU, with its monitor behind Ctrl-A.

@@ -173,6 +173,7 @@ fn terminal(word: &str) -> Result<(Terminal, Option<Relay>)> {
     }
     Ok(match word {
         "none" => (Terminal::None, None),
+        "absent" => (Terminal::Absent, None),
         "stdio" => {
             let relay = Relay::prepare()?;
             (relay.terminal(), Some(relay))

@@ -67,6 +67,11 @@ pub fn overloaded(text: &'static str) -> Trouble {
     Trouble::Exception(ExceptionKind::Overloaded, text)
 }
 
+/// An exception of type disconnected.
+pub fn disconnected(text: &'static str) -> Trouble {
+    Trouble::Exception(ExceptionKind::Disconnected, text)
+}
+
 /// An exception of type unimplemented.
 pub fn unimplemented() -> Trouble {
     Trouble::Exception(

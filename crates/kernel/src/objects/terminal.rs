@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use schema_gen::system::LineEcho;
 use schema_gen::system::terminal_session::{read_line_params, read_params, write_line_params, write_params};
 
-use crate::call::{Answer, Call, Reply, Trouble, overloaded, unimplemented};
+use crate::call::{Answer, Call, Reply, Trouble, disconnected, overloaded, unimplemented};
 use crate::terminal::discipline::Request;
 use crate::terminal::{Now, OVERHEAD, Refused, Terminal};
 
@@ -20,14 +20,17 @@ pub(super) fn call(call: &Call<'_, '_>, terminal: &Arc<Terminal>) -> Answer {
         0 => {
             let words = call.params()?;
             let message = words.message()?;
-            terminal.write(&[message.get_root::<write_params::Reader<'_>>()?.get_data()?]);
+            let data = message.get_root::<write_params::Reader<'_>>()?.get_data()?;
+            terminal.write(&[data]).map_err(disconnected)?;
             Ok(Reply::Void)
         }
         1 => {
             let words = call.params()?;
             let message = words.message()?;
             let text = message.get_root::<write_line_params::Reader<'_>>()?.get_text()?;
-            terminal.write(&[text.as_bytes(), LINE_END]);
+            terminal
+                .write(&[text.as_bytes(), LINE_END])
+                .map_err(disconnected)?;
             Ok(Reply::Void)
         }
         2 => {
@@ -42,23 +45,33 @@ pub(super) fn call(call: &Call<'_, '_>, terminal: &Arc<Terminal>) -> Answer {
                 allow_empty: wish.get_allow_empty(),
             };
             let prompt = wish.get_prompt()?.as_bytes();
-            match terminal.read_line(prompt, request, || call.begin(Some(terminal.clone()))) {
-                Ok(()) => Ok(Reply::Pending),
-                Err(Refused::Busy) => Err(overloaded("another line is being read on this terminal")),
-                Err(Refused::Begin(trouble)) => Err(trouble),
-            }
+            terminal
+                .read_line(prompt, request, || call.begin(Some(terminal.clone())))
+                .map_err(trouble)?;
+            Ok(Reply::Pending)
         }
         3 => {
             let words = call.params()?;
             let message = words.message()?;
             let wish = message.get_root::<read_params::Reader<'_>>()?.get_max_bytes() as usize;
             let max = wish.min(room(call)?);
-            match terminal.read(max, || call.begin(Some(terminal.clone())))? {
+            match terminal
+                .read(max, || call.begin(Some(terminal.clone())))
+                .map_err(trouble)?
+            {
                 Now::Done(answer) => Ok(Reply::Message(answer)),
                 Now::Waits => Ok(Reply::Pending),
             }
         }
         _ => Err(unimplemented()),
+    }
+}
+
+fn trouble(refused: Refused<Trouble>) -> Trouble {
+    match refused {
+        Refused::Busy => overloaded("another line is being read on this terminal"),
+        Refused::Absent(why) => disconnected(why),
+        Refused::Begin(trouble) => trouble,
     }
 }
 

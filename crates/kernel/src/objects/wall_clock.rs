@@ -7,6 +7,7 @@ use machine::rtc;
 
 use crate::booted;
 use crate::call::{Answer, Call, Reply, unimplemented};
+use crate::log::{self, Level};
 use crate::run::wake::now;
 use crate::wire;
 
@@ -22,7 +23,13 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
     let monotonic = now().0;
     let mut base = AT_BOOT.load(Relaxed);
     if base < 0 {
-        let read = rtc::unix_seconds(booted::platform().century_register).unwrap_or(0);
+        let read = rtc::unix_seconds(booted::platform().century_register).unwrap_or_else(|| {
+            log::kernel(
+                Level::Warn,
+                format_args!("no real-time clock shows a date: the time of day begins in 1970"),
+            );
+            0
+        });
         base = read.saturating_sub(monotonic / NANOS_PER_SECOND) as i64;
         // Whoever was first has set it; everybody uses that one, so the time never jumps.
         base = AT_BOOT

@@ -29,6 +29,8 @@ use input::{Input, RawRead};
 /// The terminal, shared by all capabilities to it.
 pub struct Terminal {
     state: Lock<State>,
+    /// Why nobody can be on it, if so. That is told to whoever reads or writes: it is not a person who said goodbye.
+    absent: Option<&'static str>,
 }
 
 struct State {
@@ -60,33 +62,47 @@ pub enum Now {
     Waits,
 }
 
-/// Why a line is not read.
+/// Why a read does not begin.
 pub enum Refused<E> {
     /// Another line is being read.
     Busy,
+    /// There is nobody to read from, for this reason.
+    Absent(&'static str),
     /// The operation could not begin.
     Begin(E),
 }
 
 static SYSTEM: BootCell<Arc<Terminal>> = BootCell::new("terminal::SYSTEM");
 
-/// Sets the second serial line up as the manifest wants it, with its interrupt at this CPU. Where no line answers, the
-/// terminal is there all the same: one that has hung up.
+const NO_LINE: &str = "the terminal is not there: no serial line answers at port 0x2f8 (COM2)";
+const NO_INTERRUPT: &str = "the terminal is not there: no interrupt controller takes its line";
+
+/// Sets the second serial line up as the manifest wants it, with its interrupt at this CPU. Where that is not possible, the
+/// console says so now, and programs are told when they use the terminal.
 pub fn init(settings: &uart::Uart) {
     let mut uart = Uart::new(Line::Com2);
     let mut input = Input::new();
     let is_there = uart.configure(format(settings));
     let here = ApicId(cpu::apic_id(cpu::index()));
     let routed = io::route_isa_irq(Line::Com2.irq(), vector::TERMINAL_INPUT, here);
-    match routed {
-        Ok(_) if is_there => uart.enable_receive_interrupt(),
-        Ok(_) => input.hang_up(),
-        Err(error) => {
-            say(format_args!(
-                "the terminal takes no input: its interrupt cannot be routed ({error:?})\n"
-            ));
-            input.hang_up();
+    let absent = match routed {
+        Ok(_) if is_there => {
+            uart.enable_receive_interrupt();
+            None
         }
+        Ok(_) => {
+            say(format_args!(
+                "{NO_LINE}. On QEMU give a second -serial, such as -serial mon:stdio after -serial file:console\n"
+            ));
+            Some(NO_LINE)
+        }
+        Err(error) => {
+            say(format_args!("{NO_INTERRUPT} ({error:?})\n"));
+            Some(NO_INTERRUPT)
+        }
+    };
+    if absent.is_some() {
+        input.hang_up();
     }
     let state = State {
         uart,
@@ -97,6 +113,7 @@ pub fn init(settings: &uart::Uart) {
     };
     SYSTEM.set(Arc::new(Terminal {
         state: Lock::new(state),
+        absent,
     }));
 }
 
@@ -118,23 +135,33 @@ pub fn input() {
 
 impl Terminal {
     /// Writes bytes as they are, in one piece.
-    pub fn write(&self, parts: &[&[u8]]) {
+    ///
+    /// # Errors
+    /// Why there is nobody to write to.
+    pub fn write(&self, parts: &[&[u8]]) -> Result<(), &'static str> {
+        self.is_there()?;
         let mut state = self.state.lock();
         for part in parts {
             state.uart.write_all(part);
         }
+        Ok(())
+    }
+
+    fn is_there(&self) -> Result<(), &'static str> {
+        self.absent.map_or(Ok(()), Err)
     }
 
     /// Begins to read a line: shows the prompt, and feeds what was typed ahead. `begin` makes the operation.
     ///
     /// # Errors
-    /// While another line is read, and what `begin` returns; nothing was shown then.
+    /// While another line is read, where there is no terminal, and what `begin` returns; nothing was shown then.
     pub fn read_line<E>(
         &self,
         prompt: &[u8],
         request: Request,
         begin: impl FnOnce() -> Result<Operation, E>,
     ) -> Result<(), Refused<E>> {
+        self.is_there().map_err(Refused::Absent)?;
         let mut state = self.state.lock();
         if state.discipline.is_reading() {
             return Err(Refused::Busy);
@@ -157,8 +184,13 @@ impl Terminal {
     /// if it has to wait.
     ///
     /// # Errors
-    /// What `begin` returns.
-    pub fn read<E>(&self, max: usize, begin: impl FnOnce() -> Result<Operation, E>) -> Result<Now, E> {
+    /// Where there is no terminal, and what `begin` returns.
+    pub fn read<E>(
+        &self,
+        max: usize,
+        begin: impl FnOnce() -> Result<Operation, E>,
+    ) -> Result<Now, Refused<E>> {
+        self.is_there().map_err(Refused::Absent)?;
         let mut state = self.state.lock();
         // Whoever waits already is first, a line before all others.
         let is_next = state.line.is_none() && state.readers.is_empty();
@@ -168,7 +200,7 @@ impl Terminal {
             state.input.consume(count);
             return Ok(Now::Done(answer));
         }
-        let operation = begin()?;
+        let operation = begin().map_err(Refused::Begin)?;
         state.readers.push_back(Reader { operation, max });
         Ok(Now::Waits)
     }

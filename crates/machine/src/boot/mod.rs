@@ -57,7 +57,16 @@ pub(crate) fn kernel_cpu_entry() -> ! {
     allow(dead_code, reason = "called by start.rs, which the host does not build")
 )]
 pub(crate) extern "C" fn enter(start_info: u64) -> ! {
-    cpuid::init();
+    if let Some(lacking) = cpuid::init().lacking {
+        for part in [
+            "Sundial does not start: this processor has no ",
+            lacking,
+            ". On QEMU use another -cpu, or do not switch it off there; on a machine look in its firmware's settings\r\n",
+        ] {
+            serial::emergency_write(part.as_bytes());
+        }
+        crate::power::end_vm(record(Kind::BootRefused, 0));
+    }
     let handover = pvh::read(start_info);
     let Ok(handover) = handover else {
         serial::emergency_write(b"Sundial: the loader handed over no PVH start information\r\n");
