@@ -63,6 +63,28 @@ fn p15_an_answer_does_not_wait_for_a_range_that_others_change() {
 }
 
 #[test]
+fn p17_registers_of_one_process_never_show_in_another() {
+    holds("registers", counted);
+}
+
+#[test]
+fn p17_registers_stay_apart_on_two_cpus_with_every_vector_register() {
+    holds("registers", |setup| setup.cpus(2).model("max"));
+}
+
+#[test]
+fn p17_registers_stay_apart_without_xsave() {
+    for model in ["Nehalem", "max,-xsave", "max,level=12"] {
+        holds("registers", |setup| counted(setup).model(model));
+    }
+}
+
+#[test]
+fn p17_registers_stay_apart_where_x87_pointers_are_not_restored() {
+    holds("registers", |setup| counted(setup).model("EPYC"));
+}
+
+#[test]
 fn p4_memory_that_goes_away_at_any_step_of_a_completion_is_written_by_nobody() {
     holds("pending", counted);
 }

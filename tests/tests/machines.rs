@@ -153,3 +153,18 @@ fn p1_words_that_mean_nothing_to_the_kernel_are_named() {
         assert!(boot.console().contains(word), "{}", boot.console());
     }
 }
+
+#[test]
+fn p4_a_machine_check_ends_in_a_report_of_the_hardware() {
+    // An uncorrected error of memory, as the processor tells it: bank, status, address.
+    let boot = Setup::shell().cpus(2).monitored().start();
+    boot.wait_for_line("booted in");
+    boot.order("mce 1 2 0xbd00000000000134 0x4 0x1234000 0x8c");
+    let ending = boot.ending();
+    let told = boot.console();
+    if ending.exit_code() != 125 || !told.contains("==== Sundial hardware error ====") {
+        boot.fail(&format!("a machine check: {ending}"));
+    }
+    let bank = "bank 2: status 0xbd00000000000134 address 0x1234000 more 0x8c";
+    assert!(told.contains(bank) && told.contains("cpu 1 (apic 1)"), "{told}");
+}

@@ -14,7 +14,7 @@ use crate::memory::address_space::AddressSpace;
 use crate::memory::tlb::Mailbox;
 use crate::memory::{kernel_map, tlb};
 use crate::traps::tables::Tables;
-use crate::{apic, attribution, registers};
+use crate::{apic, attribution, control, machine_check, registers};
 
 /// Pages of a CPU's kernel stack. The kernel never blocks in the middle of anything, so there is one per CPU.
 const STACK_PAGES: u64 = 8;
@@ -41,7 +41,6 @@ pub(crate) struct PerCpu {
     pub(crate) shootdowns_received: AtomicU64,
     /// Interrupts that came while the kernel idled or let them in, one bit per vector.
     pending: [Cell<u64>; 4],
-    pub(crate) fs_base: Cell<u64>,
     space: RefCell<Option<Arc<AddressSpace>>>,
     /// What this CPU runs, for the report of a kernel bug.
     pub(crate) note: Cell<u64>,
@@ -76,7 +75,6 @@ impl PerCpu {
             shootdowns_sent: AtomicU64::new(0),
             shootdowns_received: AtomicU64::new(0),
             pending: [const { Cell::new(0) }; 4],
-            fs_base: Cell::new(0),
             space: RefCell::new(None),
             note: Cell::new(0),
             tables: Tables::new(),
@@ -200,7 +198,8 @@ pub(crate) unsafe fn enter_area(area: *mut PerCpu) {
         crate::user::enable_entry(area as u64);
     }
     READY.store(true, Ordering::Relaxed);
-    crate::user::enable_protections(this());
+    control::enable(this());
+    machine_check::enable();
 }
 
 /// Sends an interrupt to the CPU with this index.

@@ -6,11 +6,15 @@ use alloc::boxed::Box;
 use core::arch::asm;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::{cpuid, registers};
+use crate::cpuid;
 
-/// Size in blocks of a save area, and which parts of the state it holds (0: FXSAVE only). Set by the boot CPU.
+/// Size in blocks of a save area. Set by the boot CPU, like [`HOW`].
 static BLOCKS: AtomicU32 = AtomicU32::new(8);
-static MASK: AtomicU64 = AtomicU64::new(0);
+/// Which parts of the state XSAVE saves (0: FXSAVE does), and [`LEAVES_POINTERS`].
+static HOW: AtomicU64 = AtomicU64::new(0);
+/// Restoring leaves the x87 pointers to the last instruction and its operand alone unless an exception waits (AMD APM volume 2,
+/// 11.4.4.3): the next thread would see the last one's.
+const LEAVES_POINTERS: u64 = 1 << 32;
 
 /// 64 bytes, aligned as XSAVE wants.
 #[repr(C, align(64))]
@@ -40,14 +44,14 @@ impl Area {
     /// Saves this CPU's registers here.
     #[inline]
     pub(crate) fn save(&mut self) {
-        let mask = MASK.load(Ordering::Relaxed);
+        let mask = HOW.load(Ordering::Relaxed) as u32;
         let pointer = self.0.as_mut_ptr();
         // SAFETY: the area is aligned and as large as CPUID said for this mask (`new`).
         unsafe {
             if mask == 0 {
                 asm!("fxsave64 [{}]", in(reg) pointer, options(nostack, preserves_flags));
             } else {
-                asm!("xsave64 [{}]", in(reg) pointer, in("eax") mask as u32, in("edx") 0,
+                asm!("xsave64 [{}]", in(reg) pointer, in("eax") mask, in("edx") 0,
                      options(nostack, preserves_flags));
             }
         }
@@ -56,43 +60,50 @@ impl Area {
     /// Loads this CPU's registers from here.
     #[inline]
     pub(crate) fn restore(&self) {
-        let mask = MASK.load(Ordering::Relaxed);
+        let how = HOW.load(Ordering::Relaxed);
         let pointer = self.0.as_ptr();
+        if how >= LEAVES_POINTERS {
+            forget_pointers();
+        }
         // SAFETY: the content is from `new` or `save` (user space never sees the area), so it is well formed; soft-float
         // kernel code does not use the registers.
         unsafe {
-            if mask == 0 {
+            if how as u32 == 0 {
                 asm!("fxrstor64 [{}]", in(reg) pointer, options(nostack, preserves_flags));
             } else {
-                asm!("xrstor64 [{}]", in(reg) pointer, in("eax") mask as u32, in("edx") 0,
+                asm!("xrstor64 [{}]", in(reg) pointer, in("eax") how as u32, in("edx") 0,
                      options(nostack, preserves_flags));
             }
         }
     }
 }
 
-/// Turns the registers on for user space on this CPU.
+/// Has the x87 unit do something of ours, so that its pointers say nothing of the last thread.
+#[cold]
+#[inline(never)]
+fn forget_pointers() {
+    static OPERAND: u32 = 0;
+    // SAFETY: reads a constant. What waits is cleared first, so nothing is raised; the registers are restored next.
+    unsafe {
+        asm!("fnclex", "emms", "fild dword ptr [{}]", in(reg) &raw const OPERAND, options(nostack, preserves_flags));
+    }
+}
+
+/// Turns the registers on for user space on this CPU. CR4 lets XSAVE through already, if CPUID has it (control.rs).
 pub(crate) fn enable() {
-    const MONITOR_COPROCESSOR: u64 = 1 << 1;
-    const EMULATION: u64 = 1 << 2;
-    const TASK_SWITCHED: u64 = 1 << 3;
-    const NUMERIC_ERROR: u64 = 1 << 5;
-    const OSFXSR: u64 = 1 << 9;
-    const OSXMMEXCPT: u64 = 1 << 10;
-    const OSXSAVE: u64 = 1 << 18;
-    let xsave = cpuid::features().xsave;
-    // SAFETY: every x86-64 has FXSAVE and SSE; OSXSAVE only if CPUID has XSAVE.
-    unsafe {
-        let cr0 = registers::read_cr0() & !(EMULATION | TASK_SWITCHED);
-        registers::write_cr0(cr0 | MONITOR_COPROCESSOR | NUMERIC_ERROR);
-        let osxsave = if xsave.is_some() { OSXSAVE } else { 0 };
-        registers::write_cr4(registers::read_cr4() | OSFXSR | OSXMMEXCPT | osxsave);
+    let features = cpuid::features();
+    let mut how = if features.restores_pointers {
+        0
+    } else {
+        LEAVES_POINTERS
+    };
+    if let Some(xsave) = features.xsave {
+        // SAFETY: OSXSAVE is on, and the mask holds only what CPUID lists, x87 and SSE always (cpuid.rs).
+        unsafe {
+            asm!("xsetbv", in("ecx") 0, in("eax") xsave.mask as u32, in("edx") 0, options(nostack, preserves_flags));
+        }
+        BLOCKS.store(xsave.area_bytes.div_ceil(64) as u32, Ordering::Relaxed);
+        how |= xsave.mask;
     }
-    let Some(xsave) = xsave else { return };
-    // SAFETY: OSXSAVE is on, and the mask holds only what CPUID lists, x87 and SSE always (cpuid.rs).
-    unsafe {
-        asm!("xsetbv", in("ecx") 0, in("eax") xsave.mask as u32, in("edx") 0, options(nostack, preserves_flags));
-    }
-    BLOCKS.store(xsave.area_bytes.div_ceil(64) as u32, Ordering::Relaxed);
-    MASK.store(xsave.mask, Ordering::Relaxed);
+    HOW.store(how, Ordering::Relaxed);
 }

@@ -18,6 +18,14 @@ impl Msr {
     pub(crate) const TSC_ADJUST: Msr = Msr(0x3b);
     /// Where the local APIC is mapped, and whether it is on and in x2APIC mode.
     pub(crate) const APIC_BASE: Msr = Msr(0x1b);
+    /// How many banks report errors, and how.
+    pub(crate) const MACHINE_CHECK_CAPABILITIES: Msr = Msr(0x179);
+    /// What the machine check that is under way says of the interrupted program.
+    pub(crate) const MACHINE_CHECK_STATUS: Msr = Msr(0x17a);
+    /// Turns reporting on, where capabilities say that it exists.
+    pub(crate) const MACHINE_CHECK_CONTROL: Msr = Msr(0x17b);
+    /// First of the four registers of each bank: control, status, address, more.
+    pub(crate) const MACHINE_CHECK_BANKS: Msr = Msr(0x400);
     /// Page attribute table.
     pub(crate) const PAT: Msr = Msr(0x277);
     /// The time-stamp value at which the local APIC timer fires; zero when it is not armed.
@@ -38,6 +46,8 @@ impl Msr {
     pub(crate) const GS_BASE: Msr = Msr(0xc000_0101);
     /// What SWAPGS exchanges GS's base with.
     pub(crate) const KERNEL_GS_BASE: Msr = Msr(0xc000_0102);
+    /// What RDTSCP and RDPID tell besides the time.
+    pub(crate) const TSC_AUX: Msr = Msr(0xc000_0103);
 }
 
 /// Reads a model-specific register of the executing CPU.

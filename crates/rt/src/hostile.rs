@@ -6,6 +6,8 @@
 //! So they exist only with the feature `hostile`, which nothing but `user/evil` and test programs asks for, and
 //! what may ruin a program is done in a child process.
 
+pub mod registers;
+
 use core::arch::asm;
 
 use abi::ring::{Cqe, Sqe};

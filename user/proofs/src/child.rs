@@ -11,7 +11,7 @@ use rt::time::Timer;
 use rt::{Client, Env, Error};
 
 use crate::tools::{compute, compute_for};
-use crate::{accounts, crowds, indices, pages, pending};
+use crate::{accounts, crowds, indices, pages, pending, registers};
 
 /// The manifest's name for this program.
 const BINARY: &str = "proofs";
@@ -22,7 +22,7 @@ pub const WORKER_NS: u64 = 10_000_000;
 /// Exit code of a child that the kernel refused something.
 pub const REFUSED: i64 = 98;
 /// Exit code of a child that does not know its part.
-const UNKNOWN: i64 = 99;
+pub const UNKNOWN: i64 = 99;
 
 /// Starts this program once more, with capabilities of its own, for a part and its details.
 pub fn start(spawner: &ProcessSpawner, part: &str, details: &[&str]) -> Result<Child, Error> {
@@ -67,6 +67,8 @@ pub fn act(env: &Env, part: &str, details: &[String]) -> i64 {
         "filler" => accounts::fill(env, details),
         "scattered" => accounts::scatter_and_end(env),
         "turner" => Ok(indices::turn()),
+        "disturber" => registers::disturb_for_ever(details),
+        "holder" => Ok(registers::hold_on(details)),
         _ => Ok(UNKNOWN),
     };
     done.unwrap_or(REFUSED)

@@ -4,7 +4,7 @@
 //!
 //! [`accounting`], [`shares`], [`crowds`], [`spread`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] and [`ranges`] about what one
 //! system call makes others wait for; [`leaks`], [`pending`], [`pages`] and [`indices`] about what processes, memory and rings leave
-//! behind; [`accounts`] about what they hold. [`tools`] is what they share. A
+//! behind; [`accounts`] about what they hold; [`registers`] about what shows of one process in another. [`tools`] is what they share. A
 //! proof's children run this program too: their arguments name a part in [`child`].
 #![no_std]
 #![forbid(unsafe_code)]
@@ -25,6 +25,7 @@ pub mod passes;
 pub mod pending;
 pub mod quiet;
 pub mod ranges;
+pub mod registers;
 pub mod shares;
 pub mod spread;
 pub mod tools;
@@ -39,7 +40,7 @@ use tools::Wrong;
 /// A proof: its name, and what it does.
 type Proof = (&'static str, fn(&Env) -> Result<(), Wrong>);
 
-const PROOFS: [Proof; 15] = [
+const PROOFS: [Proof; 16] = [
     ("accounting", accounting::prove),
     ("shares", shares::weights_decide),
     ("counters", counters::prove),
@@ -55,6 +56,7 @@ const PROOFS: [Proof; 15] = [
     ("indices", indices::prove),
     ("passes", passes::nobody_waits_for_the_rest),
     ("pieces", passes::a_crowd_is_woken_in_pieces),
+    ("registers", registers::prove),
 ];
 
 /// The program: the proof that the manifest names, or a part in one.

@@ -8,14 +8,19 @@ pub(crate) mod tables;
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use crate::memory::USER_END;
 use crate::{apic, cpu, memory, registers};
 
 /// Interrupt and exception numbers.
 pub mod vector {
     /// Non-maskable interrupt.
     pub const NMI: u8 = 2;
+    /// Double fault: an exception could not be delivered.
+    pub const DOUBLE_FAULT: u8 = 8;
     /// Page fault.
     pub const PAGE_FAULT: u8 = 14;
+    /// Machine check: hardware is broken.
+    pub const MACHINE_CHECK: u8 = 18;
     /// The first number that is an interrupt and not an exception.
     pub const FIRST_INTERRUPT: u8 = 32;
     /// Input on the console's serial line.
@@ -89,9 +94,36 @@ pub(crate) extern "C" fn kernel_trap(frame: &mut KernelFrame) {
     if vector == vector::NMI {
         return stop_if_asked();
     }
-    if let Some(resume) = entry::fix_up(frame.rip) {
+    if is_users_page(vector, frame.error, registers::read_cr2())
+        && let Some(resume) = entry::fix_up(frame.rip)
+    {
         frame.rip = resume;
         return;
     }
     report::trap(frame);
+}
+
+/// Whether an exception of the kernel's says that a page of user space is not there, or not with this permission. Nothing else is
+/// answered by failing a user copy: not an error of the hardware, nor a fault of the kernel's own side of it.
+fn is_users_page(vector: u8, error: u64, address: u64) -> bool {
+    const RESERVED_BIT: u64 = 1 << 3;
+    vector == vector::PAGE_FAULT && error & RESERVED_BIT == 0 && address < USER_END
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p4_only_a_missing_page_of_user_space_fails_a_copy() {
+        let in_user = 0x20_0000;
+        assert!(is_users_page(vector::PAGE_FAULT, 0, in_user));
+        assert!(is_users_page(vector::PAGE_FAULT, 0b11, USER_END - 1));
+        // A machine check that hits a copy; a page table with bits that must not be; the kernel's own buffer.
+        assert!(!is_users_page(vector::MACHINE_CHECK, 0, in_user));
+        assert!(!is_users_page(vector::DOUBLE_FAULT, 0, in_user));
+        assert!(!is_users_page(13, 0, in_user));
+        assert!(!is_users_page(vector::PAGE_FAULT, 0b1001, in_user));
+        assert!(!is_users_page(vector::PAGE_FAULT, 0b10, 0xffff_ff00_0000_0000));
+    }
 }

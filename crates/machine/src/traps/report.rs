@@ -1,16 +1,18 @@
-//! The report of a kernel bug: what happened, on which CPU, running which thread, registers and the calls that led
+//! The report of a kernel bug or of broken hardware: what happened, on which CPU, running which thread, registers and the calls that led
 //! there, symbolised from the table that the build puts into the image. It takes no lock, allocates nothing, and ends
 //! the machine; a second bug while reporting ends it at once.
 
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use abi::exit::Kind;
 
 use super::KernelFrame;
 use crate::memory::{DYNAMIC, IMAGE_BASE, kernel_map};
-use crate::{boot, cpu, power, registers, serial};
+use crate::traps::vector;
+use crate::{boot, cpu, machine_check, power, registers, serial};
 
+const KERNEL_BUG: &str = "kernel bug";
 /// Calls shown at most.
 const DEPTH: usize = 32;
 /// Room for the symbol table (see `symbols` in xtask).
@@ -22,7 +24,11 @@ const SYMBOL_BYTES: usize = 192 << 10;
 #[used]
 static SYMBOLS: [u8; SYMBOL_BYTES] = [0; SYMBOL_BYTES];
 
-static REPORTING: AtomicU32 = AtomicU32::new(0);
+/// Who reports: a CPU's index plus one, [`EARLY`], or nobody.
+static REPORTING: AtomicU32 = AtomicU32::new(NOBODY);
+static IN_VAIN: AtomicBool = AtomicBool::new(false);
+const NOBODY: u32 = 0;
+const EARLY: u32 = u32::MAX;
 
 struct Serial;
 
@@ -43,32 +49,64 @@ impl Write for Serial {
 
 /// Reports a trap that the kernel cannot have caused on purpose, and ends the machine.
 pub(super) fn trap(frame: &KernelFrame) -> ! {
-    begin();
-    let name = match frame.vector {
-        0 => "divide error",
-        1 => "debug exception",
-        3 => "breakpoint",
-        6 => "invalid opcode",
-        8 => "double fault (a kernel stack overflow, most likely)",
-        13 => "general protection",
-        14 => "page fault",
-        18 => "machine check",
-        _ => "exception",
-    };
+    let vector = frame.vector as u8;
+    begin(title(vector));
     let _ = writeln!(
         Serial,
-        "{name} (vector {}, error {:#x}) in the kernel, address {:#x}",
-        frame.vector,
+        "{} (vector {vector}, error {:#x}) in the kernel, address {:#x}",
+        name(vector),
         frame.error,
         registers::read_cr2()
     );
+    hardware(vector);
     place(frame.rip, frame.rbp, Some(frame));
     end()
 }
 
+/// Reports an exception that came while a thread ran but is not the thread's doing, and ends the machine.
+pub(crate) fn trap_in_user_mode(vector: u8, error: u64, instruction: u64) -> ! {
+    begin(title(vector));
+    let _ = writeln!(
+        Serial,
+        "{} (vector {vector}, error {error:#x}) in user mode at {instruction:#x}",
+        name(vector)
+    );
+    hardware(vector);
+    place(0, 0, None);
+    end()
+}
+
+fn title(vector: u8) -> &'static str {
+    match vector {
+        vector::MACHINE_CHECK => "hardware error",
+        _ => KERNEL_BUG,
+    }
+}
+
+fn name(vector: u8) -> &'static str {
+    match vector {
+        0 => "divide error",
+        1 => "debug exception",
+        3 => "breakpoint",
+        6 => "invalid opcode",
+        vector::DOUBLE_FAULT => "double fault (a kernel stack overflow, most likely)",
+        13 => "general protection",
+        vector::PAGE_FAULT => "page fault",
+        vector::MACHINE_CHECK => "machine check",
+        _ => "exception",
+    }
+}
+
+/// What the hardware has to say of itself.
+fn hardware(vector: u8) {
+    if vector == vector::MACHINE_CHECK {
+        let _ = machine_check::describe(&mut Serial);
+    }
+}
+
 /// Reports a panic and ends the machine.
 pub fn panic(info: &core::panic::PanicInfo) -> ! {
-    begin();
+    begin(KERNEL_BUG);
     match info.location() {
         Some(at) => {
             let _ = writeln!(
@@ -91,19 +129,25 @@ pub fn panic(info: &core::panic::PanicInfo) -> ! {
     end()
 }
 
-fn begin() {
-    match REPORTING.fetch_add(1, Ordering::SeqCst) {
-        0 => {}
-        1 if cpu::is_ready() => {
-            serial::emergency_write(b"\r\na second kernel bug during the report; giving up\r\n");
+fn begin(title: &str) {
+    let me = if cpu::is_ready() {
+        cpu::index() as u32 + 1
+    } else {
+        EARLY
+    };
+    match REPORTING.compare_exchange(NOBODY, me, Ordering::SeqCst, Ordering::SeqCst) {
+        Ok(_) => {}
+        Err(who) if who == me && !IN_VAIN.swap(true, Ordering::SeqCst) => {
+            serial::emergency_write(b"\r\na second trap during the report; giving up\r\n");
             power::end_vm(boot::record(Kind::KernelPanic, 0));
         }
-        _ => registers::halt_for_ever(),
+        // Another CPU reports, and broken hardware is told to all of them at once; or giving up has failed, too.
+        Err(_) => registers::halt_for_ever(),
     }
     if cpu::is_ready() {
         super::ask_all_to_stop();
     }
-    let _ = writeln!(Serial, "\n==== Sundial kernel bug ====");
+    let _ = writeln!(Serial, "\n==== Sundial {title} ====");
 }
 
 fn end() -> ! {
