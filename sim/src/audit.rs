@@ -7,6 +7,7 @@ use core::fmt;
 
 use sched::{Instant, Nanos, ThreadId, VirtualTime, check};
 
+use crate::machine::Stretch;
 use crate::scenario::{Scenario, Step};
 
 /// A rule that was broken.
@@ -53,6 +54,8 @@ pub enum Rule {
     LagIsBounded,
     /// A thread that may run on a CPU that is online is not stranded.
     NobodyIsStranded,
+    /// While the same threads compete, each has its weighted max-min share (D8).
+    SharesAreFair,
     /// Two runs of one scenario are the same (L1).
     RunsAreRepeatable,
     /// The machine did not panic.
@@ -93,6 +96,7 @@ impl Rule {
             Rule::NobodyStarves => "nobody-starves",
             Rule::LagIsBounded => "lag-is-bounded",
             Rule::NobodyIsStranded => "nobody-is-stranded",
+            Rule::SharesAreFair => "shares-are-fair",
             Rule::RunsAreRepeatable => "runs-are-repeatable",
             Rule::NoPanic => "no-panic",
         }
@@ -125,6 +129,8 @@ pub(crate) struct Audit {
     pub(crate) weights_change: bool,
     /// How long anything that the machine delays may take.
     pub(crate) patience: Nanos,
+    /// The stretch in which the same threads compete.
+    pub(crate) stretch: Stretch,
     /// Reused by every look.
     pub(crate) elsewhere: Vec<ThreadId>,
     pub(crate) living: Vec<ThreadId>,
@@ -160,6 +166,7 @@ impl Audit {
             broken: None,
             clocks: vec![VirtualTime::ZERO; machine.cpus() as usize],
             patience: Nanos::from_micros(100) + slowest + busy,
+            stretch: Stretch::new(scenario),
             elsewhere: Vec::new(),
             living: Vec::new(),
             woken: Vec::new(),

@@ -54,6 +54,9 @@ impl FaultClass {
 #[must_use]
 pub fn scenario(seed: u64) -> Scenario {
     let mut random = Random::new(seed, 0x5ce7);
+    if seed % HOGS == HOGS - 1 {
+        return hogs(&mut random, seed);
+    }
     let faults = FaultClass::ALL[(seed % 5) as usize];
     let machine = machine(&mut random, seed);
     let cpus = machine.cpus();
@@ -93,6 +96,53 @@ pub fn scenario(seed: u64) -> Scenario {
     scenario
 }
 
+/// One of so many scenarios is of [`hogs`].
+const HOGS: u64 = 32;
+
+/// Threads that never sleep, some of them confined to one CPU, for long enough that their shares can be seen. Lighter ones
+/// would have turns seconds apart.
+fn hogs(random: &mut Random, seed: u64) -> Scenario {
+    let cpus = 2 + random.below(3) as u32;
+    let machine = Machine {
+        policy: policy(seed),
+        step: Delay::fixed(Nanos(random.below(500))),
+        ..Machine::flat(cpus)
+    };
+    let count = 2 + random.below(u64::from(2 * cpus)) as u16;
+    let thread = |kind| Thread {
+        name: format!("hog {kind}"),
+        process: 1,
+        weight: Weight::new(16 << random.below(7)).unwrap_or_default(),
+        class: LatencyClass::Normal,
+        affinity: (random.below(2) == 0)
+            .then(|| core::iter::once(CpuId(random.below(u64::from(cpus)) as u32)).collect()),
+        arrival: Arrival::At {
+            start: Nanos(random.below(4_000_000)),
+            count: 1,
+        },
+        program: Program {
+            phases: vec![Phase {
+                name: String::new(),
+                repeat: Some(1),
+                steps: vec![Step::Run(Span::FOREVER)],
+            }],
+            repeat: Some(1),
+        },
+    };
+    Scenario {
+        threads: (0..count).map(thread).collect(),
+        ..Scenario::empty(format!("seed {seed}"), machine, Nanos::from_secs(8))
+    }
+}
+
+const fn policy(seed: u64) -> Policy {
+    if (seed / 5).is_multiple_of(2) {
+        Policy::WeightedFair
+    } else {
+        Policy::Eevdf
+    }
+}
+
 fn names(what: &str, count: u32) -> Vec<String> {
     (0..count).map(|number| format!("{what} {number}")).collect()
 }
@@ -115,11 +165,7 @@ fn machine(random: &mut Random, seed: u64) -> Machine {
         packages,
         cores,
         siblings,
-        policy: if (seed / 5).is_multiple_of(2) {
-            Policy::WeightedFair
-        } else {
-            Policy::Eevdf
-        },
+        policy: policy(seed),
         timer_latency: up_to(random, 3_000),
         ipi_delay: up_to(random, 5_000),
         step: up_to(random, 500),

@@ -10,6 +10,7 @@ pub mod choose;
 pub mod compare;
 pub mod coverage;
 pub mod generate;
+pub mod ideal;
 pub mod input;
 pub mod machine;
 pub mod measure;

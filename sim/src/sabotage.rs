@@ -26,11 +26,13 @@ pub enum Sabotage {
     IgnoreTheEnd,
     /// A CPU that comes back forgets who may run on it alone.
     KeepStranded,
+    /// Busy CPUs do not give threads to each other.
+    KeepUnlevel,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 10] = [
+    pub const ALL: [Sabotage; 11] = [
         Sabotage::LoseAWake,
         Sabotage::LoseAnInterrupt,
         Sabotage::AskForNothing,
@@ -41,6 +43,7 @@ impl Sabotage {
         Sabotage::TurnBackAClock,
         Sabotage::IgnoreTheEnd,
         Sabotage::KeepStranded,
+        Sabotage::KeepUnlevel,
     ];
 
     /// The rules that may notice it first.
@@ -57,6 +60,7 @@ impl Sabotage {
             Sabotage::TurnBackAClock => &[Rule::VirtualTimeMovesForward],
             Sabotage::IgnoreTheEnd => &[Rule::LagIsBounded],
             Sabotage::KeepStranded => &[Rule::NobodyIsStranded],
+            Sabotage::KeepUnlevel => &[Rule::SharesAreFair],
         }
     }
 }

@@ -31,11 +31,29 @@ fn two_hogs(sabotage: Sabotage) -> Option<Broken> {
     run_with(&scenario, |machine| machine.sabotage(sabotage)).broken
 }
 
+/// Three threads that want two CPUs for ten seconds: no CPU of them can be shared fairly for ever.
+fn three_hogs(sabotage: Sabotage) -> Option<Broken> {
+    let text = "
+        duration = '10s'
+        machine = { cpus = 2 }
+        [[thread]]
+        name = 'hog'
+        instances = 3
+        program = ['run forever']
+    ";
+    let scenario = sim::input::toml::read(text, "three hogs").unwrap_or_else(|errors| panic!("{errors}"));
+    run_with(&scenario, |machine| machine.sabotage(sabotage)).broken
+}
+
 #[test]
 fn l1_every_mistake_of_the_machine_is_noticed_by_the_rule_it_breaks() {
     for sabotage in Sabotage::ALL {
         let mut noticed: BTreeMap<Rule, u32> = BTreeMap::new();
-        for broken in broken_by(sabotage, 0..60).into_iter().chain(two_hogs(sabotage)) {
+        for broken in broken_by(sabotage, 0..60)
+            .into_iter()
+            .chain(two_hogs(sabotage))
+            .chain(three_hogs(sabotage))
+        {
             *noticed.entry(broken.rule).or_default() += 1;
         }
         let right = noticed.keys().any(|rule| sabotage.breaks().contains(rule));

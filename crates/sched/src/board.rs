@@ -17,8 +17,9 @@ use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cpu::{Cpu, Running};
+use crate::entity::Reach;
 use crate::ids::CpuId;
-use crate::time::{Instant, VirtualTime};
+use crate::time::{Instant, Nanos, VirtualTime};
 use crate::weight::EffectiveWeight;
 use crate::word::AtomicWord;
 
@@ -131,6 +132,10 @@ struct Column<W> {
     /// How far the CPU's threads had come, on its clock, at the instant `as_of`.
     level: W,
     as_of: W,
+    /// Where the thread that it runs may run.
+    reach: W,
+    /// Whether it has idled since somebody compared himself with it.
+    has_idled: W,
     /// What is added to a time on its clock to compare it with times on other CPUs' clocks. It only grows.
     offset: W,
 }
@@ -152,6 +157,12 @@ pub(crate) struct Pace {
     pub(crate) weight: u64,
     /// Whether one thread has the CPU for itself.
     pub(crate) alone: bool,
+    /// For how long, at least.
+    pub(crate) alone_for: Nanos,
+    /// Where the thread that it runs may run.
+    pub(crate) reach: Reach,
+    /// Whether it has idled since somebody compared himself with it.
+    pub(crate) has_idled: bool,
 }
 
 /// The loads of all CPUs. The memory is sized once, when the number of CPUs is known. `W` are the words in it.
@@ -179,6 +190,8 @@ impl<W: AtomicWord> LoadBoard<W> {
             clock: zero(),
             level: zero(),
             as_of: zero(),
+            reach: zero(),
+            has_idled: zero(),
             offset: zero(),
         };
         let group = |_| Group {
@@ -203,6 +216,11 @@ impl<W: AtomicWord> LoadBoard<W> {
             column.level.store(cpu.level().0, Ordering::Relaxed);
             let as_of = cpu.running().map_or(Instant::BOOT, Running::charged_to);
             column.as_of.store(as_of.0, Ordering::Relaxed);
+            let reach = cpu.running().map_or(Reach::NOWHERE, Running::reach);
+            column.reach.store(reach.bits(), Ordering::Relaxed);
+            if cpu.load().idle() {
+                column.has_idled.store(1, Ordering::Relaxed);
+            }
         }
         self.write(cpu.id(), column, Some(cpu.load()));
     }
@@ -254,7 +272,16 @@ impl<W: AtomicWord> LoadBoard<W> {
             level: self.comparable(cpu, level),
             weight,
             alone: load.waiting == 0,
+            alone_for: if load.waiting == 0 { ran } else { Nanos::ZERO },
+            reach: Reach::from_bits(column.reach.load(Ordering::Relaxed)),
+            has_idled: column.has_idled.load(Ordering::Relaxed) != 0,
         })
+    }
+
+    /// Whether a CPU idles that this may include.
+    pub(crate) fn some_idle(&self, reach: Reach) -> bool {
+        let mut groups = self.groups.iter();
+        groups.any(|group| group.idle.load(Ordering::SeqCst) & reach.bits() != 0)
     }
 
     /// A time on a CPU's clock as it compares with times on the clocks of others.
@@ -268,6 +295,14 @@ impl<W: AtomicWord> LoadBoard<W> {
         if let Some(column) = self.columns.get(cpu.index()) {
             column.offset.fetch_add(span, Ordering::Relaxed);
         }
+    }
+
+    /// The same for one that nobody is owed anything on: it counts from here.
+    pub(crate) fn begin_anew(&self, cpu: CpuId, span: u64) {
+        if let Some(column) = self.columns.get(cpu.index()) {
+            column.has_idled.store(0, Ordering::Relaxed);
+        }
+        self.forgive(cpu, span);
     }
 
     /// A recent reading of a CPU's virtual clock, for [`crate::entity::Entity::observe_home_clock`].

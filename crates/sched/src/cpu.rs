@@ -18,7 +18,7 @@ use core::mem::swap;
 
 use crate::accounting::{Charge, CpuCounters};
 use crate::board::Load;
-use crate::entity::{Entity, Home};
+use crate::entity::{Entity, Home, Reach};
 use crate::fair::{Policy, Share, VirtualClock};
 use crate::horizon::Horizon;
 use crate::ids::{CpuId, ThreadId};
@@ -59,6 +59,8 @@ pub struct Running {
     turn_ends: Instant,
     /// Whether `turn_ends` is this CPU's horizon: somebody waits, and a timer for it has been asked for.
     is_bounded: bool,
+    /// Where it may run, as of its beginning.
+    reach: Reach,
 }
 
 impl Running {
@@ -81,8 +83,14 @@ impl Running {
         self.standing.rank(self.share.vfinish(), self.id)
     }
 
+    /// Where it may run.
+    pub(crate) const fn reach(&self) -> Reach {
+        self.reach
+    }
+
     /// Everything before this instant has been charged.
-    pub(crate) const fn charged_to(&self) -> Instant {
+    #[must_use]
+    pub const fn charged_to(&self) -> Instant {
         self.charged_to
     }
 

@@ -51,6 +51,16 @@ impl Reach {
     pub(crate) const NOWHERE: Reach = Reach(0);
     const EVERYWHERE: Reach = Reach(u64::MAX);
 
+    /// The word.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The set in a word.
+    pub(crate) const fn from_bits(bits: u64) -> Reach {
+        Reach(bits)
+    }
+
     fn of(affinity: &Affinity) -> Reach {
         match affinity {
             Affinity::Any => Reach::EVERYWHERE,

@@ -180,9 +180,9 @@ impl Share {
         self.vruntime = self.vruntime.max(clock.before(self.virtual_slice));
     }
 
-    /// Forgets credit beyond `turns` virtual slices.
-    pub fn limit_credit_to(&mut self, turns: u64, level: VirtualTime) {
-        self.vruntime = self.vruntime.max(level.before(turns * self.virtual_slice));
+    /// Forgets credit beyond `most` virtual time.
+    pub fn limit_credit_to(&mut self, most: u64, level: VirtualTime) {
+        self.vruntime = self.vruntime.max(level.before(most));
     }
 
     /// Translates from a clock showing `from` to a clock showing `to`: the distance to the clock is kept (D3).

@@ -7,7 +7,7 @@
 
 use alloc::boxed::Box;
 
-use crate::entity::{ByFinish, Entity};
+use crate::entity::{ByFinish, Entity, Reach};
 use crate::ids::{CpuId, ThreadId};
 use crate::time::VirtualTime;
 use crate::treap::{Node, Treap};
@@ -96,6 +96,11 @@ impl<P> RunTree<P> {
             };
         }
         None
+    }
+
+    /// Where the entities here may run, all together; `None` when there are none.
+    pub(crate) fn reach(&self) -> Option<Reach> {
+        self.tree.root().map(Entity::reach_below)
     }
 
     /// The entities that may run on `cpu`, in queue order. Each step takes the height of the tree, however many

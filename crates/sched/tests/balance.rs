@@ -175,3 +175,122 @@ fn d1_what_a_heavy_thread_could_not_use_is_forgotten() {
     let off = points_off(&mut machine, &[64, 64, 64], seconds(2));
     assert!(off < 1.0, "{off:.2} points off");
 }
+
+/// Starts hogs in this order, each on the CPUs of its mask (none is everywhere), and says how much of a CPU each had in ten
+/// seconds after two.
+fn confined(cpus: u32, hogs: &[(u16, u32)], policy: Policy) -> Vec<f64> {
+    let mut machine = Machine::new(cpus, policy);
+    let mut start = |(weight, mask): &(u16, u32)| {
+        let allowed = (0..cpus).filter(|cpu| mask >> cpu & 1 != 0).map(CpuId);
+        let affinity = if *mask == 0 {
+            Affinity::Any
+        } else {
+            Affinity::Mask(allowed.collect())
+        };
+        let id = machine.spawn(*weight, LatencyClass::Normal, affinity, CpuId(0));
+        machine.deliver_all();
+        id
+    };
+    let ids: Vec<_> = hogs.iter().map(&mut start).collect();
+    advance(&mut machine, seconds(2));
+    let before = machine.runtimes();
+    advance(&mut machine, seconds(10));
+    let after = machine.runtimes();
+    ids.iter()
+        .map(|id| (after[id] - before[id]) as f64 / 1e10)
+        .collect()
+}
+
+#[track_caller]
+fn near(found: &[f64], expected: &[f64], hogs: &[(u16, u32)]) {
+    let near = |(found, expected): (&f64, &f64)| (found - expected).abs() < 0.03;
+    assert!(
+        found.iter().zip(expected).all(near),
+        "{hogs:?} had {found:.3?}, not {expected:.3?}"
+    );
+}
+
+/// Three hogs on two CPUs. The heavy one went to the pinned one's CPU first, and stayed there for ever: 94, 6 and 100 %.
+#[test]
+fn d8_the_order_of_arrival_decides_nothing() {
+    let (heavy, pinned, free) = ((1024, 0), (64, 0b01), (64, 0));
+    for policy in [Policy::Eevdf, Policy::WeightedFair] {
+        for hogs in [
+            [heavy, pinned, free],
+            [heavy, free, pinned],
+            [pinned, heavy, free],
+            [pinned, free, heavy],
+            [free, heavy, pinned],
+            [free, pinned, heavy],
+        ] {
+            let ought = hogs.map(|hog| if hog == heavy { 1.0 } else { 0.5 });
+            near(&confined(2, &hogs, policy), &ought, &hogs);
+        }
+    }
+}
+
+#[test]
+fn d8_a_thread_that_is_worth_a_cpu_goes_round_where_nobody_may_make_way() {
+    type Case<'a> = (u32, &'a [(u16, u32)], &'a [f64]);
+    let cases: [Case<'_>; 3] = [
+        (2, &[(1024, 0), (64, 1), (64, 2)], &[1.0, 0.5, 0.5]),
+        (2, &[(192, 0), (64, 1), (64, 2)], &[1.0, 0.5, 0.5]),
+        (
+            3,
+            &[(512, 0), (512, 0), (64, 1), (64, 2), (64, 4)],
+            &[1.0, 1.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0],
+        ),
+    ];
+    for policy in [Policy::Eevdf, Policy::WeightedFair] {
+        for (cpus, hogs, ought) in cases {
+            near(&confined(cpus, hogs, policy), ought, hogs);
+        }
+    }
+}
+
+/// CPU 2, with its light thread, is always furthest ahead, and nobody may go there.
+#[test]
+fn d8_who_is_ahead_where_nobody_may_go_hides_nobody() {
+    let hogs = [(64, 0b011), (64, 0b011), (64, 0b011), (4, 0b100)];
+    for policy in [Policy::Eevdf, Policy::WeightedFair] {
+        near(
+            &confined(3, &hogs, policy),
+            &[2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 1.0],
+            &hogs,
+        );
+    }
+}
+
+/// Whoever has the first CPU may run on the idle one, and those who wait for the last one may not.
+#[test]
+fn d8_an_only_thread_makes_room_where_a_cpu_idles() {
+    let hogs = [(284, 0), (32, 0b1000), (4, 0b1001), (32, 0b1000), (85, 0)];
+    for policy in [Policy::Eevdf, Policy::WeightedFair] {
+        near(&confined(4, &hogs, policy), &[1.0, 0.5, 1.0, 0.5, 1.0], &hogs);
+    }
+}
+
+/// The heavy thread on the second CPU may go to the third, whose only thread may go to the fourth.
+#[test]
+fn d8_an_only_thread_makes_room_when_the_next_one_does() {
+    let hogs = [
+        (131, 0b0011),
+        (64, 0b0001),
+        (512, 0b0110),
+        (53, 0b1100),
+        (64, 0b1000),
+    ];
+    for policy in [Policy::Eevdf, Policy::WeightedFair] {
+        let had = confined(4, &hogs, policy);
+        assert!(had[0] > 0.97 && had[1] > 0.97 && had[2] > 0.97, "{had:.3?}");
+    }
+}
+
+/// The heavy thread waits once in 128 ms, and then the idle CPU is called to fetch it.
+#[test]
+fn d8_whoever_an_idle_cpu_fetches_is_not_given_away() {
+    let hogs = [(32, 0b100), (128, 0), (4, 0b001)];
+    for policy in [Policy::Eevdf, Policy::WeightedFair] {
+        near(&confined(3, &hogs, policy), &[1.0, 1.0, 1.0], &hogs);
+    }
+}

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use sched::{CpuId, Entity, Instant, Parking};
 
 use super::Machine;
-use super::code::Action;
 use super::threads::{Index, Task, Wish};
 use crate::input::step_text;
 use crate::scenario::{Phase, Program, Step, ThreadKind};
@@ -140,12 +139,8 @@ impl<'m> View<'m> {
             cpu.queued()
                 .chain(cpu.handoff())
                 .for_each(|thread| view.add(thread));
-            let carried = side.todo.iter().filter_map(|action| match action {
-                Action::Place(thread, _) | Action::Put(thread, _, _) | Action::Adopt(thread) => Some(thread),
-                _ => None,
-            });
-            let held = side.running.iter().chain(&side.candidate);
-            held.chain(carried).for_each(|thread| view.add(thread));
+            let held = side.running.iter().chain(side.carried());
+            held.for_each(|thread| view.add(thread));
         }
         for thread in &machine.stranded {
             view.add(thread);

@@ -1,6 +1,6 @@
 //! Looks at the machine: whether the rules hold, and what it has done.
 
-use sched::{Cpu, CpuId, Instant, Nanos, ThreadId, Weight, check};
+use sched::{Cpu, CpuId, Instant, Nanos, Weight, check};
 
 use super::threads::{Index, Task, Wish};
 use super::{Action, Machine, POWER_ON};
@@ -9,6 +9,9 @@ use crate::scenario::Arrival;
 
 /// How many of its own turns, and of the longest turn beside it, a thread may be behind the clock.
 const TURNS_BEHIND: u64 = 4;
+
+/// How many turns of those beside it a thread may wait because somebody is moved there who is owed them.
+const TURNS_BROUGHT: u64 = sched::balance::MOST_CREDIT;
 
 /// The same where weights change and threads die ahead of their share. What a thread has had in advance is then missing
 /// from the others, and what a heavy thread is owed is a thousand times as much virtual time once it is light.
@@ -62,7 +65,7 @@ impl Machine {
         }
     }
 
-    fn fail(&mut self, rule: Rule, evidence: String) {
+    pub(super) fn fail(&mut self, rule: Rule, evidence: String) {
         self.audit.fail(rule, evidence, self.now, self.events);
     }
 
@@ -79,6 +82,7 @@ impl Machine {
         }
         self.no_wake_up_is_lost();
         self.nobody_waits_too_long();
+        self.shares_are_fair();
     }
 
     fn everybody_is_somewhere(&mut self) -> Result<(), check::Broken> {
@@ -92,8 +96,7 @@ impl Machine {
         }
         elsewhere.extend(self.stranded.iter().map(|thread| thread.id()));
         for side in &self.sides {
-            elsewhere.extend(side.candidate.iter().map(|thread| thread.id()));
-            elsewhere.extend(side.todo.iter().filter_map(on_its_way));
+            elsewhere.extend(side.carried().map(|thread| thread.id()));
         }
         let result = check::every_thread_is_in_one_place(&self.cpus, &elsewhere)
             .and_then(|()| check::no_thread_is_lost(&self.cpus, &elsewhere, &living));
@@ -236,7 +239,7 @@ impl Machine {
                 }
                 let own = thread.share().virtual_slice() / u64::from(Weight::DEFAULT.get());
                 let turns = own.saturating_mul(weight) + 16_000_000 * count;
-                let bound = Nanos(turns.saturating_mul(TURNS_BEHIND))
+                let bound = Nanos(turns.saturating_mul(TURNS_BEHIND + TURNS_BROUGHT))
                     + patience
                     + self.scenario.faults.offline.span.most;
                 if waited > bound && !self.faulty() {
@@ -365,14 +368,6 @@ impl Machine {
     #[must_use]
     pub fn cpu(&self, cpu: CpuId) -> Option<&Cpu<impl Sized>> {
         self.cpus.get(cpu.index()).map(|cpu: &Cpu<Task>| cpu)
-    }
-}
-
-/// The thread that an action carries.
-fn on_its_way(action: &Action) -> Option<ThreadId> {
-    match action {
-        Action::Place(thread, _) | Action::Put(thread, _, _) | Action::Adopt(thread) => Some(thread.id()),
-        _ => None,
     }
 }
 

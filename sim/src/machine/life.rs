@@ -63,6 +63,7 @@ impl Machine {
         self.kinds.push(kind);
         self.instances[usize::from(kind.0)].push(own);
         self.living += 1;
+        self.audit.stretch.ends(self.now);
         let mut thread = Entity::new(id, spec.weight, spec.class, Task::new(kind));
         if let Some(mask) = &spec.affinity {
             thread.set_affinity(Affinity::Mask(mask.clone()));
@@ -87,6 +88,7 @@ impl Machine {
         }
         self.living -= 1;
         self.last_end = self.now;
+        self.audit.stretch.ends(self.now);
         self.gone[usize::from(thread.payload.kind.0)] += thread.account().runtime;
         self.instances[usize::from(thread.payload.kind.0)].retain(|other| *other != own);
         let waiting = self.objects.forget(wish, own);
@@ -115,6 +117,7 @@ impl Machine {
             return;
         }
         self.sides[index].online = false;
+        self.audit.stretch.ends(self.now);
         self.sides[index].in_call = false;
         self.sides[index].idle_since = None;
         let mut leaving = Vec::new();
@@ -177,6 +180,8 @@ impl Machine {
             return;
         }
         side.online = true;
+        self.audit.stretch.ends(self.now);
+        let side = &mut self.sides[cpu.index()];
         side.looked = false;
         self.board.publish(&self.cpus[cpu.index()]);
         if self.sabotage == Some(Sabotage::KeepStranded) {
@@ -242,6 +247,7 @@ impl Machine {
             LatencyClass::Batch,
             LatencyClass::IpcServer,
         ];
+        self.audit.stretch.ends(self.now);
         let faults = self.chooser.faults();
         let weight = Weight::new(1 << faults.below(11)).unwrap_or_default();
         let class = *faults.one_of(&CLASSES);

@@ -16,7 +16,7 @@ use crate::coverage::Coverage;
 use crate::measure::Latencies;
 use crate::record::Recorder;
 use crate::sabotage::Sabotage;
-use crate::scenario::{Scenario, ThreadKind};
+use crate::scenario::{Faults, Scenario, ThreadKind};
 use agenda::{Agenda, Happening};
 use clock::Clock;
 use code::Action;
@@ -31,12 +31,14 @@ mod inspect;
 mod life;
 mod objects;
 mod program;
+mod shares;
 mod threads;
 mod time;
 
 pub use code::STEP_NAMES;
 pub use ending::{Ending, Waiter};
 pub use inspect::Summary;
+pub(crate) use shares::Stretch;
 pub use threads::bytes_per_thread;
 
 /// What a CPU has beside its scheduler.
@@ -392,6 +394,11 @@ impl Machine {
         self.sabotage == Some(kind) && self.events > 200 && self.chooser.faults().chance(100)
     }
 
+    /// Whether anything goes wrong in this scenario at all.
+    fn has_faults(&self) -> bool {
+        self.scenario.faults != Faults::default()
+    }
+
     /// Whether faults may still strike.
     fn faulty(&self) -> bool {
         self.now < self.faults_end
@@ -399,6 +406,15 @@ impl Machine {
 }
 
 impl Side {
+    /// The threads that are on their way: woken in this call, or in the hands of a step.
+    fn carried(&self) -> impl Iterator<Item = &Owned> {
+        let held = self.todo.iter().filter_map(|action| match action {
+            Action::Place(thread, _) | Action::Put(thread, _, _) | Action::Adopt(thread) => Some(thread),
+            _ => None,
+        });
+        self.candidate.iter().chain(held)
+    }
+
     fn new(clock: Clock) -> Side {
         Side {
             running: None,

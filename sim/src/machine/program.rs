@@ -86,7 +86,10 @@ impl Machine {
         match step {
             Step::Run(_) => Next::Go,
             Step::Exit => Next::Exit,
-            Step::Yield => Next::Yield,
+            Step::Yield => {
+                self.audit.stretch.ends(self.now);
+                Next::Yield
+            }
             Step::Sleep(span) if stage == 0 => {
                 let until = self.read(cpu) + self.chooser.span(span);
                 self.sleep_until(cpu, own, until)
@@ -196,6 +199,7 @@ impl Machine {
                 Next::Go
             }
             Step::SetPolicy { weight, class } => {
+                self.audit.stretch.ends(self.now);
                 let now = self.read(cpu);
                 let verdict = self.cpus[cpu.index()].reweigh_running(weight, class, now);
                 if verdict != Verdict::Keep(None) {
@@ -204,6 +208,7 @@ impl Machine {
                 Next::Go
             }
             Step::SetAffinity(mask) => {
+                self.audit.stretch.ends(self.now);
                 let mask = self.scenario.masks[usize::from(mask.0)].clone();
                 thread.set_affinity(sched::Affinity::Mask(mask));
                 if thread.affinity().allows(cpu) {

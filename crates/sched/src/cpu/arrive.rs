@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{Cpu, SHORTEST_TURN, State};
-use crate::balance::MOST_CREDIT;
+use crate::balance::{MOST_CREDIT, WORTH_MOVING, virtual_slice};
 use crate::entity::{Entity, Home};
 use crate::fair::{Policy, Share};
 use crate::horizon::Horizon;
@@ -123,7 +123,9 @@ impl<P> Cpu<P> {
         let level = self.level();
         let left = entity.home.map_or(level, |home| home.clock);
         entity.share.rebase(left, level);
-        entity.share.limit_credit_to(MOST_CREDIT, level);
+        let there = WORTH_MOVING * virtual_slice(self.total_weight());
+        let most = there.max(MOST_CREDIT * entity.share.virtual_slice());
+        entity.share.limit_credit_to(most, level);
         entity.home = Some(self.home());
         let behind = self.clock.now().offset_from(entity.share.vruntime());
         self.clock.wait_for(entity.share.effective(), behind);

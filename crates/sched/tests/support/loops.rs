@@ -34,6 +34,7 @@ impl Machine {
         let index = cpu.index();
         assert!(self.running[index].is_none());
         if self.cpus[index].load().waiting == 0 {
+            self.board.publish(&self.cpus[index]);
             self.steal(cpu);
         }
         if let Some(picked) = self.cpus[index].pick(self.now) {

@@ -50,7 +50,7 @@ impl Machine {
     }
 
     pub(in super::super) fn balance(&mut self, cpu: CpuId) {
-        if self.cpus.len() < 2 {
+        if self.cpus.len() < 2 || self.sabotage == Some(Sabotage::KeepUnlevel) {
             return;
         }
         let at = self.read(cpu);

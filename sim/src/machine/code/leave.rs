@@ -57,6 +57,7 @@ impl Machine {
             return;
         };
         side.in_call = false;
+        self.audit.stretch.ends(self.now);
         let own = &mut self.cpus[cpu.index()];
         let handed = side.candidate.take().map(|next| own.hand_over(resting, next, at));
         let charge = match &handed {

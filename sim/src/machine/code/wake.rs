@@ -22,6 +22,7 @@ impl Machine {
         };
         record.ready_at = self.now;
         record.woken = true;
+        self.audit.stretch.ends(self.now);
         let side = &mut self.sides[cpu.index()];
         if side.in_call && side.candidate.is_none() {
             side.candidate = Some(entity);
