@@ -1,7 +1,6 @@
 //! Cap'n Proto messages as methods read and write them: one message in stream framing (docs/abi.md, section 6). Parameters are
 //! copied out of user memory once, into aligned memory, before anything looks at them.
 
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -9,7 +8,7 @@ use capnp::message::{Builder, HeapAllocator, Reader, ReaderOptions};
 use capnp::serialize::{self, BufferSegments};
 use capnp::traits::HasStructSize;
 
-use crate::memory::account::{Charge, Short};
+use crate::memory::account::{Charge, Short, refusable};
 pub use schema_gen::system::ExceptionType as ExceptionKind;
 
 /// Words that readers may visit in all, and how deep structures may nest (docs/abi.md, section 6).
@@ -34,7 +33,7 @@ impl Words {
     pub fn new(bytes: usize, charge: Charge) -> Result<Words, Short> {
         let count = bytes.div_ceil(8);
         let mut words = Vec::new();
-        words.try_reserve_exact(count).map_err(|_| Short::Machine)?;
+        refusable(|| words.try_reserve_exact(count))?;
         words.resize(count, capnp::word(0, 0, 0, 0, 0, 0, 0, 0));
         Ok(Words {
             words,
@@ -121,14 +120,6 @@ pub fn exception(kind: ExceptionKind, text: &str) -> Vec<u8> {
     root.set_type(kind);
     root.set_message(text);
     finish(message)
-}
-
-/// Text from a message, or why not.
-///
-/// # Errors
-/// When it is not UTF-8 or not there.
-pub fn text(value: capnp::Result<capnp::text::Reader<'_>>) -> capnp::Result<String> {
-    Ok(value?.to_str()?.into())
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub(crate) struct PerCpu {
     pub(crate) smap: Cell<u32>,
     pub(crate) apic_id: Cell<u32>,
     allocation_forbidden: Cell<i32>,
+    /// Allocations that may be refused are under way (memory/heap.rs).
+    runs_refused: Cell<i32>,
     pub(crate) mailbox: Mailbox,
     pub(crate) shootdowns_sent: AtomicU64,
     pub(crate) shootdowns_received: AtomicU64,
@@ -71,6 +73,7 @@ impl PerCpu {
             smap: Cell::new(0),
             apic_id: Cell::new(0),
             allocation_forbidden: Cell::new(0),
+            runs_refused: Cell::new(0),
             mailbox: Mailbox::new(),
             shootdowns_sent: AtomicU64::new(0),
             shootdowns_received: AtomicU64::new(0),
@@ -307,6 +310,18 @@ pub fn apic_id(index: usize) -> u32 {
 pub(crate) fn forbid_allocation(change: i32) {
     let cell = &this().allocation_forbidden;
     cell.set(cell.get() + change);
+}
+
+/// On the host there is no CPU of ours, and nothing to refuse.
+pub(crate) fn refuse_runs(change: i32) {
+    if is_ready() {
+        let cell = &this().runs_refused;
+        cell.set(cell.get() + change);
+    }
+}
+
+pub(crate) fn may_refuse_run() -> bool {
+    is_ready() && this().runs_refused.get() > 0
 }
 
 pub(crate) fn assert_allocation_allowed(layout: Layout) {

@@ -12,7 +12,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use abi::layout::PAGE_SIZE;
 use abi::ring::{Opcode, Sqe};
 use rt::endpoint::Endpoint;
-use rt::hostile::{submit, write_u32, write_u64};
+use rt::hostile::{submit, unmap, write_u32, write_u64};
 use rt::memory::{Protection, VirtualMemory};
 use rt::monitor::Monitor;
 use rt::pipe::Pipe;
@@ -24,8 +24,10 @@ use rt::{Client, Env, Error};
 use crate::tools::{Wrong, free_pages, wait_until};
 use crate::{child, ensure};
 
-/// What is let wait: large writes at a full pipe, small ones when the machine has little left, calls, and page tables.
-const WAYS: [&str; 4] = ["large", "small", "calls", "tables"];
+/// What is let wait: large writes at a full pipe, small ones when the machine has little left, calls, and page tables. The last
+/// takes all pages there are and gives every fourth back, so that no two free frames lie side by side.
+const WAYS: [&str; 5] = ["large", "small", "calls", "tables", SPLINTERS];
+const SPLINTERS: &str = "splinters";
 /// What the other process was promised, in bytes.
 const PROMISED: u64 = 8 << 20;
 /// Threads that let something wait, each on a ring of its own, and how much each tries: as much as the runtime can have
@@ -39,7 +41,7 @@ const SMALL: u64 = 4_000;
 const MUCH: u64 = 16 << 20;
 const LITTLE: u64 = 1 << 20;
 /// Frames that the kernel's heap may keep for the next object of each size: its documented bound.
-const KEPT: u64 = 33;
+const KEPT: u64 = 19;
 
 /// Ended processes whose handles are kept, and what each may leave while they are: its record and the root of its tables.
 const DEAD: u64 = 16;
@@ -79,6 +81,28 @@ fn come_back(timer: &Timer, monitor: &Monitor, before: u64, kept: u64, way: &str
     Ok(())
 }
 
+/// Reads a lot from a pipe that holds it: the answer is made in runs of frames.
+fn large_answer(env: &Env, pipe: &Pipe) -> Result<i32, Error> {
+    let memory: VirtualMemory = env.first()?;
+    let room = memory.map(0, LARGE + PAGE_SIZE, Protection::ReadWrite)?;
+    // One segment of two words: a struct with one word of data.
+    for (index, word) in [2 << 32, 1 << 32, LARGE].into_iter().enumerate() {
+        write_u64(room + 8 * index as u64, word);
+    }
+    let read = Sqe {
+        opcode: Opcode::Call as u8,
+        cap_id: pipe.cap().id(),
+        addr: room,
+        len: 24,
+        result_addr: room,
+        result_len: (LARGE + 500) as u32,
+        ..Sqe::default()
+    };
+    let completion = submit(read, u64::MAX);
+    unmap(&memory, room, LARGE + PAGE_SIZE)?;
+    Ok(completion.map_or(i32::MIN, |completion| completion.result))
+}
+
 /// One process is promised memory, another takes what it can, and then the first wants what it was promised.
 fn beside_a_promise(env: &Env, way: &str) -> Result<(), Wrong> {
     let spawner: ProcessSpawner = env.first()?;
@@ -87,6 +111,8 @@ fn beside_a_promise(env: &Env, way: &str) -> Result<(), Wrong> {
     // Nobody ever reads from the full one, but somebody could.
     let (_reader, full) = spawner.pipe(1)?;
     full.write_all(b"x")?;
+    let (drain, well) = spawner.pipe(LARGE as u32)?;
+    well.write_all(&alloc::vec![b'w'; LARGE as usize])?;
     let grants = || [Grant::copy("says", &says), Grant::copy("full", &full)];
     let mut with_ear = Vec::from(grants());
     with_ear.push(Grant::give("hears", &hears));
@@ -94,6 +120,13 @@ fn beside_a_promise(env: &Env, way: &str) -> Result<(), Wrong> {
     hear(&said)?;
     let filler = child::start_with(&spawner, "filler", &[way], grants())?;
     let refused = hear(&said)?;
+    if way == SPLINTERS {
+        let answered = large_answer(env, &drain)?;
+        ensure!(
+            answered > LARGE as i32,
+            "an answer for which there is room was refused with {answered}"
+        );
+    }
     tell.write_all(b"!")?;
     let code = promised.handle.wait()?;
     filler.handle.terminate()?;
@@ -123,26 +156,34 @@ pub fn touch_what_was_promised(env: &Env) -> Result<i64, Error> {
 
 /// The other child's part: says whether it was refused in the end, and stays.
 pub fn fill(env: &Env, details: &[String]) -> Result<i64, Error> {
+    let says: Pipe = env.get("says")?;
+    says.write_all(match fill_up(env, details) {
+        Ok(true) => b"r",
+        Ok(false) => b"-",
+        Err(_) => b"!",
+    })?;
+    rt::nap(u64::MAX);
+    Ok(1)
+}
+
+fn fill_up(env: &Env, details: &[String]) -> Result<bool, Error> {
     let memory: VirtualMemory = env.first()?;
     let full: Pipe = env.get("full")?;
     let way = details.first().map_or("", String::as_str);
-    let refused = match way {
-        "large" => let_wait(env, write_of(&memory, &full, LARGE)?, MUCH)?,
-        "small" => let_wait(env, write_of(&memory, &full, SMALL)?, LITTLE)?,
+    match way {
+        "large" => let_wait(env, write_of(&memory, &full, LARGE)?, MUCH),
+        "small" => let_wait(env, write_of(&memory, &full, SMALL)?, LITTLE),
         "calls" => {
             let endpoint: Endpoint = env.first()?;
             let call = Sqe {
                 cap_id: endpoint.cap().id(),
                 ..write_of(&memory, &full, LARGE)?
             };
-            let_wait(env, call, 0)?
+            let_wait(env, call, 0)
         }
-        _ => scatter(&memory, u64::MAX)?,
-    };
-    let says: Pipe = env.get("says")?;
-    says.write_all(if refused { b"r" } else { b"-" })?;
-    rt::nap(u64::MAX);
-    Ok(1)
+        SPLINTERS => splinter(&memory),
+        _ => scatter(&memory, u64::MAX),
+    }
 }
 
 /// A write of `bytes`, as a message: one segment, a struct with one pointer, to a list of bytes.
@@ -195,6 +236,31 @@ fn let_wait(env: &Env, submission: Sqe, left: u64) -> Result<bool, Error> {
         rt::nap(1_000_000);
     }
     Ok(refusals.load(Acquire) > 0)
+}
+
+/// Takes pages until there are no more, touches them, and gives every fourth back; whether it was refused.
+fn splinter(memory: &VirtualMemory) -> Result<bool, Error> {
+    // The kernel's list of this process's regions becomes as long as it will have to be, while there is memory for that.
+    let mut regions = Vec::new();
+    while let Ok(region) = memory.reserve(PAGE_SIZE) {
+        regions.push(region);
+    }
+    regions
+        .into_iter()
+        .try_for_each(|region| unmap(memory, region, PAGE_SIZE))?;
+    let mut pieces = Vec::new();
+    while let Ok(piece) = memory.map(0, LITTLE, Protection::ReadWrite) {
+        pieces.push(piece);
+        for page in 0..LITTLE / PAGE_SIZE {
+            write_u32(piece + page * PAGE_SIZE, 1);
+        }
+    }
+    for piece in pieces {
+        for page in (0..LITTLE / PAGE_SIZE).step_by(4) {
+            unmap(memory, piece + page * PAGE_SIZE, PAGE_SIZE)?;
+        }
+    }
+    Ok(true)
 }
 
 /// Maps pages far from each other and touches each, at most so many; whether it was refused before that.

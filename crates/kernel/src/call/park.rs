@@ -9,6 +9,7 @@ use sched::Nanos;
 
 use super::{Caller, Outcome, Progress, failed};
 use crate::capability::Object;
+use crate::memory::account::Short;
 use crate::process::Process;
 use crate::ring::operation::WaitPlace;
 use crate::run::wake::now;
@@ -17,6 +18,15 @@ fn is_park_space(process: &Process, cap: u32) -> bool {
     process
         .with_capability(cap, |capability| matches!(capability.object, Object::ParkSpace))
         .unwrap_or(false)
+}
+
+/// The code of a park that does not wait.
+struct NotParked(i32);
+
+impl From<Short> for NotParked {
+    fn from(_: Short) -> NotParked {
+        NotParked(Failure::InvokeFailed.code())
+    }
 }
 
 /// Waits while the word holds `expected`.
@@ -35,8 +45,8 @@ pub(super) fn park(caller: &Caller<'_>, cap: u32, address: u64, expected: u32, t
         caller.thread.tid(),
         || match machine::read_user_word(address) {
             Ok(word) if word == expected => Ok(()),
-            Ok(_) => Err(ParkOutcome::Mismatch.code()),
-            Err(_) => Err(Failure::InvalidParams.code()),
+            Ok(_) => Err(NotParked(ParkOutcome::Mismatch.code())),
+            Err(_) => Err(NotParked(Failure::InvalidParams.code())),
         },
         || {
             let empty = Buffer { addr: 0, len: 0 };
@@ -45,7 +55,7 @@ pub(super) fn park(caller: &Caller<'_>, cap: u32, address: u64, expected: u32, t
                 .thread
                 .ring
                 .begin(caller.user_data, empty, Some(place))
-                .map_err(|_| Failure::InvokeFailed.code())
+                .map_err(|_| NotParked(Failure::InvokeFailed.code()))
         },
     );
     match parked {
@@ -55,7 +65,7 @@ pub(super) fn park(caller: &Caller<'_>, cap: u32, address: u64, expected: u32, t
             }
             Outcome::Pending
         }
-        Err(code) => Outcome::code(code),
+        Err(NotParked(code)) => Outcome::code(code),
     }
 }
 

@@ -12,7 +12,7 @@ use super::leaving::{return_to, settle};
 use super::{Endpoint, Heading, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
-use crate::memory::account::{Cost, zeroed};
+use crate::memory::account::{Cost, room_for_one_more, zeroed};
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::wire::ExceptionKind;
 
@@ -91,7 +91,7 @@ fn deliver(
             }
         }
     }
-    if state.queue.len() >= endpoint.queue_limit {
+    if state.queue.len() >= endpoint.queue_limit || room_for_one_more(&mut state.queue).is_err() {
         drop(state);
         return refuse(&operation, parcel, "the server's queue is full", chores);
     }

@@ -12,6 +12,7 @@ use super::leaving::{return_to, settle};
 use super::{Endpoint, Locked, Owner, Queued};
 use crate::call::{Caller, Outcome, check_buffers, failed};
 use crate::capability::{Capability, Object};
+use crate::memory::account::room_for_one_more;
 use crate::process::Process;
 use crate::ring::operation::WaitPlace;
 
@@ -43,6 +44,11 @@ pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
         let mut state = endpoint.lock();
         // From here on, whoever takes the facet away ends this receive, too. It may have gone since it was looked up.
         if process.facets_lost.load(Acquire) != lost && !still_owns(process, cap, endpoint) {
+            drop(state);
+            operation.fail(Failure::InvokeFailed).either_way();
+            return;
+        }
+        if room_for_one_more(&mut state.receives).is_err() {
             drop(state);
             operation.fail(Failure::InvokeFailed).either_way();
             return;

@@ -7,6 +7,7 @@
 //!
 //! Memory charges an account and never a process: each process has one, and several may share one.
 
+use alloc::collections::{TryReserveError, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::AtomicU64;
@@ -14,6 +15,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use abi::layout::PAGE_SIZE;
 use machine::memory::commitment;
+use machine::memory::heap::Refusable;
 
 /// What something takes of the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -280,9 +282,31 @@ impl Drop for Charge {
 /// [`Short::Machine`], when the heap is in too many pieces for it.
 pub fn zeroed(bytes: usize) -> Result<Vec<u8>, Short> {
     let mut buffer = Vec::new();
-    buffer.try_reserve_exact(bytes).map_err(|_| Short::Machine)?;
+    refusable(|| buffer.try_reserve_exact(bytes))?;
     buffer.resize(bytes, 0);
     Ok(buffer)
+}
+
+/// Takes from the heap what can be refused: it leaves the runs of frames alone that are spared for who cannot be.
+///
+/// # Errors
+/// [`Short::Machine`].
+pub fn refusable<R>(take: impl FnOnce() -> Result<R, TryReserveError>) -> Result<R, Short> {
+    let _guard = Refusable::begin();
+    take().map_err(|_| Short::Machine)
+}
+
+/// Makes sure that one more fits a list in which operations wait. Their rings pay for it, but there may be no run of frames as
+/// long as the list.
+///
+/// # Errors
+/// [`Short::Machine`].
+#[inline]
+pub fn room_for_one_more<T>(list: &mut VecDeque<T>) -> Result<(), Short> {
+    if list.len() < list.capacity() {
+        return Ok(());
+    }
+    refusable(|| list.try_reserve(1))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use abi::layout::PAGE_SIZE;
 
-use super::account::{Account, Charge, Cost};
+use super::account::{Account, Charge, Cost, refusable};
 use super::pages::Pages;
 use super::protection::Protection;
 use super::refusal::Refusal;
@@ -248,9 +248,7 @@ impl<O: Clone + PartialEq> Regions<O> {
         let charge = self
             .account
             .charge(Cost::heap(capacity * size_of::<Region<O>>()))?;
-        self.list
-            .try_reserve_exact(capacity - self.list.len())
-            .map_err(|_| Refusal::NoMemory)?;
+        refusable(|| self.list.try_reserve_exact(capacity - self.list.len()))?;
         self.charge = charge;
         Ok(())
     }

@@ -53,19 +53,23 @@ fn spawn(call: &Call<'_, '_>) -> Answer {
     let words = call.params()?;
     let message = words.message()?;
     let params = message.get_root::<spawn_params::Reader<'_>>()?;
-    let name = wire::text(params.get_name())?;
-    let program = wire::text(params.get_binary_name())?;
+    // Copied when it is known that they are short.
+    let (name, program) = (params.get_name()?, params.get_binary_name()?);
+    let (name, program) = (
+        name.to_str().map_err(capnp::Error::from)?,
+        program.to_str().map_err(capnp::Error::from)?,
+    );
     if name.len() > NAME_BYTES {
         return Err(invalid("the process name is longer than 64 bytes"));
     }
-    let image = image::find(&program).ok_or_else(|| invalid("the manifest has no program of that name"))?;
+    let image = image::find(program).ok_or_else(|| invalid("the manifest has no program of that name"))?;
     let parent = call.process();
     let mut plan = Plan {
         grants: Vec::new(),
         parcel: Parcel::empty(),
         facets: Vec::new(),
     };
-    let name = if name.is_empty() { program } else { name };
+    let name = if name.is_empty() { program } else { name }.to_string();
     let started = fill(&mut plan, parent, params.get_grants()?).and_then(|()| {
         start(
             call,
@@ -135,15 +139,14 @@ fn fill(
         return Err(invalid("more grants than a capset can show"));
     }
     for grant in list {
-        let name: String = grant
+        let name = grant
             .get_name()?
             .to_str()
-            .map_err(|_| invalid("a name is not UTF-8"))?
-            .to_string();
+            .map_err(|_| invalid("a name is not UTF-8"))?;
         if plan.grants.iter().any(|other| other.name == name) {
             return Err(invalid("two grants have one name"));
         }
-        if abi::capset::check_name(&name).is_err() {
+        if abi::capset::check_name(name).is_err() {
             return Err(invalid("a capability name is empty or longer than 32 bytes"));
         }
         let mode = grant.get_mode()?;
@@ -158,7 +161,10 @@ fn fill(
             Some(source) => fresh(parent, source, grant, mode, plan)?,
             None => held(parent, grant, mode, plan)?,
         };
-        plan.grants.push(Grant { name, capability });
+        plan.grants.push(Grant {
+            name: name.to_string(),
+            capability,
+        });
     }
     Ok(())
 }
@@ -255,16 +261,8 @@ pub(super) fn handle(call: &Call<'_, '_>, process: &Arc<Process>) -> Answer {
     match call.method {
         0 => {
             let operation = call.begin(Some(process.clone()))?;
-            let over = {
-                let mut ending = process.ending.lock();
-                if ending.over.is_none() {
-                    ending.waiters.push(operation.clone());
-                }
-                ending.over
-            };
-            if let Some(code) = over {
-                told::ended(&operation, code);
-            }
+            let over = process.ending.lock().on_end(&operation);
+            told::when_over(&operation, over);
             Ok(Reply::Pending)
         }
         1 => {

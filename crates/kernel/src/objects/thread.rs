@@ -103,9 +103,7 @@ pub(super) fn handle(call: &Call<'_, '_>, thread: &Arc<Thread>) -> Answer {
     match call.method {
         0 => {
             let operation = call.begin(Some(thread.clone()))?;
-            if let Some(code) = thread.on_exit(&operation) {
-                told::ended(&operation, code);
-            }
+            told::when_over(&operation, thread.on_exit(&operation));
             Ok(Reply::Pending)
         }
         1 => {

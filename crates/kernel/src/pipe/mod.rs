@@ -15,7 +15,7 @@ use machine::Lock;
 use machine::attribution::Site;
 use machine::lock::LockGuard;
 
-use crate::memory::account::{Account, Charge, Cost, Short, zeroed};
+use crate::memory::account::{Account, Charge, Cost, Short, refusable, room_for_one_more, zeroed};
 use crate::ring::operation::{self, Operation, WaitPlace};
 use crate::wire::{self, ExceptionKind};
 use buffer::{Buffer, End, Read, Write};
@@ -78,7 +78,7 @@ pub enum Now<T> {
 pub fn create(wish: u32, account: &Arc<Account>) -> Result<(Arc<PipeEnd>, Arc<PipeEnd>), Short> {
     let bytes = Buffer::bytes_for(wish) + size_of::<Pipe>() + 2 * size_of::<PipeEnd>();
     let charge = account.charge(Cost::heap(bytes))?;
-    let buffer = Buffer::new(wish).map_err(|_| Short::Machine)?;
+    let buffer = refusable(|| Buffer::new(wish))?;
     let state = State {
         buffer,
         readers: VecDeque::new(),
@@ -123,6 +123,7 @@ impl PipeEnd {
             Some(Read::End) => Now::Done((Vec::new(), true)),
             Some(Read::ClosedHere) => return Ok(Now::WrongEnd),
             Some(Read::Wait) | None => {
+                room_for_one_more(&mut state.readers)?;
                 let operation = begin()?;
                 state.readers.push_back(Reader {
                     operation,
@@ -160,6 +161,7 @@ impl PipeEnd {
                 let charge = account.charge(Cost::heap(data.len()))?;
                 let mut copy = zeroed(data.len())?;
                 copy.copy_from_slice(data);
+                room_for_one_more(&mut state.writers)?;
                 let operation = begin()?;
                 state.writers.push_back(Writer {
                     operation,

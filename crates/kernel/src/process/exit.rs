@@ -2,8 +2,8 @@
 //! queued) or, if it runs, stops at the next boundary of its CPU's loop. Then nobody has it any more, and `burial` takes it
 //! apart. Rule P5.
 
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::syscall::exit_code;
@@ -14,6 +14,7 @@ use machine::{cpu, trace, vector};
 use super::Process;
 use super::burial::bury;
 use super::thread::Thread;
+use crate::memory::account::{Short, room_for_one_more};
 use crate::ring::operation::Operation;
 use crate::run::cpus::{self, CpuState};
 use crate::run::switch::{self, Running};
@@ -45,7 +46,21 @@ pub struct Ending {
     /// The code, when it is over.
     pub over: Option<i64>,
     /// Who waits for it to be over.
-    pub waiters: Vec<Operation>,
+    pub waiters: VecDeque<Operation>,
+}
+
+impl Ending {
+    /// Lists somebody who waits for the end; the code if it is over.
+    ///
+    /// # Errors
+    /// When the list cannot grow.
+    pub fn on_end(&mut self, waiter: &Operation) -> Result<Option<i64>, Short> {
+        if self.over.is_none() {
+            room_for_one_more(&mut self.waiters)?;
+            self.waiters.push_back(waiter.clone());
+        }
+        Ok(self.over)
+    }
 }
 
 /// Decides that `process` ends. The first decision counts. Threads that do not run end here and now; those that run

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use machine::Lock;
 use machine::attribution::Site;
 
+use crate::memory::account::{Short, refusable};
 use crate::ring::operation::Operation;
 
 struct Parked {
@@ -41,8 +42,8 @@ impl Parking {
     /// Joins the queue of `address` if `still_wanted` says so under the lock. `begin` makes the operation.
     ///
     /// # Errors
-    /// What `still_wanted` or `begin` return.
-    pub fn park<E>(
+    /// What `still_wanted` or `begin` return, and [`Short`].
+    pub fn park<E: From<Short>>(
         &self,
         address: u64,
         tid: u32,
@@ -51,7 +52,7 @@ impl Parking {
     ) -> Result<Operation, E> {
         let mut state = self.state.lock();
         if state.waiters.len() == state.waiters.capacity() {
-            state.waiters.reserve(16);
+            refusable(|| state.waiters.try_reserve(1))?;
         }
         still_wanted()?;
         let operation = begin()?;

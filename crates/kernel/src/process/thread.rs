@@ -3,8 +3,8 @@
 //! by the parking cell in here (rule B2).
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
@@ -15,7 +15,7 @@ use machine::user::Context;
 use sched::{Account, CpuId, Deadline, Entity, LatencyClass, Parking, ThreadId, Weight, Whereabouts};
 
 use super::Process;
-use crate::memory::account::{Charge, Cost};
+use crate::memory::account::{Charge, Cost, Short, room_for_one_more};
 use crate::ring::Ring;
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::run::Owned;
@@ -27,7 +27,7 @@ use crate::run::timer::Timer;
 #[derive(Default)]
 struct End {
     code: Option<i64>,
-    joiners: Vec<Operation>,
+    joiners: VecDeque<Operation>,
 }
 
 /// What a thread used, as of the last time it left a CPU. Written by the CPU it left, read to be shown.
@@ -208,16 +208,20 @@ impl Thread {
     }
 
     /// Lists somebody who waits for its end; the code if it has ended.
-    pub fn on_exit(&self, joiner: &Operation) -> Option<i64> {
+    ///
+    /// # Errors
+    /// When the list cannot grow.
+    pub fn on_exit(&self, joiner: &Operation) -> Result<Option<i64>, Short> {
         let mut end = self.end.lock();
         if end.code.is_none() {
-            end.joiners.push(joiner.clone());
+            room_for_one_more(&mut end.joiners)?;
+            end.joiners.push_back(joiner.clone());
         }
-        end.code
+        Ok(end.code)
     }
 
     /// It has ended: keeps the code and gives everybody who waits for it.
-    pub fn finish(&self, code: i64) -> Vec<Operation> {
+    pub fn finish(&self, code: i64) -> VecDeque<Operation> {
         let mut end = self.end.lock();
         end.code = Some(code);
         core::mem::take(&mut end.joiners)

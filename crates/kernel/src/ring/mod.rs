@@ -84,10 +84,9 @@ impl Ring {
         .and(Cost::heap(
             size_of::<Ring>()
                 + BACKLOG * size_of::<[u64; 4]>()
-                + abi::limits::THREADS as usize * size_of::<Waiter>()
-                + operation::LIMIT * size_of::<u16>(),
+                + abi::limits::THREADS as usize * size_of::<Waiter>(),
         ))
-        .and(Cost::heap_later(operation::OPERATION_BYTES));
+        .and(operation::COST);
 
     /// A fresh ring, for which [`Ring::COST`] was charged, or `None` when RAM is full. The caller maps [`Ring::page`].
     pub fn new(process: Arc<Process>, charge: Charge) -> Option<Arc<Ring>> {
@@ -99,7 +98,7 @@ impl Ring {
             backlog: VecDeque::with_capacity(BACKLOG),
             waiters: Vec::with_capacity(abi::limits::THREADS as usize),
             listings: 0,
-            operations: Operations::new(),
+            operations: Operations::new()?,
         };
         Some(Arc::new(Ring {
             page,

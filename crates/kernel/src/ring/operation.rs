@@ -13,6 +13,7 @@ use abi::validate::Buffer;
 use sched::{Deadline, Instant};
 
 use super::Ring;
+use crate::memory::account::{Cost, refusable};
 use crate::run::timer::{self, Armed, Timer};
 use crate::wire::{self, ExceptionKind};
 
@@ -23,10 +24,11 @@ pub const LIMIT: usize = 64;
 /// joining a list cannot fail and leaves nothing unpaid when the list grows.
 pub const LISTING_BYTES: usize = 160;
 
-/// What a ring's operations may take of the heap as it begins them: slots, time-outs, and listings, twice because lists
-/// grow by doubling.
-pub(super) const OPERATION_BYTES: usize =
-    LIMIT * (2 * size_of::<Slot>() + size_of::<Deadline<Timer>>() + 2 * LISTING_BYTES);
+/// What a ring's table of operations takes.
+pub(super) const COST: Cost = Cost::heap(LIMIT * (size_of::<Slot>() + size_of::<u16>())).and(
+    // As it begins them: time-outs, and listings, twice because lists grow by doubling.
+    Cost::heap_later(LIMIT * (size_of::<Deadline<Timer>>() + 2 * LISTING_BYTES)),
+);
 
 /// The object at which an operation waits.
 pub trait WaitPlace: Send + Sync {
@@ -70,11 +72,14 @@ pub(super) struct Operations {
 }
 
 impl Operations {
-    pub(super) fn new() -> Operations {
-        Operations {
-            slots: Vec::new(),
+    /// A table with room for all slots; `None` when RAM is full.
+    pub(super) fn new() -> Option<Operations> {
+        let mut slots = Vec::new();
+        refusable(|| slots.try_reserve_exact(LIMIT)).ok()?;
+        Some(Operations {
+            slots,
             free: Vec::with_capacity(LIMIT),
-        }
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -21,6 +21,7 @@ use manifest::kernel::uart;
 use schema_gen::system::UartParity;
 
 use crate::console::say;
+use crate::memory::account::{Short, room_for_one_more};
 use crate::ring::operation::{Operation, WaitPlace};
 pub use answer::OVERHEAD;
 use discipline::{Discipline, Finished, RETURN, Request};
@@ -184,8 +185,8 @@ impl Terminal {
     /// if it has to wait.
     ///
     /// # Errors
-    /// Where there is no terminal, and what `begin` returns.
-    pub fn read<E>(
+    /// Where there is no terminal, what `begin` returns, and [`Short`].
+    pub fn read<E: From<Short>>(
         &self,
         max: usize,
         begin: impl FnOnce() -> Result<Operation, E>,
@@ -200,6 +201,7 @@ impl Terminal {
             state.input.consume(count);
             return Ok(Now::Done(answer));
         }
+        room_for_one_more(&mut state.readers).map_err(|short| Refused::Begin(short.into()))?;
         let operation = begin().map_err(Refused::Begin)?;
         state.readers.push_back(Reader { operation, max });
         Ok(Now::Waits)

@@ -10,7 +10,7 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::frames::{free_frames, total_frames};
+use super::frames::{free_frames, set_spares_aside, total_frames};
 
 /// The machine's ledger, in frames.
 struct Ledger {
@@ -86,16 +86,20 @@ static LEDGER: Ledger = Ledger::new();
 
 /// Fixes what can be promised: what is free now, but for a reserve of a sixteenth of RAM, at least 1 MiB, and something for
 /// each of `cpus`, since each may work on a request at the same time.
+///
+/// A part of the reserve is set aside in large blocks, where copies find runs of frames.
 pub fn init(cpus: u64) {
-    LEDGER.limit_to(
-        free_frames(),
-        (total_frames() / 16).max(256) + FRAMES_PER_CPU * cpus,
-    );
+    let reserve = (total_frames() / 16).max(256) + FRAMES_PER_CPU * cpus;
+    LEDGER.limit_to(free_frames(), reserve);
+    set_spares_aside((RUN_FRAMES_PER_CPU * cpus).min(reserve / 2));
 }
 
 /// What a request may take beyond what it asked for: temporary copies of up to 4 KiB that it makes of its parameters and
 /// answer, and a slab for each of a few small objects.
 const FRAMES_PER_CPU: u64 = 16;
+/// Frames in blocks for the larger copies that a request makes, each of at most 64 KiB and a little: what it looks at, a message
+/// and the message once more.
+const RUN_FRAMES_PER_CPU: u64 = 128;
 
 /// Promises `frames`; false, and nothing promised, when RAM cannot hold them.
 #[must_use = "a refused promise must be passed on"]

@@ -7,6 +7,7 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
+use super::heap::Refusable;
 use super::{LOW, PAGE, PhysRange, commitment, direct_map, phys_of_direct};
 use crate::attribution::Site;
 use crate::lock::Lock;
@@ -16,12 +17,16 @@ const ORDERS: usize = 11;
 const NONE: u64 = u64::MAX;
 /// `Info::order` of a frame that heads no free block.
 const NOT_FREE: u32 = u32::MAX;
+/// The same of a spare frame, and what is added to the order of spare blocks: the two pools tell their frames apart by it.
+const SPARE_NOT_FREE: u32 = SPARE | 0xff;
+const SPARE: u32 = 1 << 8;
 
 /// Bookkeeping of one frame.
 #[repr(C)]
 struct Info {
     references: AtomicU32,
-    /// The order of the free block that starts here, or [`NOT_FREE`]. Written under the pool's lock.
+    /// The order of the free block that starts here, or [`NOT_FREE`], or their like of a spare frame. Written under the
+    /// pool's lock.
     order: AtomicU32,
 }
 
@@ -34,10 +39,22 @@ struct FreeBlock {
 
 struct Pool {
     heads: [u64; ORDERS],
+    /// Added to the orders of its blocks.
+    mark: u32,
+    not_free: u32,
 }
 
 static POOL: Lock<Pool> = Site::Frames.lock(Pool {
     heads: [NONE; ORDERS],
+    mark: 0,
+    not_free: NOT_FREE,
+});
+/// Frames set aside in large blocks, for runs that are not to be had elsewhere although enough frames are free, because those
+/// lie scattered. Single frames are taken here last.
+static SPARES: Lock<Pool> = Site::Frames.lock(Pool {
+    heads: [NONE; ORDERS],
+    mark: SPARE,
+    not_free: SPARE_NOT_FREE,
 });
 static FREE: AtomicU64 = AtomicU64::new(0);
 static TOTAL: AtomicU64 = AtomicU64::new(0);
@@ -70,7 +87,9 @@ impl Pool {
             }
         }
         self.heads[order] = block;
-        info(block).order.store(order as u32, Ordering::Relaxed);
+        info(block)
+            .order
+            .store(order as u32 | self.mark, Ordering::Relaxed);
     }
 
     fn unlink(&mut self, block: u64, order: usize) {
@@ -86,7 +105,7 @@ impl Pool {
             // SAFETY: as above.
             unsafe { (*Self::links(next)).previous = previous };
         }
-        info(block).order.store(NOT_FREE, Ordering::Relaxed);
+        info(block).order.store(self.not_free, Ordering::Relaxed);
     }
 
     fn take(&mut self, order: usize) -> Option<u64> {
@@ -103,7 +122,9 @@ impl Pool {
         let frames = INFO_LEN.load(Ordering::Relaxed);
         while order + 1 < ORDERS {
             let buddy = block ^ (1 << order);
-            if buddy + (1 << order) > frames || info(buddy).order.load(Ordering::Relaxed) != order as u32 {
+            if buddy + (1 << order) > frames
+                || info(buddy).order.load(Ordering::Relaxed) != order as u32 | self.mark
+            {
                 break;
             }
             self.unlink(buddy, order);
@@ -113,6 +134,13 @@ impl Pool {
         self.push(block, order);
     }
 
+    /// Takes `count` frames that follow each other, from a block of `order`; the number of the first.
+    fn take_span(&mut self, count: u64, order: usize) -> Option<u64> {
+        let first = self.take(order)?;
+        self.give_span(first + count, first + (1 << order));
+        Some(first)
+    }
+
     /// Gives the frames from `first` up to, not including, `end`, in blocks as large as their places allow.
     fn give_span(&mut self, mut first: u64, end: u64) {
         while first < end {
@@ -120,6 +148,29 @@ impl Pool {
             self.give(first, order);
             first += 1 << order;
         }
+    }
+}
+
+/// The pool that a frame in use belongs to.
+fn home(number: u64) -> &'static Lock<Pool> {
+    if info(number).order.load(Ordering::Relaxed) & !0xff == SPARE {
+        &SPARES
+    } else {
+        &POOL
+    }
+}
+
+/// Sets `frames` aside for runs. Called once, while nothing is scattered yet.
+pub(super) fn set_spares_aside(mut frames: u64) {
+    let (mut pool, mut spares) = (POOL.lock(), SPARES.lock());
+    while frames > 0 {
+        let order = (frames.ilog2() as usize).min(ORDERS - 1);
+        let Some(block) = pool.take(order) else { return };
+        for number in block..block + (1 << order) {
+            info(number).order.store(SPARE_NOT_FREE, Ordering::Relaxed);
+        }
+        spares.give(block, order);
+        frames -= 1 << order;
     }
 }
 
@@ -139,7 +190,8 @@ pub struct Frame {
 impl Frame {
     /// A frame whose content is whatever its last owner left: callers overwrite all of it. `None` when RAM is full.
     pub(crate) fn uninitialised() -> Option<Frame> {
-        let number = POOL.lock().take(0)?;
+        let taken = POOL.lock().take(0);
+        let number = taken.or_else(|| SPARES.lock().take(0))?;
         FREE.fetch_sub(1, Ordering::Relaxed);
         info(number).references.store(1, Ordering::Relaxed);
         Some(Frame { number })
@@ -161,16 +213,13 @@ impl Frame {
             return None;
         }
         let mut frames = alloc::vec::Vec::new();
-        frames.try_reserve_exact(count).ok()?;
-        let end = {
-            let mut pool = POOL.lock();
-            let first = pool.take(order)?;
-            let end = first + count as u64;
-            pool.give_span(end, first + (1 << order));
-            end
-        };
+        {
+            let _refusable = Refusable::begin();
+            frames.try_reserve_exact(count).ok()?;
+        }
+        let first = POOL.lock().take_span(count as u64, order)?;
         FREE.fetch_sub(count as u64, Ordering::Relaxed);
-        for number in end - count as u64..end {
+        for number in first..first + count as u64 {
             info(number).references.store(1, Ordering::Relaxed);
             let frame = Frame { number };
             // SAFETY: fresh from the pool: the only reference.
@@ -254,7 +303,7 @@ impl Drop for Frame {
     fn drop(&mut self) {
         if info(self.number).references.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::Acquire);
-            POOL.lock().give(self.number, 0);
+            home(self.number).lock().give(self.number, 0);
             FREE.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -278,21 +327,22 @@ pub fn heap_frames() -> u64 {
 static HEAP_FRAMES: AtomicU64 = AtomicU64::new(0);
 
 /// A run of frames for the heap, aligned to its size rounded up to a power of two; where the kernel sees it. `None` when
-/// there is none, or what is free was promised to others.
-pub(super) fn take_run(count: usize) -> Option<*mut u8> {
+/// there is none, or what is free was promised to others. Spare runs are not for who may be `refusable`.
+pub(super) fn take_run(count: usize, refusable: bool) -> Option<*mut u8> {
     let order = count.checked_next_power_of_two()?.trailing_zeros() as usize;
     let frames = count as u64;
     if order >= ORDERS || !commitment::grow_heap(frames) {
         return None;
     }
-    let mut pool = POOL.lock();
-    let Some(first) = pool.take(order) else {
-        drop(pool);
+    let taken = POOL.lock().take_span(frames, order);
+    let taken = match taken {
+        None if !refusable => SPARES.lock().take_span(frames, order),
+        taken => taken,
+    };
+    let Some(first) = taken else {
         commitment::shrink_heap(frames);
         return None;
     };
-    pool.give_span(first + frames, first + (1 << order));
-    drop(pool);
     FREE.fetch_sub(frames, Ordering::Relaxed);
     HEAP_FRAMES.fetch_add(frames, Ordering::Relaxed);
     Some(direct_map(first * PAGE))
@@ -304,7 +354,7 @@ pub(super) fn take_run(count: usize) -> Option<*mut u8> {
 /// It came from there with the same count, and nobody uses it any more.
 pub(super) unsafe fn give_run(start: *mut u8, count: usize) {
     let (first, frames) = (phys_of_direct(start) / PAGE, count as u64);
-    POOL.lock().give_span(first, first + frames);
+    home(first).lock().give_span(first, first + frames);
     FREE.fetch_add(frames, Ordering::Relaxed);
     HEAP_FRAMES.fetch_sub(frames, Ordering::Relaxed);
     commitment::shrink_heap(frames);

@@ -3,28 +3,29 @@
 //! machine in every build with debug assertions.
 //!
 //! What the heap may take is decided in commitment.rs. An allocation that is refused returns null; who can be refused asks
-//! before (rule P16).
+//! before (rule P16). Runs of several frames may be missing although many frames are free, so there are spare ones for those
+//! that cannot be refused (frames.rs); who can says so by a [`Refusable`].
 
 use core::alloc::Layout;
 use core::ptr::null_mut;
 
 use super::PAGE;
 use super::frames::{give_run, take_run};
-use super::slab::{Blocks, Class, Slabs};
+use super::slab::{Class, Frames, Slabs};
 use crate::attribution::Site;
 use crate::lock::Lock;
 
 struct FromFrames;
 
-// SAFETY: a run of frames whose number is a power of two is aligned to its size, and handed out once (frames.rs).
-unsafe impl Blocks for FromFrames {
-    fn take(&mut self, frames: usize) -> Option<*mut u8> {
-        take_run(frames)
+// SAFETY: a frame is handed out once (frames.rs).
+unsafe impl Frames for FromFrames {
+    fn take(&mut self) -> Option<*mut u8> {
+        take_run(1, false)
     }
 
-    unsafe fn give(&mut self, block: *mut u8, frames: usize) {
+    unsafe fn give(&mut self, frame: *mut u8) {
         // SAFETY: our caller's promise, passed on.
-        unsafe { give_run(block, frames) };
+        unsafe { give_run(frame, 1) };
     }
 }
 
@@ -45,7 +46,7 @@ unsafe impl core::alloc::GlobalAlloc for Heap {
         assert_allowed(layout);
         let taken = match Class::of(layout) {
             Some(class) => SLABS.lock().allocate(class),
-            None => take_run(run_of(layout)),
+            None => take_run(run_of(layout), crate::cpu::may_refuse_run()),
         };
         taken.unwrap_or(null_mut())
     }
@@ -119,5 +120,26 @@ impl Drop for NoAllocation {
         if cfg!(debug_assertions) {
             crate::cpu::forbid_allocation(-1);
         }
+    }
+}
+
+/// While this lives, what is allocated on this CPU may be refused: it does not take the runs of frames that are spared for those
+/// who cannot be told.
+#[must_use = "the guard ends when this is dropped"]
+pub struct Refusable(());
+
+impl Refusable {
+    /// Begins an allocation that can fail.
+    #[inline]
+    pub fn begin() -> Refusable {
+        crate::cpu::refuse_runs(1);
+        Refusable(())
+    }
+}
+
+impl Drop for Refusable {
+    #[inline]
+    fn drop(&mut self) {
+        crate::cpu::refuse_runs(-1);
     }
 }

@@ -1,9 +1,10 @@
-//! Small objects of the heap, up to [`LARGEST`] bytes: each size class has *slabs*, blocks of frames cut into objects of one
-//! size. A slab whose last object was given back returns to the frame allocator, unless it is the last of its class with
+//! Small objects of the heap, up to [`LARGEST`] bytes: each size class has *slabs*, frames cut into objects of one size. A
+//! slab whose last object was given back returns to the frame allocator, unless it is the last of its class with
 //! room: so the heap keeps at most one slab of each class that it does not need, and large things, which get frames of their
 //! own (heap.rs), never lie between small ones that would hold on to their frames.
 //!
-//! A slab begins with its header. Its block is aligned to its size, so an object's address tells where its slab is.
+//! A slab begins with its header, so an object's address tells where its slab is. It is one frame and no more: those are there
+//! as long as any are, however scattered.
 
 use core::alloc::Layout;
 use core::ptr::null_mut;
@@ -11,31 +12,24 @@ use core::ptr::null_mut;
 use super::PAGE;
 
 /// The largest object that lies in a slab.
-pub(super) const LARGEST: usize = 2048;
+pub(super) const LARGEST: usize = 1024;
 /// The largest alignment that one can have: that of the first object.
 const LARGEST_ALIGNMENT: usize = HEADER;
 /// Room for the header, before the first object.
 const HEADER: usize = 64;
 /// Classes are multiples of this.
 const GRAIN: usize = 16;
-/// Objects above this size lie in slabs of four frames, smaller ones in slabs of one.
-const LARGEST_OF_ONE_FRAME: usize = 512;
+/// Bytes of a slab.
+const SLAB: usize = PAGE as usize;
 
 /// The sizes of objects. Powers of two are among them, for the sake of alignments above [`GRAIN`].
-const SIZES: [usize; 21] = [
-    16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048,
+const SIZES: [usize; 19] = [
+    16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024,
 ];
 
 /// Frames that the slabs keep at most although nothing is in them: one slab of each class.
 #[cfg(test)]
-const KEPT_FRAMES: u64 = {
-    let (mut frames, mut index) = (0, 0);
-    while index < SIZES.len() {
-        frames += Class(index as u8).frames() as u64;
-        index += 1;
-    }
-    frames
-};
+const KEPT_FRAMES: usize = SIZES.len();
 
 /// The class of each number of grains.
 const CLASS_OF_GRAINS: [u8; LARGEST / GRAIN + 1] = {
@@ -74,34 +68,25 @@ impl Class {
         SIZES[self.0 as usize]
     }
 
-    /// Frames of a slab: a power of two.
-    const fn frames(self) -> usize {
-        if self.size() > LARGEST_OF_ONE_FRAME { 4 } else { 1 }
-    }
-
-    const fn slab_bytes(self) -> usize {
-        self.frames() * PAGE as usize
-    }
-
     /// Objects in a slab.
     const fn objects(self) -> u32 {
-        ((self.slab_bytes() - HEADER) / self.size()) as u32
+        ((SLAB - HEADER) / self.size()) as u32
     }
 }
 
-/// Where blocks of frames come from.
+/// Where frames come from.
 ///
 /// # Safety
-/// A block that `take` returns is aligned to its size, nobody else's, and stays there until it is given back.
-pub(super) unsafe trait Blocks {
-    /// A block of `frames`, a power of two.
-    fn take(&mut self, frames: usize) -> Option<*mut u8>;
+/// A frame that `take` returns is aligned to its size, nobody else's, and stays there until it is given back.
+pub(super) unsafe trait Frames {
+    /// A frame.
+    fn take(&mut self) -> Option<*mut u8>;
 
-    /// Gives a block of [`Blocks::take`] back.
+    /// Gives a frame of [`Frames::take`] back.
     ///
     /// # Safety
-    /// It came from `take` with as many frames, and nobody uses it any more.
-    unsafe fn give(&mut self, block: *mut u8, frames: usize);
+    /// It came from `take`, and nobody uses it any more.
+    unsafe fn give(&mut self, frame: *mut u8);
 }
 
 /// The head of a slab.
@@ -127,30 +112,30 @@ struct FreeObject {
 const _: () = assert!(size_of::<FreeObject>() <= SIZES[0]);
 
 /// All slabs. The heads of the lists are of slabs with room.
-pub(super) struct Slabs<B> {
-    blocks: B,
+pub(super) struct Slabs<F> {
+    frames: F,
     with_room: [*mut Slab; SIZES.len()],
 }
 
-// SAFETY: the pointers are to blocks that this owns, wherever it is.
-unsafe impl<B: Send> Send for Slabs<B> {}
+// SAFETY: the pointers are to frames that this owns, wherever it is.
+unsafe impl<F: Send> Send for Slabs<F> {}
 
-impl<B: Blocks> Slabs<B> {
-    pub(super) const fn new(blocks: B) -> Slabs<B> {
+impl<F: Frames> Slabs<F> {
+    pub(super) const fn new(frames: F) -> Slabs<F> {
         Slabs {
-            blocks,
+            frames,
             with_room: [null_mut(); SIZES.len()],
         }
     }
 
-    /// Room for one object; `None` when there is no block for another slab.
+    /// Room for one object; `None` when there is no frame for another slab.
     #[inline]
     pub(super) fn allocate(&mut self, class: Class) -> Option<*mut u8> {
         let mut slab = self.with_room[usize::from(class.0)];
         if slab.is_null() {
             slab = self.begin(class)?;
         }
-        // SAFETY: a slab in the list is a live block of ours that begins with its header (`begin`) and has room; nobody else
+        // SAFETY: a slab in the list is a live frame of ours that begins with its header (`begin`) and has room; nobody else
         // looks at headers and free objects, and we are borrowed mutably.
         unsafe {
             let free = (*slab).free;
@@ -176,12 +161,10 @@ impl<B: Blocks> Slabs<B> {
     /// It came from [`Slabs::allocate`] with the same class, and nobody uses it any more.
     #[inline]
     pub(super) unsafe fn release(&mut self, object: *mut u8, class: Class) {
-        let slab = object
-            .map_addr(|address| address & !(class.slab_bytes() - 1))
-            .cast::<Slab>();
+        let slab = object.map_addr(|address| address & !(SLAB - 1)).cast::<Slab>();
         let free = object.cast::<FreeObject>();
-        // SAFETY: the object lies in a slab of its class (our caller's promise), whose block is aligned to its size; so the
-        // header is where we look. The object is ours again and large enough for a link.
+        // SAFETY: the object lies in a slab of its class (our caller's promise), which is an aligned frame; so the header is
+        // where we look. The object is ours again and large enough for a link.
         unsafe {
             free.write(FreeObject { next: (*slab).free });
             (*slab).free = free;
@@ -192,7 +175,7 @@ impl<B: Blocks> Slabs<B> {
             let is_only = (*slab).next.is_null() && (*slab).previous.is_null();
             if (*slab).used == 0 && !is_only {
                 self.unlink(slab, class);
-                self.blocks.give(slab.cast(), class.frames());
+                self.frames.give(slab.cast());
             }
         }
     }
@@ -200,8 +183,8 @@ impl<B: Blocks> Slabs<B> {
     /// Makes a slab with nothing in it, the first in the list of its class.
     #[cold]
     fn begin(&mut self, class: Class) -> Option<*mut Slab> {
-        let slab = self.blocks.take(class.frames())?.cast::<Slab>();
-        // SAFETY: the block is ours alone (`Blocks`), and larger than a header.
+        let slab = self.frames.take()?.cast::<Slab>();
+        // SAFETY: the frame is ours alone (`Frames`), and larger than a header.
         unsafe {
             slab.write(Slab {
                 next: null_mut(),

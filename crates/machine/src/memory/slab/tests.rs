@@ -4,34 +4,32 @@ use std::alloc::{alloc, dealloc};
 
 use super::*;
 
-/// Blocks of the host, counted.
-#[derive(Default)]
+/// Frames of the host, counted.
 struct FromHost {
     given_out: usize,
-    /// How many frames there are.
+    /// How many there are.
     limit: usize,
 }
 
-fn block(frames: usize) -> Layout {
-    let bytes = frames * PAGE as usize;
-    Layout::from_size_align(bytes, bytes).unwrap()
+fn frame() -> Layout {
+    Layout::from_size_align(SLAB, SLAB).unwrap()
 }
 
-// SAFETY: the host's allocator aligns as it is told, and gives nobody else the block.
-unsafe impl Blocks for FromHost {
-    fn take(&mut self, frames: usize) -> Option<*mut u8> {
-        if self.given_out + frames > self.limit {
+// SAFETY: the host's allocator aligns as it is told, and gives nobody else the frame.
+unsafe impl Frames for FromHost {
+    fn take(&mut self) -> Option<*mut u8> {
+        if self.given_out == self.limit {
             return None;
         }
-        self.given_out += frames;
+        self.given_out += 1;
         // SAFETY: the layout is not empty.
-        Some(unsafe { alloc(block(frames)) })
+        Some(unsafe { alloc(frame()) })
     }
 
-    unsafe fn give(&mut self, block_start: *mut u8, frames: usize) {
-        self.given_out -= frames;
+    unsafe fn give(&mut self, taken: *mut u8) {
+        self.given_out -= 1;
         // SAFETY: from `take` with this layout.
-        unsafe { dealloc(block_start, block(frames)) };
+        unsafe { dealloc(taken, frame()) };
     }
 }
 
@@ -66,14 +64,14 @@ fn p16_a_slab_goes_back_when_its_last_object_does_unless_it_is_the_only_one_with
     let class = class(64, 8).unwrap();
     let count = class.objects() as usize * 2;
     let objects: Vec<_> = (0..count).map(|_| slabs.allocate(class).unwrap()).collect();
-    assert_eq!(slabs.blocks.given_out, 2);
+    assert_eq!(slabs.frames.given_out, 2);
     for object in objects {
         // SAFETY: allocated above, each given back once.
         unsafe { slabs.release(object, class) };
     }
-    assert_eq!(slabs.blocks.given_out, 1);
+    assert_eq!(slabs.frames.given_out, 1);
     assert!(slabs.allocate(class).is_some());
-    assert_eq!(slabs.blocks.given_out, 1);
+    assert_eq!(slabs.frames.given_out, 1);
 }
 
 #[test]
@@ -103,7 +101,7 @@ fn p16_objects_never_overlap_and_all_frames_come_back() {
         for step in 0..4000_u64 {
             let grows = next(100) < if (step / 500).is_multiple_of(2) { 70 } else { 30 };
             if grows {
-                let most = if next(4) == 0 { 2048 } else { 200 };
+                let most = if next(4) == 0 { LARGEST as u64 } else { 200 };
                 let size = next(most) as usize + 1;
                 let align = 1 << next(7);
                 let class = class(size, align).unwrap();
@@ -138,6 +136,6 @@ fn p16_objects_never_overlap_and_all_frames_come_back() {
             // SAFETY: live, and given back once.
             unsafe { slabs.release(object, class) };
         }
-        assert!(slabs.blocks.given_out as u64 <= KEPT_FRAMES, "seed {seed}");
+        assert!(slabs.frames.given_out <= KEPT_FRAMES, "seed {seed}");
     }
 }
