@@ -422,6 +422,42 @@ mod tests {
         assert!(!board.somebody_is_idle());
     }
 
+    // Of a thousand CPUs each has a clock and an offset of its own, on both sides of every boundary between words.
+    #[test]
+    fn d3_every_cpu_is_read_in_its_own_column_and_forgiven_alone() {
+        let board = LoadBoard::new(1_024);
+        let all = || (0..1_024).map(CpuId);
+        for id in all() {
+            let mut cpu = Cpu::new(id, Policy::default(), Instant::BOOT);
+            let mut thread = Entity::new(ThreadId(1), Weight::DEFAULT, LatencyClass::Normal, ());
+            thread.share.start_at(VirtualTime::START.after(id.0.into()));
+            let _ = cpu.begin(&mut thread, Instant::BOOT);
+            // Alone, so the clock goes with it.
+            let _ = cpu.uncollected(Instant(1));
+            board.publish(&cpu);
+        }
+        for id in all() {
+            assert_eq!(
+                board.clock(id),
+                VirtualTime::START.after(u64::from(id.0) + 1),
+                "{id}"
+            );
+        }
+        let time = VirtualTime::START;
+        for id in [0, 1, 63, 64, 65, 127, 128, 700, 1_023].map(CpuId) {
+            let before: std::vec::Vec<_> = all().map(|other| board.comparable(other, time)).collect();
+            board.forgive(id, 1_000 + u64::from(id.0));
+            for (other, before) in all().zip(before) {
+                let forgiven = if other == id { 1_000 + u64::from(id.0) } else { 0 };
+                assert_eq!(
+                    board.comparable(other, time),
+                    before.after(forgiven),
+                    "{id} forgiven, {other} read"
+                );
+            }
+        }
+    }
+
     #[test]
     fn b1_an_idle_cpu_is_called_once_until_it_publishes_again() {
         let board = LoadBoard::new(2);

@@ -124,8 +124,8 @@ impl Share {
                 self.prepaid -= (ran.0 * REFERENCE) as u32;
                 return 0;
             }
-            let advanced = owed.div_ceil(weight);
-            self.prepaid = (advanced * weight - owed) as u32;
+            let (advanced, added) = divide_up(owed, weight);
+            self.prepaid = added as u32;
             advanced
         };
         self.vruntime = self.vruntime.after(advanced);
@@ -235,6 +235,14 @@ impl Share {
 
     const fn measure_slice(&mut self) {
         self.virtual_slice = (self.slice().0 * REFERENCE).div_ceil(self.effective.wide());
+    }
+}
+
+/// `amount / by`, rounded up, and what was added to `amount` for that. The product of the two need not fit, so it is not formed.
+pub(crate) const fn divide_up(amount: u64, by: u64) -> (u64, u64) {
+    match (amount / by, amount % by) {
+        (whole, 0) => (whole, 0),
+        (whole, rest) => (whole + 1, by - rest),
     }
 }
 

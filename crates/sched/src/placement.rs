@@ -130,7 +130,7 @@ pub fn helper<P>(busy: &Cpu<P>, topology: &Topology, loads: &impl LoadView) -> O
 fn helper_for_the_waiting<P>(busy: &Cpu<P>, topology: &Topology, loads: &impl LoadView) -> Option<CpuId> {
     let may_leave = |waiting: &Entity<P>| nearest_idle(busy.id(), waiting.affinity(), topology, loads);
     let wanted = |cpu: &CpuId| busy.queued_for(*cpu).next().is_some();
-    let first = busy.queued().take(LOOK_AHEAD).find_map(may_leave);
+    let first = busy.queue().iter().take(LOOK_AHEAD).find_map(may_leave);
     // Those who may not leave hide nobody: the others are looked up by CPU.
     first.or_else(|| {
         near_to_far(busy.id(), topology, |group| loads.idle_in(group))

@@ -22,6 +22,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use crate::fair::divide_up;
 use crate::time::Nanos;
 use crate::weight::{EffectiveWeight, Weight};
 
@@ -132,8 +133,12 @@ impl Membership {
         let weight = u64::from(weight.get());
         let service = ran.0.saturating_mul(u64::from(Weight::DEFAULT.get()));
         let prepaid = u64::from(self.prepaid);
-        let advanced = service.saturating_sub(prepaid).div_ceil(weight);
-        self.prepaid = (advanced * weight + prepaid).saturating_sub(service) as u16;
+        if service < prepaid {
+            self.prepaid = (prepaid - service) as u16;
+            return 0;
+        }
+        let (advanced, added) = divide_up(service - prepaid, weight);
+        self.prepaid = added as u16;
         advanced
     }
 

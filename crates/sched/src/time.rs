@@ -145,6 +145,13 @@ mod tests {
         assert_eq!(Instant::NEVER + Nanos(1), Instant::NEVER);
         assert_eq!(Nanos::MAX + Nanos(1), Nanos::MAX);
         assert_eq!(VirtualTime(3).before(5), VirtualTime::ZERO);
+        for span in [1, 1 << 62, u64::MAX] {
+            assert_eq!(VirtualTime::MAX.after(span), VirtualTime::MAX);
+            assert_eq!(VirtualTime::ZERO.before(span), VirtualTime::ZERO);
+        }
+        assert_eq!(VirtualTime(u64::MAX - 3).moved(4), VirtualTime::MAX);
+        assert_eq!(VirtualTime(3).moved(-4), VirtualTime::ZERO);
+        assert_eq!(VirtualTime(3).moved(i64::MIN), VirtualTime::ZERO);
     }
 
     #[test]

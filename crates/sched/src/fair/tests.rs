@@ -1,5 +1,7 @@
 use super::*;
 
+mod extremes;
+
 /// The effective weight of threads that weigh so much together.
 const fn total(weight: u64) -> u64 {
     weight * EffectiveWeight::UNITS

@@ -328,6 +328,36 @@ fn b1_the_only_idle_cpu_of_a_thousand_is_found_from_everywhere() {
     }
 }
 
+// One of a thousand CPUs is idle in each word of the board, always at the same bit; only one of them will do.
+#[test]
+fn b1_a_pinned_thread_is_looked_for_in_the_word_of_its_own_cpu() {
+    let (topology, board, mut cpus) = thousand();
+    for bit in [0, 1, 62, 63] {
+        let idle: Vec<u32> = (0..16).map(|group| group * 64 + bit).collect();
+        for id in &idle {
+            board.publish(&Cpu::<()>::new(CpuId(*id), Policy::WeightedFair, Instant::BOOT));
+        }
+        let crowded = &mut cpus[33];
+        for target in &idle {
+            let mut waiting = Entity::new(ThreadId(5_000), Weight::DEFAULT, LatencyClass::Normal, ());
+            waiting.set_affinity(Affinity::One(CpuId(*target)));
+            let rank = crowded.enqueue(waiting, EnqueueReason::New, Instant::BOOT).rank;
+            assert_eq!(helper(crowded, &topology, &board), Some(CpuId(*target)));
+            board.withdraw(CpuId(*target));
+            assert_eq!(helper(crowded, &topology, &board), None, "{target} is not there");
+            board.publish(&Cpu::<()>::new(
+                CpuId(*target),
+                Policy::WeightedFair,
+                Instant::BOOT,
+            ));
+            assert!(crowded.remove(rank, Instant::BOOT).is_some());
+        }
+        for id in idle {
+            board.withdraw(CpuId(id));
+        }
+    }
+}
+
 #[test]
 fn b1_a_thief_finds_the_only_crowded_cpu_of_a_thousand() {
     let (topology, board, mut cpus) = thousand();

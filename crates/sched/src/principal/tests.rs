@@ -191,3 +191,22 @@ fn c2_a_members_virtual_runtime_goes_by_its_own_weight() {
         assert!(account.virtual_runtime * 100 >= exact && account.virtual_runtime * 100 < exact + 100);
     }
 }
+
+// Half a year of service times 64 saturates, and what is rounded up then may not overflow.
+#[test]
+fn d7_the_time_that_a_member_is_shown_is_right_for_stays_of_any_length() {
+    for weight in [1, 3, 63, 1023, 1024].map(|weight| Weight::new(weight).unwrap()) {
+        let mut longest = 0;
+        for ran in (0..u64::BITS).map(|exponent| 1 << exponent).chain([u64::MAX]) {
+            let mut member = Membership::of(Arc::new(Principal::new(Weight::DEFAULT)));
+            let shown = member.virtual_time(Nanos(ran), weight);
+            let service = (u128::from(ran) * 64).min(u128::from(u64::MAX));
+            assert_eq!(u128::from(shown), service.div_ceil(weight.get().into()));
+            assert!(shown >= longest);
+            longest = shown;
+        }
+        let mut member = Membership::of(Arc::new(Principal::new(Weight::DEFAULT)));
+        let pieces: u64 = (0..10_000).map(|_| member.virtual_time(Nanos(1), weight)).sum();
+        assert_eq!(pieces, 640_000_u64.div_ceil(weight.get().into()));
+    }
+}

@@ -13,6 +13,7 @@ use sched::{
     Usage, VirtualTime,
 };
 
+mod ledger;
 mod loops;
 mod threads;
 
@@ -34,6 +35,8 @@ pub struct Machine {
     pub principals: Vec<Arc<Principal>>,
     /// All charges, as a process that owns every thread would add them up.
     pub usage: Usage,
+    /// What must have been charged, billed and counted.
+    ledger: ledger::Ledger,
     /// Threads that one busy CPU gave to another.
     pub balanced: u64,
     /// Whether a turn ends and the next begins in the core's four steps instead of in one.
@@ -60,6 +63,7 @@ impl Machine {
             living: Vec::new(),
             principals: Vec::new(),
             usage: Usage::default(),
+            ledger: ledger::Ledger::default(),
             balanced: 0,
             step_by_step: false,
             now: Instant::BOOT,
@@ -101,6 +105,7 @@ impl Machine {
         check::principals_count_who_is_runnable(&self.cpus, &self.principals)?;
         self.cpus.iter().try_for_each(check::cpu_is_sound)?;
         self.clocks = self.cpus.iter().map(Cpu::clock).collect();
+        ledger::check(self);
         Ok(())
     }
 
@@ -109,7 +114,9 @@ impl Machine {
         let mut used = BTreeMap::new();
         for (cpu, running) in self.cpus.iter_mut().zip(&mut self.running) {
             if let Some(thread) = running {
-                self.usage.add(cpu.charge(thread, self.now));
+                let charge = cpu.charge(thread, self.now);
+                self.usage.add(charge);
+                self.ledger.billed(thread.id(), charge);
                 used.insert(thread.id(), thread.account().runtime.0);
             }
             used.extend(

@@ -21,6 +21,7 @@ impl Machine {
     pub(super) fn put(&mut self, cpu: CpuId, thread: Thread, why: EnqueueReason) {
         let id = thread.id();
         self.note(cpu, Event::Enqueue { thread: id, why });
+        self.ledger.queued(id, self.now);
         let enqueued = self.cpus[cpu.index()].enqueue(thread, why, self.now);
         self.act(cpu, id, enqueued);
     }
@@ -46,6 +47,7 @@ impl Machine {
         let id = ThreadId(self.next_id);
         self.next_id += 1;
         self.living.push(id);
+        self.ledger.born(id, self.now);
         let mut thread = Entity::new(id, Weight::new(weight).unwrap(), LatencyClass::Normal, ());
         thread.set_request(request);
         self.put(CpuId(0), thread, EnqueueReason::New);
@@ -64,6 +66,7 @@ impl Machine {
         let id = ThreadId(self.next_id);
         self.next_id += 1;
         self.living.push(id);
+        self.ledger.born(id, self.now);
         let mut thread = Entity::new(id, Weight::new(weight).unwrap(), class, ());
         thread.set_affinity(affinity);
         if let Some(principal) = principal {
@@ -78,6 +81,7 @@ impl Machine {
         let Some(mut thread) = self.parked.remove(&id) else {
             return;
         };
+        self.ledger.woken(id, self.now);
         let placed = wake_target(
             thread.last_cpu(),
             thread.affinity(),
@@ -97,6 +101,7 @@ impl Machine {
 
         let charge = self.cpus[cpu.index()].end(&mut thread, self.now, why);
         self.usage.add(charge);
+        self.ledger.left(thread.id(), charge, self.now);
         self.note(
             cpu,
             Event::Charge {
@@ -127,6 +132,7 @@ impl Machine {
     pub fn exit(&mut self, cpu: CpuId) {
         if let Some(thread) = self.end(cpu, EndReason::Exited) {
             self.living.retain(|id| *id != thread.id());
+            self.ledger.gone(&thread);
             self.dispatch(cpu);
         }
     }
@@ -160,6 +166,7 @@ impl Machine {
         });
         let (charge, rank) = left.unwrap();
         self.usage.add(charge);
+        self.ledger.left(from, charge, self.now);
         let ran = charge.ran;
         self.note(cpu, Event::Charge { thread: from, ran });
         self.note(cpu, Event::End { thread: from, why });
@@ -189,6 +196,8 @@ impl Machine {
             match self.cpus[index].hand_over(&mut caller, thread, self.now) {
                 Ok(done) => {
                     self.usage.add(done.charge);
+                    self.ledger.left(caller.id(), done.charge, self.now);
+                    self.ledger.woken(to, self.now);
                     self.set_timer(cpu, done.horizon);
                     self.parked.insert(caller.id(), caller);
                     self.running[index] = Some(done.entity);
@@ -207,6 +216,7 @@ impl Machine {
         } else {
             match self.cpus[index].offer_handoff(thread, self.now) {
                 Ok(()) => {
+                    self.ledger.woken(to, self.now);
                     self.running[index] = Some(caller);
                     let caller = self.end(cpu, EndReason::HandedOff).unwrap();
                     self.parked.insert(caller.id(), caller);
@@ -243,6 +253,7 @@ impl Machine {
         };
         match self.cpus[cpu.index()].offer_handoff(thread, self.now) {
             Ok(()) => {
+                self.ledger.woken(to, self.now);
                 let demoted = self.cpus[cpu.index()].demote_handoff(self.now).unwrap();
                 self.act(cpu, to, demoted);
             }
@@ -260,6 +271,7 @@ impl Machine {
             .remove(rank, self.now)
             .expect("the rank names a waiting thread");
         assert_eq!(thread.id(), id);
+        self.ledger.gone(&thread);
         self.living.retain(|other| *other != id);
         self.publish(cpu);
         true

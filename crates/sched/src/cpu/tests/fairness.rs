@@ -2,6 +2,28 @@
 
 use super::*;
 
+// Virtual time of the lightest weight goes 64 times as fast; alone nobody holds the clock back.
+#[test]
+fn d4_after_half_a_year_alone_the_lightest_thread_and_a_newcomer_start_level() {
+    for policy in [Policy::WeightedFair, Policy::Eevdf] {
+        for days in [1, 30, 180] {
+            let mut bench = Bench::with(policy);
+            let _ = bench.add(weighted(1, 1));
+            bench.dispatch();
+            bench.now = Instant(days * 86_400 * 1_000_000_000);
+            let _ = bench.add(weighted(2, 1));
+            let running = bench.cpu.running().unwrap().share().vruntime();
+            assert_eq!(running, VirtualTime::START.after(bench.now.0 * 64), "{days} days");
+            assert_eq!(bench.cpu.clock(), running);
+            let slice = 64 * SLICE;
+            assert_eq!(
+                bench.cpu.queued().next().unwrap().rank(),
+                Rank::Fair(running.after(slice), ThreadId(2))
+            );
+        }
+    }
+}
+
 /// Runs always-runnable threads of these weights for `span` and returns their runtimes in the same order.
 fn shares(weights: &[u16], span: u64) -> alloc::vec::Vec<u64> {
     let mut bench = Bench::new();

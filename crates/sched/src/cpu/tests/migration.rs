@@ -110,6 +110,24 @@ fn d3_a_thread_that_wakes_elsewhere_brings_its_lag() {
     );
 }
 
+// It ran on CPU 0, was moved to the queue of CPU 70, and was taken out of it to wait: 70 is where it is measured.
+#[test]
+fn d3_the_clock_of_the_cpu_whose_queue_it_left_is_read_not_that_of_the_one_it_ran_on() {
+    let mut old = loaded(1);
+    let thread = old.end(EndReason::Preempted);
+    assert_eq!(thread.last_cpu(), Some(CpuId(0)));
+    let mut other = Cpu::new(CpuId(70), Policy::WeightedFair, Instant::BOOT);
+    let rank = other.enqueue(thread, EnqueueReason::Migrated, old.now).rank;
+    let mut thread = other.remove(rank, old.now).unwrap();
+    let board = crate::board::LoadBoard::new(128);
+    let mut asked = None;
+    thread.observe_home_clock(|home| {
+        asked = Some(home);
+        board.clock(home)
+    });
+    assert_eq!((asked, thread.last_cpu()), (Some(CpuId(70)), Some(CpuId(0))));
+}
+
 #[test]
 fn d4_a_thread_that_wakes_elsewhere_is_paid_for_its_sleep_but_brings_no_hoard() {
     let mut old = loaded(1);
