@@ -278,15 +278,6 @@ pub const fn duration(cpus: u32) -> Nanos {
     Nanos::from_millis(if cpus >= 64 { 500 } else { 2_000 })
 }
 
-/// The name of a policy in tables and files.
-#[must_use]
-pub const fn policy_name(policy: Policy) -> &'static str {
-    match policy {
-        Policy::WeightedFair => "wfq",
-        Policy::Eevdf => "eevdf",
-    }
-}
-
 /// The rows as a Markdown table.
 #[must_use]
 pub fn markdown(rows: &[Row]) -> String {
@@ -302,7 +293,7 @@ pub fn markdown(rows: &[Row]) -> String {
             "| {} | {} | {} | {:.2} | {:.2} | {:.2} | {median} | {most} | {longest} | {:.0} | {:.1} |\n",
             row.load.name(),
             row.cpus,
-            policy_name(row.policy),
+            row.policy.name(),
             row.most_behind,
             row.most_ahead,
             row.typical,

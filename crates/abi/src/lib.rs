@@ -19,6 +19,7 @@ pub mod limits;
 pub mod park;
 pub mod result;
 pub mod ring;
+pub mod scheduling;
 pub mod syscall;
 pub mod trace;
 pub mod transfer;

@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering::{Acquire, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
 use abi::exit::{Kind, Report};
+use abi::scheduling::Fairness;
 use abi::trace::Event;
 use machine::boot::Handover;
 use machine::memory::commitment;
@@ -15,7 +16,7 @@ use machine::platform;
 use machine::{Lock, clock, cpu, cpuid, power, smp, topology, trace, vector};
 use manifest::Manifest;
 use sched::{CpuId, CpuMask, CpuPlace, Policy, Topology};
-use schema_gen::system::{FairnessScope, SchedulerPolicy};
+use schema_gen::system::SchedulerPolicy;
 
 use crate::booted;
 use crate::console::{self, say};
@@ -228,14 +229,10 @@ fn introduce() {
         platform.apic_mode,
         platform.clock.source.name(),
         platform.clock.tsc_hz / 1_000_000,
-        match scheduler() {
-            Policy::WeightedFair => "wfq",
-            Policy::Eevdf => "eevdf",
-        },
-        match booted::manifest().kernel.fairness {
-            FairnessScope::Threads => "threads",
-            FairnessScope::Processes => "processes",
-        },
+        scheduler().name(),
+        Fairness::from_number(booted::manifest().kernel.fairness as u16)
+            .unwrap_or_default()
+            .name(),
     ));
     for what in cpuid::features().absent() {
         log::kernel(Level::Info, format_args!("this processor has no {what}"));

@@ -1,5 +1,7 @@
 //! Scheduling policy: how much a thread counts, and how soon it wants to run.
 
+pub use abi::scheduling::LatencyClass;
+
 use crate::cap::{Client, client};
 use crate::error::Error;
 use crate::message::{Aligned, EMPTY, Flat};
@@ -8,49 +10,6 @@ use crate::pending::{VOID_ROOM, call, call_void};
 client! {
     /// Weight and latency class of one thread: the calling one, or whichever a supervisor chose.
     SchedulingPolicyCap, SCHEDULING_POLICY_CAP
-}
-
-/// How soon a thread wants to run, at the same share of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LatencyClass {
-    /// Half slices: soon and briefly.
-    Interactive,
-    /// Whole slices.
-    Normal,
-    /// Four slices at once, later.
-    Batch,
-    /// Answers calls of others.
-    IpcServer,
-}
-
-impl LatencyClass {
-    /// Every class, in the order of the wire's numbers.
-    pub const ALL: [LatencyClass; 4] = [
-        LatencyClass::Interactive,
-        LatencyClass::Normal,
-        LatencyClass::Batch,
-        LatencyClass::IpcServer,
-    ];
-
-    /// From the wire's number.
-    pub fn from_wire(number: u16) -> Option<LatencyClass> {
-        LatencyClass::ALL.get(usize::from(number)).copied()
-    }
-
-    /// The name people type.
-    pub fn name(self) -> &'static str {
-        match self {
-            LatencyClass::Interactive => "interactive",
-            LatencyClass::Normal => "normal",
-            LatencyClass::Batch => "batch",
-            LatencyClass::IpcServer => "ipc-server",
-        }
-    }
-
-    /// The class people mean by `name`.
-    pub fn from_name(name: &str) -> Option<LatencyClass> {
-        LatencyClass::ALL.into_iter().find(|class| class.name() == name)
-    }
 }
 
 /// What a thread has used so far.
@@ -76,7 +35,7 @@ impl SchedulingPolicyCap {
 
     /// Sets the latency class.
     pub fn set_latency_class(&self, class: LatencyClass) -> Result<(), Error> {
-        self.set_latency_class_number(class as u16)
+        self.set_latency_class_number(class.number())
     }
 
     /// Sets the latency class by number, right or wrong.

@@ -10,25 +10,15 @@
 //! clock, cannot hold back a light thread for ever; the second is why rounding cannot make the clock fall behind.
 
 use crate::time::{Nanos, VirtualTime};
-use crate::weight::{EffectiveWeight, LatencyClass, Weight};
+use crate::weight::{EffectiveWeight, LatencyClass, Weight, turn};
+
+pub use abi::scheduling::Policy;
 
 /// The turn a thread of the normal class gets while others wait.
 pub const DEFAULT_REQUEST: Nanos = Nanos::from_millis(4);
 
 /// The effective weight at which virtual time equals real time.
 const REFERENCE: u64 = EffectiveWeight::REFERENCE;
-
-/// How the waiting threads of a CPU are ordered. Chosen once per boot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Policy {
-    /// Weighted fair queueing: earliest virtual finish first.
-    WeightedFair,
-    /// Earliest eligible virtual deadline first (Stoica and Abdel-Wahab 1995): among the threads that are not ahead
-    /// of the clock, the one whose request is due first. A turn that was interrupted keeps its deadline. The default;
-    /// docs/policies.md has the measurements that say why.
-    #[default]
-    Eevdf,
-}
 
 /// A thread's place in the race for fair service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +87,7 @@ impl Share {
     /// The length of one turn in real time.
     #[must_use]
     pub const fn slice(&self) -> Nanos {
-        Nanos((self.request as u64 * self.class.halves()) / 2)
+        turn(self.class, Nanos(self.request as u64))
     }
 
     /// The length of one turn in virtual time: `slice × 64 / weight`, rounded up, with the effective weight.

@@ -3,6 +3,8 @@
 
 use crate::time::Nanos;
 
+pub use abi::scheduling::LatencyClass;
+
 /// How much of a contended CPU a thread gets, relative to the others: 1 to 1024, 64 by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Weight(u16);
@@ -80,60 +82,11 @@ impl EffectiveWeight {
     }
 }
 
-/// How soon a thread wants to run after it wakes, paid for with shorter turns. It does not change its share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum LatencyClass {
-    /// Half slices: runs earlier, more often, for less time each.
-    Interactive,
-    /// Whole slices.
-    #[default]
-    Normal,
-    /// Four slices in one turn: runs later and is disturbed less.
-    Batch,
-    /// A server that is called by others. It is scheduled like `Normal`; the name lets tools tell it apart.
-    IpcServer,
-}
-
-impl LatencyClass {
-    /// How long one turn of this class is when the thread's request size is `request`.
-    #[must_use]
-    pub const fn slice(self, request: Nanos) -> Nanos {
-        match self {
-            LatencyClass::Interactive => Nanos(request.0 / 2),
-            LatencyClass::Normal | LatencyClass::IpcServer => request,
-            LatencyClass::Batch => Nanos(request.0.saturating_mul(4)),
-        }
-    }
-
-    /// How many halves of the request size one turn is.
-    pub(crate) const fn halves(self) -> u64 {
-        // In the order of the variants, in one word: looking it up costs the hot path less than a choice or a table.
-        const HALVES: u64 = u64::from_le_bytes([1, 2, 8, 2, 0, 0, 0, 0]);
-        HALVES >> (8 * self as u32) & 0xff
-    }
-
-    /// The class with wire number `number` (abi: interactive 0, normal 1, batch 2, ipcServer 3).
-    #[must_use]
-    pub const fn from_number(number: u16) -> Option<LatencyClass> {
-        match number {
-            0 => Some(LatencyClass::Interactive),
-            1 => Some(LatencyClass::Normal),
-            2 => Some(LatencyClass::Batch),
-            3 => Some(LatencyClass::IpcServer),
-            _ => None,
-        }
-    }
-
-    /// The wire number of this class.
-    #[must_use]
-    pub const fn number(self) -> u16 {
-        match self {
-            LatencyClass::Interactive => 0,
-            LatencyClass::Normal => 1,
-            LatencyClass::Batch => 2,
-            LatencyClass::IpcServer => 3,
-        }
-    }
+/// How long one turn of `class` is when the thread's request size is `request`.
+#[must_use]
+#[inline]
+pub const fn turn(class: LatencyClass, request: Nanos) -> Nanos {
+    Nanos(request.0.saturating_mul(class.halves()) / 2)
 }
 
 #[cfg(test)]
@@ -160,23 +113,7 @@ mod tests {
     #[test]
     fn d1_classes_change_the_length_of_a_turn() {
         let request = Nanos::from_millis(4);
-        assert_eq!(LatencyClass::Interactive.slice(request), Nanos::from_millis(2));
-        assert_eq!(LatencyClass::Normal.slice(request), Nanos::from_millis(4));
-        assert_eq!(LatencyClass::Batch.slice(request), Nanos::from_millis(16));
-        assert_eq!(LatencyClass::IpcServer.slice(request), Nanos::from_millis(4));
-        for class in (0..4).filter_map(LatencyClass::from_number) {
-            assert_eq!(class.slice(request).0, request.0 * class.halves() / 2);
-        }
-    }
-
-    #[test]
-    fn class_numbers_survive_a_round_trip() {
-        for number in 0..4 {
-            assert_eq!(
-                LatencyClass::from_number(number).map(LatencyClass::number),
-                Some(number)
-            );
-        }
-        assert_eq!(LatencyClass::from_number(4), None);
+        let turns = LatencyClass::ALL.map(|class| turn(class, request));
+        assert_eq!(turns, [2, 4, 16, 4].map(Nanos::from_millis));
     }
 }

@@ -58,7 +58,7 @@ impl Sleeper {
 }
 
 fn slice(class: LatencyClass) -> u64 {
-    class.slice(sched::fair::DEFAULT_REQUEST).0
+    sched::weight::turn(class, sched::fair::DEFAULT_REQUEST).0
 }
 
 fn hogs() -> impl Strategy<Value = Vec<(u16, LatencyClass)>> {

@@ -9,7 +9,7 @@ use support::Machine;
 const ONE: CpuId = CpuId(0);
 
 fn slice(class: LatencyClass) -> u64 {
-    class.slice(sched::fair::DEFAULT_REQUEST).0
+    sched::weight::turn(class, sched::fair::DEFAULT_REQUEST).0
 }
 
 fn policies() -> impl Strategy<Value = Policy> {

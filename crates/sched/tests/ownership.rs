@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use sched::fair::DEFAULT_REQUEST;
+use sched::weight::turn;
 use sched::{Affinity, CpuId, Event, LatencyClass, Nanos, Policy, ThreadId};
 use support::Machine;
 
@@ -168,7 +169,7 @@ fn live(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
     machine.deliver_all();
     for _ in 0..CPUS {
         if machine.wasted_cpu().is_some() {
-            machine.advance(LatencyClass::Batch.slice(DEFAULT_REQUEST));
+            machine.advance(turn(LatencyClass::Batch, DEFAULT_REQUEST));
             machine.deliver_all();
         }
     }

@@ -144,7 +144,7 @@ pub(super) fn parse(text: &str, objects: &mut Objects) -> Result<Step, StepError
         "fork" => Step::Fork(words.name("a thread", |name| objects.thread(name))?),
         "weight" => Step::SetPolicy {
             weight: words.argument("a weight", weight)?,
-            class: words.argument("a class", |word| words::find(word, words::CLASSES))?,
+            class: words.argument("a class", |word| words::find(word, &*words::CLASSES))?,
         },
         "cpus" => words.cpus(objects)?,
         _ => Step::Exit,

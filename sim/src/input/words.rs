@@ -1,16 +1,15 @@
 //! The words of the files, and help for those that are nearly right.
 
+use std::sync::LazyLock;
+
 use sched::{CpuId, CpuMask, LatencyClass, Policy};
 
 /// Latency classes.
-pub(super) const CLASSES: &[(&str, LatencyClass)] = &[
-    ("interactive", LatencyClass::Interactive),
-    ("normal", LatencyClass::Normal),
-    ("batch", LatencyClass::Batch),
-    ("ipc_server", LatencyClass::IpcServer),
-];
+pub(super) static CLASSES: LazyLock<[(&str, LatencyClass); 4]> =
+    LazyLock::new(|| LatencyClass::ALL.map(|class| (class.name(), class)));
 /// The orders in which waiting threads are served.
-pub(super) const POLICIES: &[(&str, Policy)] = &[("wfq", Policy::WeightedFair), ("eevdf", Policy::Eevdf)];
+pub(super) static POLICIES: LazyLock<[(&str, Policy); 2]> =
+    LazyLock::new(|| Policy::ALL.map(|policy| (policy.name(), policy)));
 
 /// What a word stands for.
 pub(super) fn find<T: Copy>(word: &str, words: &[(&str, T)]) -> Result<T, String> {
@@ -103,7 +102,7 @@ mod tests {
         let known = ["lock", "unlock", "run"];
         assert!(unknown("lokc", known).contains("did you mean `lock`?"));
         assert!(unknown("frobnicate", known).contains("there are lock, unlock, run"));
-        assert!(find("bacth", CLASSES).unwrap_err().contains("`batch`"));
+        assert!(find("bacth", &*CLASSES).unwrap_err().contains("`batch`"));
     }
 
     #[test]

@@ -241,16 +241,10 @@ impl Machine {
 
     /// Sets another weight and class, wherever the thread is, as `SchedulingPolicyCap` does.
     fn change_policy(&mut self, cpu: CpuId, thread: Index) {
-        const CLASSES: [LatencyClass; 4] = [
-            LatencyClass::Interactive,
-            LatencyClass::Normal,
-            LatencyClass::Batch,
-            LatencyClass::IpcServer,
-        ];
         self.audit.stretch.ends(self.now);
         let faults = self.chooser.faults();
         let weight = Weight::new(1 << faults.below(11)).unwrap_or_default();
-        let class = *faults.one_of(&CLASSES);
+        let class = *faults.one_of(&LatencyClass::ALL);
         let record = &mut self.threads[thread.at()];
         let id = record.id;
         if let Some(parked) = record.place.resting_mut() {

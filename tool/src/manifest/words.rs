@@ -1,5 +1,6 @@
 //! The words that descriptions use for enums, in both directions.
 
+use abi::scheduling::{Fairness, Policy};
 use manifest::source::Source;
 use schema_gen::system::{
     DmaBackendPolicy, FairnessScope, KeyPurpose, KeySourceDeploymentProfile, LogLevel, PrincipalKind,
@@ -25,12 +26,12 @@ pub(crate) const DMA_POLICIES: &[(&str, DmaBackendPolicy)] = &[
     ("bounce_buffer", DmaBackendPolicy::BounceBuffer),
 ];
 pub(crate) const SCHEDULERS: &[(&str, SchedulerPolicy)] = &[
-    ("wfq", SchedulerPolicy::WeightedFair),
-    ("eevdf", SchedulerPolicy::Eevdf),
+    (Policy::WeightedFair.name(), SchedulerPolicy::WeightedFair),
+    (Policy::Eevdf.name(), SchedulerPolicy::Eevdf),
 ];
 pub(crate) const FAIRNESS: &[(&str, FairnessScope)] = &[
-    ("threads", FairnessScope::Threads),
-    ("processes", FairnessScope::Processes),
+    (Fairness::Threads.name(), FairnessScope::Threads),
+    (Fairness::Processes.name(), FairnessScope::Processes),
 ];
 pub(crate) const PRINCIPALS: &[(&str, PrincipalKind)] = &[
     ("human", PrincipalKind::Human),

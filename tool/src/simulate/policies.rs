@@ -41,7 +41,7 @@ impl Policies {
         for load in Load::ALL {
             for cpus in &self.cpus {
                 for policy in BOTH {
-                    eprintln!("{} on {cpus} CPUs, {}", load.name(), compare::policy_name(policy));
+                    eprintln!("{} on {cpus} CPUs, {}", load.name(), policy.name());
                     rows.push(compare::measure(
                         load,
                         *cpus,
@@ -91,7 +91,7 @@ fn page(rows: &[Row], cpus: &[u32]) -> Page {
                     .iter()
                     .filter(|row| row.policy == policy)
                     .map(|row| of(row));
-                (compare::policy_name(policy).to_owned(), values.collect())
+                (policy.name().to_owned(), values.collect())
             });
             let svg = figures::comparison(title, &cases, Axis::linear(title), &bars);
             section = section.figure(&Figure::new(svg, title, recipe()));
@@ -116,7 +116,7 @@ fn table(rows: &[&Row]) -> Table {
     for row in rows {
         table.row([
             row.load.name().to_owned(),
-            compare::policy_name(row.policy).to_owned(),
+            row.policy.name().to_owned(),
             format!("{:.2}", row.most_behind),
             format!("{:.2}", row.most_ahead),
             row.latency

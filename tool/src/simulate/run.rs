@@ -215,7 +215,7 @@ fn as_text(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> String 
     let mut text = format!(
         "{}: {cpus} CPUs, {}, {millis:.1} ms, busy {:.1} %\n",
         scenario.name,
-        sim::compare::policy_name(scenario.machine.policy),
+        scenario.machine.policy.name(),
         percent(summary.busy.0),
     );
     text += &ending(machine, outcome);
@@ -289,7 +289,7 @@ fn as_json(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> serde_j
     json!({
         "ending": outcome.ending.name(), "ended_at_ns": ended_at, "wait_for_ever": waiters,
         "scenario": scenario.name, "cpus": scenario.machine.cpus(),
-        "policy": sim::compare::policy_name(scenario.machine.policy), "seed": scenario.explore.seed,
+        "policy": scenario.machine.policy.name(), "seed": scenario.explore.seed,
         "simulated_ns": summary.now.0, "busy_ns": summary.busy.0, "events": outcome.events,
         "fingerprint": format!("{:016x}", outcome.fingerprint), "switches": summary.switches,
         "preemptions": summary.preemptions, "wakes": summary.wakes, "handoffs": summary.handoffs,

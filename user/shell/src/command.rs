@@ -58,7 +58,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(
         "class",
         "PID[.TID] CLASS",
-        "interactive, normal, batch or ipc-server",
+        "interactive, normal, batch or ipc_server",
     ),
     entry("caps", "PID", "what a process holds"),
     entry("log", "[COUNT]", "the last records of the system log"),
@@ -329,7 +329,7 @@ mod tests {
         assert!(
             parse_text("class 3 fast")
                 .unwrap_err()
-                .ends_with("interactive, normal, batch, ipc-server")
+                .ends_with("interactive, normal, batch, ipc_server")
         );
         assert_eq!(
             parse_text("fly").unwrap_err(),

@@ -3,11 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use abi::scheduling::{Fairness, Policy};
 use rt::Error;
 use rt::monitor::Monitor;
 use rt::policy::LatencyClass;
 use schema_gen::monitor::{ProcessState, ThreadState};
-use schema_gen::system::{FairnessScope, SchedulerPolicy};
 
 use crate::stat::{Counted, Value};
 
@@ -126,14 +126,12 @@ pub fn machine(monitor: &Monitor) -> Result<Machine, Error> {
             processes: info.get_process_count(),
             threads: info.get_thread_count(),
             policy: (
-                match info.get_scheduler()? {
-                    SchedulerPolicy::Eevdf => "eevdf",
-                    SchedulerPolicy::WeightedFair => "weighted fair",
-                },
-                match info.get_fairness()? {
-                    FairnessScope::Threads => "threads",
-                    FairnessScope::Processes => "processes",
-                },
+                Policy::from_number(info.get_scheduler()? as u16)
+                    .unwrap_or_default()
+                    .name(),
+                Fairness::from_number(info.get_fairness()? as u16)
+                    .unwrap_or_default()
+                    .name(),
             ),
         })
     })
@@ -248,7 +246,7 @@ pub fn threads(monitor: &Monitor, pid: u32) -> Result<Vec<Thread>, Error> {
                     },
                     cpu: thread.get_cpu(),
                     weight: thread.get_weight(),
-                    class: LatencyClass::from_wire(thread.get_class()? as u16)
+                    class: LatencyClass::from_number(thread.get_class()? as u16)
                         .map_or("?", LatencyClass::name),
                     runtime_ns: thread.get_runtime_ns(),
                     switches: thread.get_switches(),

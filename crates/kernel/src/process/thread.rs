@@ -245,21 +245,13 @@ impl WaitPlace for Thread {
 }
 
 fn pack(weight: Weight, class: LatencyClass) -> u32 {
-    let class = match class {
-        LatencyClass::Interactive => 0,
-        LatencyClass::Normal => 1,
-        LatencyClass::Batch => 2,
-        LatencyClass::IpcServer => 3,
-    };
-    u32::from(weight.get()) | class << 16
+    u32::from(weight.get()) | u32::from(class.number()) << 16
 }
 
 fn unpack(packed: u32) -> (Weight, LatencyClass) {
-    let class = match packed >> 16 {
-        0 => LatencyClass::Interactive,
-        2 => LatencyClass::Batch,
-        3 => LatencyClass::IpcServer,
-        _ => LatencyClass::Normal,
-    };
-    (Weight::new(packed as u16).unwrap_or_default(), class)
+    let class = LatencyClass::from_number((packed >> 16) as u16);
+    (
+        Weight::new(packed as u16).unwrap_or_default(),
+        class.unwrap_or_default(),
+    )
 }

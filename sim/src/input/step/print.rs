@@ -61,7 +61,11 @@ pub(in super::super) fn print(step: Step, scenario: &Scenario, objects: &Objects
         Step::Yield => "yield".to_owned(),
         Step::Fork(id) => format!("fork {}", thread(id.0)),
         Step::SetPolicy { weight, class } => {
-            format!("weight {} {}", weight.get(), words::print(&class, words::CLASSES))
+            format!(
+                "weight {} {}",
+                weight.get(),
+                words::print(&class, &*words::CLASSES)
+            )
         }
         Step::SetAffinity(id) => {
             let mask = scenario.masks.get(usize::from(id.0));

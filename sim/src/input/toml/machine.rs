@@ -37,7 +37,7 @@ pub(super) fn machine(root: &Section<'_>) -> Option<Machine> {
         let [packages, cores, siblings] = places.map(|place| place.unwrap_or(1));
         (machine.packages, machine.cores, machine.siblings) = (packages, cores, siblings);
     }
-    machine.policy = section.word("policy", words::POLICIES).unwrap_or_default();
+    machine.policy = section.word("policy", &*words::POLICIES).unwrap_or_default();
     machine.timer_latency = section.delay("timer_latency").unwrap_or_default();
     machine.ipi_delay = section.delay("ipi_delay").unwrap_or_default();
     machine.step = section.delay("step").unwrap_or_default();

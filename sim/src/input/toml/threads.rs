@@ -31,7 +31,7 @@ fn thread(section: &Section<'_>, objects: &mut Objects, cpus: Option<u32>) -> Op
     let name = section.text("name").unwrap_or_default().to_owned();
     let process = section.number("process", 1..=u32::MAX).unwrap_or(1);
     let weight = section.number("weight", Weight::MIN.get()..=Weight::MAX.get());
-    let class = section.word("class", words::CLASSES);
+    let class = section.word("class", &*words::CLASSES);
     let affinity: Option<CpuMask> = section
         .value("cpus")
         .and_then(|item| mask(section.file, item, cpus));

@@ -71,7 +71,7 @@ fn machine(out: &mut Out, machine: &Machine) {
     out.line("packages", &machine.packages.to_string());
     out.line("cores", &machine.cores.to_string());
     out.line("siblings", &machine.siblings.to_string());
-    out.line("policy", &quote(words::print(&machine.policy, words::POLICIES)));
+    out.line("policy", &quote(words::print(&machine.policy, &*words::POLICIES)));
     let print = |value: &Delay| delay(*value);
     out.unusual("timer_latency", &machine.timer_latency, &Delay::NONE, print);
     out.unusual("ipi_delay", &machine.ipi_delay, &Delay::NONE, print);
@@ -173,7 +173,7 @@ fn thread(out: &mut Out, thread: &Thread, steps: &impl Fn(&[Step]) -> String) {
         weight.get().to_string()
     });
     out.unusual("class", &thread.class, &LatencyClass::Normal, |class| {
-        quote(words::print(class, words::CLASSES))
+        quote(words::print(class, &*words::CLASSES))
     });
     if let Some(cpus) = &thread.affinity {
         out.line("cpus", &mask(cpus));

@@ -149,12 +149,7 @@ fn show_thread(mut shown: thread_status::Builder<'_>, thread: &Thread, seen: &ob
     shown.set_state(seen.state);
     shown.set_cpu(account.last_cpu.map_or(0, |cpu| cpu.0));
     shown.set_weight(weight.get());
-    shown.set_class(match class {
-        sched::LatencyClass::Interactive => LatencyClass::Interactive,
-        sched::LatencyClass::Normal => LatencyClass::Normal,
-        sched::LatencyClass::Batch => LatencyClass::Batch,
-        sched::LatencyClass::IpcServer => LatencyClass::IpcServer,
-    });
+    shown.set_class(LatencyClass::try_from(class.number()).unwrap_or(LatencyClass::Normal));
     shown.set_runtime_ns(account.runtime.0);
     shown.set_virtual_runtime_ns(account.virtual_runtime);
     shown.set_switches(account.switches);
