@@ -13,7 +13,8 @@ use abi::layout::{DYNAMIC_BASE, PAGE_SIZE};
 use super::pages::{Pages, count_for};
 use super::protection::Protection;
 use super::refusal::Refusal;
-use super::regions::{Kind, Region, Regions};
+use super::region::{Kind, Region};
+use super::regions::Regions;
 
 /// Where the kernel puts what comes without a hint: `[0x4000_0000, 0x7000_0000_0000)`.
 const AUTOMATIC_FIRST: u64 = 0x4000_0000 / PAGE_SIZE;

@@ -1,6 +1,9 @@
 //! A process's memory: the map of its ranges (`regions`), the page tables that realise it, and access from the kernel.
 //! Zeroed memory gets its frames when it is first touched, by the program or by the kernel on its behalf; the
-//! promise that they exist was made when the range was, and the page tables were made with it. Rules P4, P9 and P16.
+//! promise that they exist was made when the range was, and the page tables were made with it. What programs ask for is in
+//! `asked`. Rules P4, P9 and P16.
+
+mod asked;
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,12 +15,12 @@ use machine::memory::address_space::{AddressSpace, MapError, NotMapped, Protecti
 use machine::memory::frames::Frame;
 
 use super::account::{Account, Charge, Cost};
-use super::object::{MemoryObject, ObjectRef};
+use super::object::ObjectRef;
 use super::pages::Pages;
 use super::protection::Protection;
 use super::refusal::Refusal;
-use super::regions::{Kind, Limits, Part, Regions};
-use super::requests::ObjectView;
+use super::region::{Kind, Part};
+use super::regions::{Limits, Regions};
 
 /// The address space of one process.
 ///
@@ -238,190 +241,6 @@ impl Space {
     #[inline]
     pub fn write(&self, to: u64, bytes: &[u8]) -> Result<(), NotMapped> {
         self.filling(true, || self.pages.write(to, bytes))
-    }
-
-    /// VirtualMemory.map.
-    ///
-    /// # Errors
-    /// See [`Regions::map`]; also NoMemory when RAM cannot hold it.
-    pub fn map(&self, hint: u64, bytes: u64, protection: Protection) -> Result<u64, Refusal> {
-        let map = |regions: &mut Regions<ObjectRef>| regions.map(hint, bytes, protection);
-        self.promising(bytes, map, Regions::unmap).map(Pages::address)
-    }
-
-    /// Runs a change that gives `bytes` of memory, with what it needs promised before, and taken back by `undo` if there
-    /// are no page tables for it.
-    fn promising(
-        &self,
-        bytes: u64,
-        change: impl FnOnce(&mut Regions<ObjectRef>) -> Result<Pages, Refusal>,
-        undo: impl FnOnce(&mut Regions<ObjectRef>, u64, u64) -> Result<Pages, Refusal>,
-    ) -> Result<Pages, Refusal> {
-        let count = super::pages::count_for(bytes)?;
-        let _change = self.pages.change();
-        let mut regions = self.regions.lock();
-        // A wish beyond the process's limit is refused with that reason, and promises nothing.
-        let promised = if count <= regions.limits().committed_pages {
-            count
-        } else {
-            0
-        };
-        self.promise(promised)?;
-        let pages = change(&mut regions).inspect_err(|_| self.release(promised))?;
-        if let Err(refusal) = self.make_tables(pages) {
-            // Never refused right after the change.
-            undo(&mut regions, pages.address(), pages.count() * PAGE_SIZE)?;
-            self.release(promised);
-            return Err(refusal);
-        }
-        Ok(pages)
-    }
-
-    /// VirtualMemory.reserve.
-    ///
-    /// # Errors
-    /// See [`Regions::reserve`].
-    pub fn reserve(&self, hint: u64, bytes: u64) -> Result<u64, Refusal> {
-        let _change = self.pages.change();
-        self.regions
-            .lock()
-            .reserve(hint, bytes)
-            .map(|pages| pages.address())
-    }
-
-    /// VirtualMemory.commit.
-    ///
-    /// # Errors
-    /// See [`Regions::commit`]; also NoMemory when RAM cannot hold it.
-    pub fn commit(&self, address: u64, bytes: u64, protection: Protection) -> Result<(), Refusal> {
-        let commit = |regions: &mut Regions<ObjectRef>| regions.commit(address, bytes, protection);
-        self.promising(bytes, commit, Regions::decommit).map(|_| ())
-    }
-
-    /// VirtualMemory.decommit.
-    ///
-    /// # Errors
-    /// See [`Regions::decommit`].
-    pub fn decommit(&self, address: u64, bytes: u64) -> Result<(), Refusal> {
-        self.giving_up(|regions| regions.decommit(address, bytes))
-    }
-
-    /// VirtualMemory.unmap.
-    ///
-    /// # Errors
-    /// See [`Regions::unmap`].
-    pub fn unmap(&self, address: u64, bytes: u64) -> Result<(), Refusal> {
-        self.giving_up(|regions| regions.unmap(address, bytes))
-    }
-
-    /// Runs a change that takes memory away, and takes back its promise once no CPU can reach it.
-    fn giving_up(
-        &self,
-        give_up: impl FnOnce(&mut Regions<ObjectRef>) -> Result<Pages, Refusal>,
-    ) -> Result<(), Refusal> {
-        let change = self.pages.change();
-        let (pages, given_up) = {
-            let mut regions = self.regions.lock();
-            let before = regions.committed_pages();
-            let pages = give_up(&mut regions)?;
-            (pages, before - regions.committed_pages())
-        };
-        change.unmap(pages.address(), pages.count());
-        self.release(given_up);
-        Ok(())
-    }
-
-    /// VirtualMemory.protect.
-    ///
-    /// # Errors
-    /// See [`Regions::protect`].
-    pub fn protect(&self, address: u64, bytes: u64, protection: Protection) -> Result<(), Refusal> {
-        let change = self.pages.change();
-        let pages = self.regions.lock().protect(address, bytes, protection)?;
-        change.protect(pages.address(), pages.count(), page_protection(protection));
-        Ok(())
-    }
-
-    /// MemoryObject.map: the frames are there at once.
-    ///
-    /// # Errors
-    /// See [`Regions::map_object`]; also NoMemory when there is no RAM for page tables.
-    pub fn map_object(
-        &self,
-        object: &Arc<MemoryObject>,
-        hint: u64,
-        offset: u64,
-        bytes: u64,
-        protection: Protection,
-    ) -> Result<u64, Refusal> {
-        let reference = ObjectRef(object.clone());
-        let view = ObjectView {
-            object: reference.clone(),
-            object_pages: object.frames().len() as u64,
-            offset,
-        };
-        let change = self.pages.change();
-        let pages = self.regions.lock().map_object(hint, view, bytes, protection)?;
-        let start = pages.address();
-        let undo = || {
-            let mut regions = self.regions.lock();
-            regions.unmap_object(&reference, start, pages.count() * PAGE_SIZE)
-        };
-        if let Err(refusal) = self.make_tables(pages) {
-            undo()?;
-            return Err(refusal);
-        }
-        let frames = object
-            .frames()
-            .iter()
-            .skip((offset / PAGE_SIZE) as usize)
-            .take(pages.count() as usize);
-        for (index, frame) in (0..).zip(frames) {
-            let at = start + index * PAGE_SIZE;
-            if self
-                .pages
-                .map(at, frame.clone(), page_protection(protection))
-                .is_err()
-            {
-                change.unmap(start, index);
-                undo()?;
-                return Err(Refusal::NoMemory);
-            }
-        }
-        Ok(start)
-    }
-
-    /// MemoryObject.unmap.
-    ///
-    /// # Errors
-    /// See [`Regions::unmap_object`].
-    pub fn unmap_object(&self, object: &Arc<MemoryObject>, address: u64, bytes: u64) -> Result<(), Refusal> {
-        let change = self.pages.change();
-        let object = ObjectRef(object.clone());
-        let pages = self.regions.lock().unmap_object(&object, address, bytes)?;
-        change.unmap(pages.address(), pages.count());
-        Ok(())
-    }
-
-    /// MemoryObject.protect.
-    ///
-    /// # Errors
-    /// See [`Regions::protect_object`].
-    pub fn protect_object(
-        &self,
-        object: &Arc<MemoryObject>,
-        address: u64,
-        bytes: u64,
-        protection: Protection,
-    ) -> Result<(), Refusal> {
-        let change = self.pages.change();
-        let object = ObjectRef(object.clone());
-        let pages = self
-            .regions
-            .lock()
-            .protect_object(&object, address, bytes, protection)?;
-        change.protect(pages.address(), pages.count(), page_protection(protection));
-        Ok(())
     }
 
     /// The process has ended: gives everything back. No thread of it runs any more.

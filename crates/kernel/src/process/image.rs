@@ -14,7 +14,7 @@ use manifest::program::{self, Permissions, Program, ProgramError, Segment};
 use crate::memory::pages::Pages;
 use crate::memory::protection::Protection;
 use crate::memory::refusal::Refusal;
-use crate::memory::regions::Part;
+use crate::memory::region::Part;
 use crate::memory::space::Space;
 
 /// A program of the manifest.

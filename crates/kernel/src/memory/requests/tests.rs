@@ -3,7 +3,8 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::super::account::Account;
-use super::super::regions::{Limits, MAX_REGIONS, Part};
+use super::super::region::Part;
+use super::super::regions::{Limits, MAX_REGIONS};
 use super::*;
 
 mod model;
