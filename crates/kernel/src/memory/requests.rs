@@ -80,7 +80,7 @@ impl<O: Clone + PartialEq> Regions<O> {
             Kind::Fixed(_) | Kind::Object { .. } => Err(Refusal::NotYours),
         })?;
         self.prepare_change(pages)?;
-        self.forget(pages);
+        self.give_up(pages);
         Ok(pages)
     }
 
@@ -188,7 +188,7 @@ impl<O: Clone + PartialEq> Regions<O> {
     pub fn unmap_object(&mut self, object: &O, address: u64, bytes: u64) -> Result<Pages, Refusal> {
         let pages = self.check_views(object, address, bytes)?;
         self.prepare_change(pages)?;
-        self.forget(pages);
+        self.give_up(pages);
         Ok(pages)
     }
 
@@ -252,7 +252,7 @@ impl<O: Clone + PartialEq> Regions<O> {
     }
 
     /// Removes pages and takes them off the accounts.
-    fn forget(&mut self, pages: Pages) {
+    fn give_up(&mut self, pages: Pages) {
         self.committed -= self.count(pages, Kind::is_committed);
         self.address_space -= self.count(pages, Kind::is_address_space);
         self.remove(pages);

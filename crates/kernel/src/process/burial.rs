@@ -68,7 +68,7 @@ pub(super) fn bury(entity: Owned, code: i64) {
 
 /// Takes a process apart that never got a thread. Its spawner gives the memory back.
 pub fn abandon(process: &Arc<Process>) {
-    table::forget(process.pid);
+    table::unlist(process.pid);
     let rings = core::mem::take(&mut *process.rings.lock());
     for ring in &rings {
         ring.close();

@@ -71,7 +71,7 @@ pub fn remove(pid: u32, ended: Ended) {
 }
 
 /// Takes a process out of the list that did not come about.
-pub fn forget(pid: u32) {
+pub fn unlist(pid: u32) {
     let gone = LIVING.lock().remove(&pid);
     drop(gone);
 }
