@@ -10,13 +10,15 @@
 //! where the order in which it fails must be found: a model that cannot fail proves nothing.
 //!
 //! With loom: [`park`], a thread comes to rest while it is woken; [`board`], a CPU goes to sleep while a thread begins to
-//! wait; [`ring`], the two sides of a ring page and a poller that goes to sleep; [`lock`], CPUs that take a
-//! lock; [`shootdown`], CPUs that wait for each other; [`word`], the words they share. With shuttle: [`machine`], a few CPUs and everything they do with threads.
+//! wait; [`ring`], the two sides of a ring page and a poller that goes to sleep; [`operation`], several parties end an
+//! operation at once; [`lock`], CPUs that take a lock; [`shootdown`], CPUs that wait for each other; [`word`], the words
+//! they share. With shuttle: [`machine`], a few CPUs and everything they do with threads.
 #![forbid(unsafe_code)]
 
 pub mod board;
 pub mod lock;
 pub mod machine;
+pub mod operation;
 pub mod park;
 pub mod ring;
 pub mod shootdown;
@@ -75,6 +77,14 @@ pub enum Mistake {
     SpinDeaf,
     /// Answer a request to flush before having flushed.
     AnswerBeforeFlush,
+    /// End an operation and leave its time-out armed.
+    KeepTheTimer,
+    /// End an operation and leave it in the queue of the object where it waits.
+    ForgetNothing,
+    /// End whatever operation has the slot of the one that is meant.
+    EndTheSlotsTenant,
+    /// Count an operation as served without asking whether it had ended before.
+    ServeWithoutAsking,
 }
 
 /// Runs `protocol` in every order with at most `preemptions` involuntary switches; panics where it fails.

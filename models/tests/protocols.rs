@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use models::operation::{self, Party};
 use models::{Mistake, board, explore, lock, park, ring, shootdown};
 
 /// Whether loom finds an order in which `protocol` fails. Two switches are enough for every mistake.
@@ -135,6 +136,29 @@ fn p4_processors_that_wait_for_each_other_for_ever_are_caught() {
         assert!(
             is_caught(move || shootdown::two_processors_get_through(mistake)),
             "{mistake:?}"
+        );
+    }
+}
+
+#[test]
+fn p18_an_operation_ends_once_whoever_ends_it_beside_its_time_out() {
+    for party in [Party::Server, Party::Withdrawer, Party::Closer] {
+        explore(3, move || operation::ends_once(party, Mistake::None));
+    }
+}
+
+#[test]
+fn p18_an_operation_that_ends_wrongly_is_caught() {
+    for (party, mistake) in [
+        (Party::Server, Mistake::KeepTheTimer),
+        (Party::Closer, Mistake::KeepTheTimer),
+        (Party::Closer, Mistake::ForgetNothing),
+        (Party::Server, Mistake::EndTheSlotsTenant),
+        (Party::Server, Mistake::ServeWithoutAsking),
+    ] {
+        assert!(
+            is_caught(move || operation::ends_once(party, mistake)),
+            "{party:?} {mistake:?}"
         );
     }
 }

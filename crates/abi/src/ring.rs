@@ -140,6 +140,8 @@ pub mod cqe_flags {
 
 /// 64-bit words in a submission.
 pub const SQE_WORDS: usize = 8;
+/// The first word of a NOP: its opcode, and no flags, method or capability.
+pub const NOP_WORD: u64 = Opcode::Nop as u64;
 /// 64-bit words in a completion.
 pub const CQE_WORDS: usize = 4;
 

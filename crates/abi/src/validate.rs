@@ -8,7 +8,7 @@
 //! The outcome is an [`Op`]: the fields that mean something for that opcode, under names that say what.
 
 use crate::result::Failure;
-use crate::ring::{Opcode, SQE_WORDS, Sqe, sqe_flags};
+use crate::ring::{NOP_WORD, Opcode, SQE_WORDS, Sqe, sqe_flags};
 
 /// Why a submission is refused before it is looked at any closer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,8 +130,7 @@ pub fn validate(sqe: &Sqe) -> Result<Op, WireError> {
 #[inline]
 #[must_use]
 pub const fn is_nop(words: &[u64; SQE_WORDS]) -> bool {
-    // Opcode 5 with all other bits of the first word clear: flags, method and capability.
-    words[0] == Opcode::Nop as u64 && words[2] | words[3] | words[4] | words[5] | words[6] | words[7] == 0
+    words[0] == NOP_WORD && words[2] | words[3] | words[4] | words[5] | words[6] | words[7] == 0
 }
 
 /// Checks a submission as read from the ring.

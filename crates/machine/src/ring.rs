@@ -4,8 +4,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use abi::ring::header::{Field, Header};
-use abi::ring::{CQ_MASK, FRESH_HEADER, SQ_MASK, offset};
+use abi::ring::header::{Entries, Field, Header};
+use abi::ring::{CQ_MASK, FRESH_HEADER, SQ_MASK, SQE_WORDS, offset};
 
 use crate::memory::frames::Frame;
 
@@ -28,25 +28,19 @@ impl RingPage {
     pub fn frame(&self) -> Frame {
         self.frame.clone()
     }
+}
 
-    /// Counts a completion that had to be dropped.
-    pub fn count_overflow(&self) {
-        self.word(Field::CqOverflow).fetch_add(1, Ordering::Relaxed);
+impl Entries for RingPage {
+    #[inline]
+    fn submission_word(&self, index: u32, word: usize) -> u64 {
+        let at = offset::SQES + (index & SQ_MASK) as usize * 64 + (word % SQE_WORDS) * 8;
+        // SAFETY: a word of slot 0..16 of 64 bytes from SQES lies in the page, and is aligned; volatile because user space may
+        // write meanwhile.
+        unsafe { self.frame.pointer().add(at).cast::<u64>().read_volatile() }
     }
 
-    /// Copies the submission with this index out, each word read once.
     #[inline]
-    pub fn submission(&self, index: u32) -> [u64; 8] {
-        let at = offset::SQES + (index & SQ_MASK) as usize * 64;
-        // SAFETY: slot 0..16 of 64 bytes from SQES lies in the page; volatile because user space may write meanwhile.
-        let place = unsafe { self.frame.pointer().add(at).cast::<u64>() };
-        // SAFETY: as above, eight aligned words.
-        core::array::from_fn(|word| unsafe { place.add(word).read_volatile() })
-    }
-
-    /// Writes the completion with this index.
-    #[inline]
-    pub fn set_completion(&self, index: u32, words: [u64; 4]) {
+    fn set_completion(&self, index: u32, words: [u64; 4]) {
         let at = offset::CQES + (index & CQ_MASK) as usize * 32;
         // SAFETY: slot 0..32 of 32 bytes from CQES lies in the page.
         let place = unsafe { self.frame.pointer().add(at).cast::<u64>() };
@@ -54,6 +48,10 @@ impl RingPage {
             // SAFETY: as above, four aligned words.
             unsafe { place.add(position).write_volatile(word) };
         }
+    }
+
+    fn count_overflow(&self) {
+        self.word(Field::CqOverflow).fetch_add(1, Ordering::Relaxed);
     }
 }
 

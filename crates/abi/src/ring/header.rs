@@ -10,7 +10,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
-use super::{CQ_ENTRIES, SQ_ENTRIES, offset, sq_flags};
+use super::{CQ_ENTRIES, NOP_WORD, SQ_ENTRIES, SQE_WORDS, offset, sq_flags};
+use crate::validate::is_nop;
 
 /// A word of the header that changes. An enumeration, so that a view cannot be asked for a word outside the page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +65,38 @@ pub trait Header {
 
     /// One of them.
     fn word(&self, field: Field) -> &Self::Word;
+}
+
+/// The kernel's view of a ring page: its header, and its entries as they are read and written. What it reads may change at
+/// any time.
+pub trait Entries: Header {
+    /// One word of the submission with this index.
+    fn submission_word(&self, index: u32, word: usize) -> u64;
+    /// Writes the completion with this index.
+    fn set_completion(&self, index: u32, words: [u64; 4]);
+    /// Counts a completion that had to be dropped.
+    fn count_overflow(&self);
+
+    /// Copies the submission with this index out, each word read once.
+    #[inline]
+    fn submission(&self, index: u32) -> [u64; SQE_WORDS] {
+        core::array::from_fn(|word| self.submission_word(index, word))
+    }
+
+    /// The user data of the submission with this index if that is a NOP. Others show by their first word that they are
+    /// none; of a NOP each word is read once.
+    #[inline]
+    fn nop(&self, index: u32) -> Option<u64> {
+        let first = self.submission_word(index, 0);
+        if first != NOP_WORD {
+            return None;
+        }
+        let mut words = [first; SQE_WORDS];
+        for (word, value) in words.iter_mut().enumerate().skip(1) {
+            *value = self.submission_word(index, word);
+        }
+        is_nop(&words).then_some(words[1])
+    }
 }
 
 /// How many submissions the kernel has not taken yet, of those up to `sq_tail`. A slot is free while fewer than

@@ -79,11 +79,26 @@ pub(super) fn unpark(caller: &Caller<'_>, cap: u32, address: u64, max_waiters: u
     if process.space.read_word_here(address).is_err() {
         return failed(Failure::InvalidParams);
     }
+    let mut woken = 0;
+    if let Some(operation) = process.parking.unpark(address, u64::MAX) {
+        woken = u32::from(operation.complete_code(ParkOutcome::Woken.code()).is_yes());
+        if woken < max_waiters {
+            return unpark_more(caller, address, max_waiters, woken);
+        }
+    }
+    Outcome::code(woken as i32)
+}
+
+/// Out of line: most wake one.
+#[cold]
+#[inline(never)]
+fn unpark_more(caller: &Caller<'_>, address: u64, max_waiters: u32, woken: u32) -> Outcome {
+    let process = caller.thread.process();
     let begun = Unparking {
         user_data: caller.user_data,
         address,
-        left: max_waiters,
-        woken: 0,
+        left: max_waiters - woken,
+        woken,
         before: process.parking.arrivals(),
     };
     match begun.go_on(process) {
@@ -109,7 +124,6 @@ pub struct Unparking {
 
 impl Unparking {
     /// Wakes some more.
-    #[inline]
     pub fn go_on(mut self, process: &Process) -> Progress {
         for _ in 0..PIECE {
             let next = match self.left {

@@ -13,7 +13,7 @@ use abi::syscall;
 use abi::validate::{check_words, owner_of};
 use sched::{Instant, Nanos};
 
-use super::{Listing, Look, Ring};
+use super::{Listing, Locked, Look, Ring};
 use crate::call::{self, Caller, Outcome, Progress};
 use crate::process::exit;
 use crate::process::thread::Thread;
@@ -54,6 +54,24 @@ pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>)
     After::Continue
 }
 
+/// Goes on with the submission that a former pass of the thread's system call left unfinished; whether it is done now.
+pub fn go_on(entity: &mut Owned, thread: &Arc<Thread>) -> bool {
+    let Some(unfinished) = entity.payload.unfinished.take() else {
+        return true;
+    };
+    let user_data = unfinished.user_data;
+    match unfinished.go_on(thread.process()) {
+        Progress::Done(result) => {
+            thread.ring.post(Cqe::plain(user_data, result));
+            true
+        }
+        Progress::Unfinished(rest) => {
+            entity.payload.unfinished = Some(rest);
+            false
+        }
+    }
+}
+
 fn cap_enter(
     cpu: &'static CpuState,
     entity: &mut Owned,
@@ -65,9 +83,6 @@ fn cap_enter(
         entity.payload.context.set_result(syscall::REJECTED);
         return After::Continue;
     }
-    if entity.payload.unfinished.is_some() && !go_on(entity, thread) {
-        return After::Continue;
-    }
     // Who waits for ever need not look again before it blocks.
     let listed = if timeout == syscall::NO_TIMEOUT {
         minimum as u32
@@ -75,12 +90,8 @@ fn cap_enter(
         0
     };
     // Steps 1 to 3.
-    let Pass {
-        available,
-        stopped,
-        listing,
-        after,
-    } = dispatch(cpu, entity, thread, listed);
+    let (pass, available, listing) = dispatch(cpu, entity, thread, listed);
+    let Pass { stopped, after, .. } = pass;
     if listing.is_some() {
         entity.payload.wait = Some(Wait {
             minimum: listed,
@@ -115,27 +126,8 @@ fn cap_enter(
     after
 }
 
-/// Goes on with the submission that a former pass of this entry left unfinished; false if it is still not done.
-#[cold]
-fn go_on(entity: &mut Owned, thread: &Arc<Thread>) -> bool {
-    let Some(unfinished) = entity.payload.unfinished.take() else {
-        return true;
-    };
-    let user_data = unfinished.user_data;
-    match unfinished.go_on(thread.process()) {
-        Progress::Done(result) => {
-            thread.ring.post(Cqe::plain(user_data, result));
-            true
-        }
-        Progress::Unfinished(rest) => {
-            entity.payload.unfinished = Some(rest);
-            false
-        }
-    }
-}
-
 /// Why a pass took no more submissions.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Stopped {
     /// It has taken those that were there when it began, or as many as completions fit.
     Done,
@@ -145,118 +137,147 @@ enum Stopped {
     Busy,
     /// One of them is under way still.
     Unfinished,
+    /// One of them ended the thread.
+    Ended,
 }
 
-/// What a pass over the submissions left.
+/// How far a pass over the submissions is.
 struct Pass {
-    available: u32,
     stopped: Stopped,
-    /// As what the thread is listed, if it asked for that and has to wait.
-    listing: Option<Listing>,
     after: After,
+    /// A submission may have woken somebody, who is the candidate for this CPU.
+    may_have_woken: bool,
+    /// Submissions that were there when it began and are not taken.
+    left: u32,
 }
 
 /// Works in order through the submissions that are there now, of which there are 16 at most, until the first belongs to
 /// another thread, or no completion fits any more. Whoever refills the queue meanwhile does so for a later entry. If
 /// fewer than `listed` completions are unread then, the thread is listed to wait for them, except where others wait too
-/// or it gives way first.
+/// or it gives way first. The unread completions, and as what the thread is listed.
 #[inline]
-fn dispatch(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>, listed: u32) -> Pass {
+fn dispatch(
+    cpu: &'static CpuState,
+    entity: &mut Owned,
+    thread: &Arc<Thread>,
+    listed: u32,
+) -> (Pass, u32, Option<Listing>) {
     let ring: &Ring = &thread.ring;
     let mut pass = Pass {
-        available: 0,
         stopped: Stopped::Done,
-        listing: None,
         after: After::Continue,
+        may_have_woken: false,
+        left: 0,
     };
-    let mut state = ring.state.lock();
-    let mut left = if state.dispatching {
-        if state.indices.is_pending(&ring.page) {
+    let mut state = ring.lock();
+    let found = if state.dispatching {
+        if state.queues.is_pending(&ring.page) {
             pass.stopped = Stopped::Busy;
-            return pass;
+            return (pass, 0, None);
         }
         0
     } else {
-        state.indices.pending(&ring.page)
+        state.queues.pending(&ring.page)
     };
-    let found = left;
-    let mut ended_with = None;
-    // Whether a submission before may have woken somebody, who is the candidate for this CPU.
-    let mut candidate = false;
+    pass.left = found;
+    let mut available;
     loop {
-        while let Some(words) = state.next_submission(&ring.page, &mut left) {
-            let user_data = words[1];
-            let opcode = check_words(&words);
-            if opcode.is_ok() && owner_of(&words).is_some_and(|owner| owner != thread.tid()) {
-                pass.stopped = Stopped::ForeignHead;
-                break;
-            }
-            state.indices.take(&ring.page, 1);
-            left -= 1;
-            let completion = match opcode {
-                Err(error) => Cqe::plain(user_data, error.failure().code()),
-                Ok(opcode) => {
-                    state.dispatching = true;
-                    drop(state);
-                    // It waits for nothing but the short submissions with which its waker waits itself.
-                    if candidate && !(left == 0 && matches!(opcode, Opcode::Recv | Opcode::Park)) {
-                        wake::settle_candidate(cpu);
-                    }
-                    candidate = true;
-                    let mut caller = Caller {
-                        cpu,
-                        entity: &mut *entity,
-                        thread,
-                        user_data,
-                    };
-                    let outcome = call::execute(&mut caller, opcode, &words);
-                    state = ring.state.lock();
-                    state.dispatching = false;
-                    match outcome {
-                        Outcome::Completed { result, records } => {
-                            Cqe::plain(user_data, result).with_records(records)
-                        }
-                        Outcome::Pending => continue,
-                        Outcome::Unfinished(rest) => {
-                            entity.payload.unfinished = Some(rest);
-                            pass.stopped = Stopped::Unfinished;
-                            break;
-                        }
-                        Outcome::Yield => {
-                            pass.after = After::Yield;
-                            Cqe::plain(user_data, 0)
-                        }
-                        Outcome::EndThread(code) => {
-                            ended_with = Some(code);
-                            pass.after = After::Exit;
-                            break;
-                        }
-                    }
-                }
-            };
-            state.publish(&ring.page, completion.to_words());
+        if state.queues.answer_nops(&ring.page, &mut pass.left) {
+            state = perform(cpu, entity, thread, state, &mut pass);
         }
-        pass.available = state.available(&ring.page);
-        // Whoever reads completions may have made room since the last look, and nobody else will take what is left.
-        let is_held_back = left > 0 && pass.stopped == Stopped::Done && ended_with.is_none();
-        if !is_held_back || pass.available == CQ_ENTRIES {
+        available = state.queues.available(&ring.page);
+        // Whoever reads completions may have made room meanwhile, and nobody else will take what is left.
+        let is_held_back = pass.left > 0 && matches!(pass.stopped, Stopped::Done);
+        if !is_held_back || available == CQ_ENTRIES {
             break;
         }
     }
-    let goes_on = pass.stopped == Stopped::Done && matches!(pass.after, After::Continue);
+    count_submissions(cpu, u64::from(found - pass.left));
+    let mut listing = None;
     if !state.waiters.is_empty() {
         ring.wake_satisfied(state);
-    } else if pass.available < listed && goes_on {
-        pass.listing = Some(state.list(thread, listed));
-        drop(state);
     } else {
-        drop(state);
+        state.queues.were_looked_at();
+        let goes_on = matches!((pass.stopped, &pass.after), (Stopped::Done, After::Continue));
+        if available < listed && goes_on {
+            listing = Some(state.waiters.list(thread.clone(), listed));
+        }
     }
-    if let Some(code) = ended_with {
-        exit::end_thread(entity, code);
+    (pass, available, listing)
+}
+
+/// Executes the submissions of a pass that are more than a NOP, without the ring's lock. Out of line: the way of an entry
+/// that has none would carry its registers.
+#[inline(never)]
+fn perform<'a>(
+    cpu: &'static CpuState,
+    entity: &mut Owned,
+    thread: &'a Arc<Thread>,
+    mut state: Locked<'a>,
+    pass: &mut Pass,
+) -> Locked<'a> {
+    let ring: &Ring = &thread.ring;
+    loop {
+        let words = state.queues.next(&ring.page);
+        let user_data = words[1];
+        let opcode = check_words(&words);
+        if opcode.is_ok() && owner_of(&words).is_some_and(|owner| owner != thread.tid()) {
+            pass.stopped = Stopped::ForeignHead;
+            return state;
+        }
+        state.queues.take(&ring.page);
+        pass.left -= 1;
+        let completion = match opcode {
+            Err(error) => Some(Cqe::plain(user_data, error.failure().code())),
+            Ok(opcode) => {
+                state.dispatching = true;
+                drop(state);
+                // It waits for nothing but the short submissions with which its waker waits itself.
+                if pass.may_have_woken && !(pass.left == 0 && matches!(opcode, Opcode::Recv | Opcode::Park)) {
+                    wake::settle_candidate(cpu);
+                }
+                pass.may_have_woken = true;
+                let mut caller = Caller {
+                    cpu,
+                    entity: &mut *entity,
+                    thread,
+                    user_data,
+                };
+                let outcome = call::execute(&mut caller, opcode, &words);
+                state = ring.lock();
+                state.dispatching = false;
+                match outcome {
+                    Outcome::Completed { result, records } => {
+                        Some(Cqe::plain(user_data, result).with_records(records))
+                    }
+                    Outcome::Pending => None,
+                    Outcome::Unfinished(rest) => {
+                        entity.payload.unfinished = Some(rest);
+                        pass.stopped = Stopped::Unfinished;
+                        return state;
+                    }
+                    Outcome::Yield => {
+                        pass.after = After::Yield;
+                        Some(Cqe::plain(user_data, 0))
+                    }
+                    Outcome::EndThread(code) => {
+                        // What the pass has posted so far is for its siblings, who may wait.
+                        ring.wake_satisfied(state);
+                        exit::end_thread(entity, code);
+                        pass.stopped = Stopped::Ended;
+                        pass.after = After::Exit;
+                        return ring.lock();
+                    }
+                }
+            }
+        };
+        if let Some(completion) = completion {
+            state.publish(&ring.page, completion);
+        }
+        if !state.queues.answer_nops(&ring.page, &mut pass.left) {
+            return state;
+        }
     }
-    count_submissions(cpu, u64::from(found - left));
-    pass
 }
 
 #[inline]

@@ -12,6 +12,7 @@ pub mod timer;
 pub mod wake;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use abi::trace::Event;
@@ -21,6 +22,7 @@ use machine::{cpu, trace, vector};
 use sched::{EndReason, Entity, Verdict};
 
 use crate::process::exit;
+use crate::process::thread::Thread;
 use crate::ring::dispatch;
 use crate::terminal;
 use cpus::{CpuState, count};
@@ -84,20 +86,16 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
                 Verdict::Switch => return Some(switch::requeue(cpu, entity, EndReason::Preempted)),
             }
         }
-        let trap = if entity.payload.unfinished.is_some() {
-            if let_interrupts_in(cpu) {
-                continue;
-            }
-            Trap::Syscall
-        } else {
-            let trap = user::run(&mut entity.payload.context);
-            if matches!(trap, Trap::Syscall) {
-                count(&cpu.counters.syscalls);
-            }
-            trap
+        let trap = match entity.payload.unfinished {
+            None => user::run(&mut entity.payload.context),
+            Some(_) => match resume(cpu, &mut entity, &thread) {
+                true => Trap::Syscall,
+                false => continue,
+            },
         };
         match trap {
             Trap::Syscall => {
+                count(&cpu.counters.syscalls);
                 cpu.in_call.store(true, Relaxed);
                 let next = dispatch::syscall(cpu, &mut entity, &thread);
                 cpu.in_call.store(false, Relaxed);
@@ -124,11 +122,22 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
     }
 }
 
-/// Between two pieces of a long system call: handles the interrupts that have come; whether there were any.
+/// Goes on with a submission that the thread's system call has left unfinished, unless something came in between that
+/// has to be looked at first; true if it is done now, and the call begins anew.
 #[cold]
-fn let_interrupts_in(cpu: &CpuState) -> bool {
+#[inline(never)]
+fn resume(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>) -> bool {
     cpu::let_interrupts_in();
-    handle_pending(cpu)
+    if handle_pending(cpu) {
+        return false;
+    }
+    let is_done = dispatch::go_on(entity, thread);
+    if is_done {
+        // It is the same call that begins anew, and it was counted.
+        let counter = &cpu.counters.syscalls;
+        counter.store(counter.load(Relaxed) - 1, Relaxed);
+    }
+    is_done
 }
 
 /// Handles the interrupts that were noted; whether there were any.

@@ -11,6 +11,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use abi::trace::Event;
 use machine::memory::heap::NoAllocation;
 use machine::{clock, cpu, trace, vector};
+use rings::waiters::ends_here;
 use sched::placement::{NoCpuAllowed, helper, new_thread_target, wake_target};
 use sched::{Effect, EnqueueReason, Enqueued, Entity, Instant};
 
@@ -45,8 +46,7 @@ pub fn end_wait(thread: Arc<Thread>, listing: Listing, available: u32) {
     let body = &mut entity.payload;
     // It may have been woken by somebody else meanwhile, have come back to wait for more, and be listed anew.
     if let Some(wait) = &body.wait
-        && wait.listing == Some(listing)
-        && wait.armed.is_none()
+        && ends_here(wait.listing, wait.armed.is_some(), listing)
     {
         body.wait = None;
         body.context.set_result(u64::from(available));

@@ -44,6 +44,10 @@ fn main(runtime: Runtime) -> i64 {
                 "a request owned by no thread waits until withdrawn",
                 owned_by_nobody,
             ),
+            (
+                "what a thread's last pass completed wakes a sibling that waits for it",
+                wakes_with_its_last_pass,
+            ),
             ("the last thread's exit code is the process's", last_thread),
         ],
     )
@@ -181,6 +185,32 @@ fn release_handle(bench: &mut Bench<'_>) -> Outcome {
     GATE.store(1, Ordering::SeqCst);
     thread::await_request(submitted);
     same!(SEEN.load(Ordering::SeqCst), 5, "what the thread left behind");
+    Ok(())
+}
+
+/// A thread whose last entry has a NOP before its exit, while the first thread sleeps until one completion is there. The
+/// kernel once left such a pass without looking at who waited.
+fn wakes_with_its_last_pass(bench: &mut Bench<'_>) -> Outcome {
+    const LAST: u64 = 0x51;
+    GATE.store(0, Ordering::SeqCst);
+    let thread = start(
+        bench,
+        |control, tid| {
+            behind_gate(1, tid);
+            // The first thread falls asleep meanwhile, wherever it runs.
+            for _ in 0..200_000 {
+                core::hint::spin_loop();
+            }
+            thread::submit(raw::sqe(CAP_OP_NOP, LAST));
+            thread::exit(control as u32, tid, 12)
+        },
+        control_id(bench)?,
+    )?;
+    GATE.store(1, Ordering::SeqCst);
+    same!(raw::enter(1, FOREVER)?, 1, "completions of the last pass");
+    same!(thread::wait_for(LAST).result, 0, "the NOP");
+    same!(thread::join(&thread)?, 12, "exit code");
+    release(thread.handle);
     Ok(())
 }
 

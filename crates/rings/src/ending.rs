@@ -1,0 +1,125 @@
+//! How operations end: by a completion, by their time-out, by being withdrawn, or because their ring is closed. Any of
+//! them may come at any moment on any CPU. The order in which each touches the table, the time-out and the place where the
+//! operation waits is written here once, for every host.
+//!
+//! The table's lock is held for one step at a time, and never while a place is told: places have locks of their own, under
+//! which they end operations.
+
+use crate::table::{Ended, Name, Table};
+
+/// Whoever keeps a ring: brings its lock, time-outs and places.
+pub trait Host {
+    /// What submissions say.
+    type Details: Copy + Default;
+    /// Where an operation waits.
+    type Place;
+    /// An armed time-out.
+    type Timer;
+    /// Memory of one that is not armed.
+    type Memory;
+    /// What an operation ends with.
+    type Completion;
+    /// The ring, locked.
+    type Locked<'a>
+    where
+        Self: 'a;
+
+    /// Locks the ring.
+    fn lock(&self) -> Self::Locked<'_>;
+    /// The operations of a locked ring.
+    fn table<'l>(
+        locked: &'l mut Self::Locked<'_>,
+    ) -> &'l mut Table<Self::Details, Self::Place, Self::Timer, Self::Memory>;
+    /// Whether it was closed.
+    fn is_closed(locked: &Self::Locked<'_>) -> bool;
+    /// Posts the completion of an operation, and wakes who waited for it; how many.
+    fn post(&self, locked: Self::Locked<'_>, details: Self::Details, completion: Self::Completion) -> u32;
+    /// Takes a time-out back; its memory, unless it has come.
+    fn disarm(&self, timer: Self::Timer) -> Option<Self::Memory>;
+    /// Takes an operation that has ended out of where it waits.
+    fn forget(&self, place: Self::Place, name: Name);
+}
+
+/// Ends an operation with a completion, if it is still under way; `arrive` runs before anybody can see that. How many
+/// threads were woken, if this call ended it.
+#[inline]
+#[must_use = "the operation may have ended before"]
+pub fn complete<H: Host>(
+    host: &H,
+    name: Name,
+    completion: H::Completion,
+    arrive: impl FnOnce(),
+) -> Option<u32> {
+    let mut locked = host.lock();
+    // Nobody reads the completions of a ring that is being closed, and whoever closes it ends what is under way.
+    if H::is_closed(&locked) {
+        return None;
+    }
+    let Ended {
+        details,
+        place,
+        timer,
+    } = H::table(&mut locked).end(name)?;
+    arrive();
+    let woken = host.post(locked, details, completion);
+    if let Some(timer) = timer {
+        disarm(host, name, timer);
+    }
+    // Whoever completes it has taken it out of where it waited, or is about to.
+    drop(place);
+    Some(woken)
+}
+
+/// Ends an operation whose time-out has come, after taking it out of where it waits. How many threads were woken.
+pub fn expire<H: Host>(host: &H, name: Name, completion: H::Completion) -> u32 {
+    let place = H::table(&mut host.lock()).timer_came(name);
+    if let Some(place) = place {
+        host.forget(place, name);
+    }
+    complete(host, name, completion, || ()).unwrap_or(0)
+}
+
+/// Arms a time-out for an operation that has just begun, with the memory that its slot keeps, if it keeps any.
+pub fn arm<H: Host>(host: &H, name: Name, arm: impl FnOnce(Option<H::Memory>) -> H::Timer) {
+    let memory = H::table(&mut host.lock()).take_memory(name);
+    let Some(memory) = memory else { return };
+    let timer = arm(memory);
+    let late = H::table(&mut host.lock()).set_timer(name, timer);
+    if let Err(timer) = late {
+        // It ended between the two locks.
+        disarm(host, name, timer);
+    }
+}
+
+/// Keeps the memory of a time-out that has come, or was taken back, for the next operation in the slot.
+pub fn keep_memory<H: Host>(host: &H, name: Name, memory: H::Memory) {
+    let before = H::table(&mut host.lock()).keep_memory(name, memory);
+    drop(before);
+}
+
+#[inline(never)]
+fn disarm<H: Host>(host: &H, name: Name, timer: H::Timer) {
+    if let Some(memory) = host.disarm(timer) {
+        keep_memory(host, name, memory);
+    }
+}
+
+/// Ends every operation of a closed ring without a completion, and takes each out of where it waits.
+pub fn abandon_all<H: Host>(host: &H) {
+    loop {
+        let mut locked = host.lock();
+        let table = H::table(&mut locked);
+        let Some(name) = table.first() else { return };
+        let ended = table.end(name);
+        drop(locked);
+        let Some(Ended { place, timer, .. }) = ended else {
+            continue;
+        };
+        if let Some(timer) = timer {
+            disarm(host, name, timer);
+        }
+        if let Some(place) = place {
+            host.forget(place, name);
+        }
+    }
+}
