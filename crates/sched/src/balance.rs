@@ -325,3 +325,6 @@ fn has_room(only: &Pace, (ahead, there): (CpuId, Pace), look: &Look, then: [(Cpu
 pub(crate) fn virtual_slice(weight: u64) -> u64 {
     DEFAULT_REQUEST.0 * EffectiveWeight::REFERENCE / weight.max(1)
 }
+
+#[cfg(test)]
+mod tests;
