@@ -9,7 +9,7 @@ pub mod symbols;
 use crate::toolchain::{self, Bare};
 use crate::{cargo, progress, workspace};
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ impl Profile {
 }
 
 /// The results of a build, as `--json` prints them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Built {
     /// The kernel image.
     pub kernel: PathBuf,

@@ -1,7 +1,8 @@
-//! What should notice a mutant, and running it: some tests of one package, which includes the models, or a campaign of random
-//! scenarios on the simulated machine.
+//! What should notice a mutant, and running it: some tests of one package, which includes the models, a campaign of random
+//! scenarios on the simulated machine, or tests that boot the kernel with the mutant in it.
 
 use super::scratch::Scratch;
+use crate::build::Built;
 use crate::cargo;
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// A hunt that takes longer has not found anything.
 const LIMIT: Duration = Duration::from_secs(120);
+/// The same for tests that boot; a kernel that hangs keeps its test waiting for three minutes.
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
 /// A build that takes longer hangs; the first one builds everything.
 const BUILD_LIMIT: Duration = Duration::from_secs(3_600);
 
@@ -34,7 +37,17 @@ pub(super) enum Hunt {
         /// How many.
         campaign: u64,
     },
+    /// Tests that boot a kernel, checks on, which was built from the copy.
+    Boot {
+        /// A file in `tests/tests`, without the ending.
+        boot: String,
+        /// A part of the names of the tests.
+        filter: String,
+    },
 }
+
+/// The package of the tests that boot.
+const BOOT_TESTS: &str = "sundial-tests";
 
 impl fmt::Display for Hunt {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,6 +59,7 @@ impl fmt::Display for Hunt {
                 write!(to, "cargo test -p {test} {place} {filter}")
             }
             Hunt::Campaign { campaign } => write!(to, "./x sim campaign --seeds {campaign}"),
+            Hunt::Boot { filter, .. } => write!(to, "./x test boot --filter {filter}"),
         }
     }
 }
@@ -110,11 +124,20 @@ impl Hunter {
         if !build.status.is_some_and(|status| status.success()) {
             return over(Ending::NotBuilt { errors: build.errors }, Duration::ZERO);
         }
+        let (mut command, limit) = match hunt {
+            Hunt::Boot { .. } => match self.boot_command(hunt, &build.errors)? {
+                Ok(command) => (command, BOOT_LIMIT),
+                Err(errors) => return over(Ending::NotBuilt { errors }, Duration::ZERO),
+            },
+            _ => (self.command(hunt, &build.errors)?, LIMIT),
+        };
         let began = Instant::now();
-        let ended = self.observe(&mut self.command(hunt, &build.errors)?, LIMIT)?;
+        let ended = self.observe(&mut command, limit)?;
         let ending = match (hunt, ended.status) {
             (_, None) => Ending::OutOfTime,
-            (Hunt::Test { .. }, Some(status)) => judge_tests(&ended.output, &ended.errors, status.success())?,
+            (Hunt::Test { .. } | Hunt::Boot { .. }, Some(status)) => {
+                judge_tests(&ended.output, &ended.errors, status.success())?
+            }
             (Hunt::Campaign { .. }, Some(_)) => judge_campaign(&ended.output)
                 .with_context(|| format!("the campaign broke off:\n{}", ended.errors))?,
         };
@@ -134,6 +157,9 @@ impl Hunter {
             Hunt::Campaign { .. } => {
                 command.args(["build", "--package", "sundial"]);
             }
+            Hunt::Boot { boot, .. } => {
+                command.args(["test", "--no-run", "--package", BOOT_TESTS, "--test", boot]);
+            }
         }
         command
             .current_dir(self.scratch.tree())
@@ -146,7 +172,7 @@ impl Hunter {
     /// What runs what was built; `words` are cargo's.
     fn command(&self, hunt: &Hunt, words: &str) -> Result<Command> {
         let mut command = match hunt {
-            Hunt::Test { filter, .. } => {
+            Hunt::Test { filter, .. } | Hunt::Boot { filter, .. } => {
                 let program =
                     executable(words).with_context(|| format!("cargo names no program:\n{words}"))?;
                 let mut command = Command::new(self.scratch.tree().join(program));
@@ -164,6 +190,28 @@ impl Hunter {
             .current_dir(self.scratch.tree())
             .env("RUST_BACKTRACE", "0");
         Ok(command)
+    }
+
+    /// What runs tests that boot, after the kernel and the programs were built from the copy by the copy's own builder; else the
+    /// compiler's words.
+    fn boot_command(&self, hunt: &Hunt, words: &str) -> Result<Result<Command, String>> {
+        let mut build = cargo::command(&["run", "--quiet", "--package", "xtask", "--"]);
+        build.args(["build", "--profile", "checked", "--json"]);
+        build
+            .current_dir(self.scratch.tree())
+            .env("CARGO_TARGET_DIR", self.scratch.target());
+        let built = self.observe(&mut build, BUILD_LIMIT)?;
+        if !built.status.is_some_and(|status| status.success()) {
+            return Ok(Err(built.errors));
+        }
+        let built: Built = serde_json::from_str(built.output.lines().last().unwrap_or_default())
+            .with_context(|| format!("./x build --json said:\n{}", built.output))?;
+        let mut command = self.command(hunt, words)?;
+        command
+            .args(["--test-threads", "2"])
+            .env("SUNDIAL_KERNEL", built.kernel)
+            .env("SUNDIAL_PROGRAMS", built.programs);
+        Ok(Ok(command))
     }
 
     /// Runs a command to its end, or ends it.

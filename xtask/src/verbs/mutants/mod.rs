@@ -1,7 +1,7 @@
 //! `mutants`: puts known mistakes into the code, one at a time, and sees whether the tests notice.
 //!
 //! A *mutant* is a file in `mutants/` ([`mutant`]): a mistake that a system somewhere made, as a replacement of text, and
-//! the cheapest *hunt* that should find it ([`hunt`]): a test, a model or a campaign of the simulator. Each is tried in a copy of the
+//! the cheapest *hunt* that should find it ([`hunt`]): a test, a model, a campaign of the simulator, or a test that boots. Each is tried in a copy of the
 //! tree ([`scratch`]); what came of it is a row of the table ([`report`]). docs/mutants.md has the table as it was last printed.
 //! With `--all` ([`mod@all`]) nobody chooses the mistakes: every place of the pure crates is tried.
 
