@@ -136,3 +136,18 @@ fn p5_processes_whose_threads_end_on_several_cpus_at_once_leave_nothing() {
     // kernel panicked over a ring that was gone.
     holds("leaks", |setup| setup.cpus(4));
 }
+
+#[test]
+fn p18_whatever_random_programs_do_and_whenever_they_end_nothing_is_lost_or_doubled() {
+    holds("chaos", counted);
+}
+
+#[test]
+fn p18_nothing_is_lost_or_doubled_when_random_programs_run_at_once_on_two_cpus() {
+    holds("chaos", |setup| setup.cpus(2));
+}
+
+#[test]
+fn p18_nothing_is_lost_or_doubled_when_random_programs_run_at_once_on_four_cpus() {
+    holds("chaos", |setup| setup.cpus(4));
+}

@@ -40,6 +40,9 @@ pub enum Verb {
     /// Run the kernel's scheduler on virtual machines: scenarios, campaigns, comparisons.
     #[command(disable_help_flag = true)]
     Sim(HandedOn),
+    /// Boot random programs that do everything at once and are ended at random moments; make failures small.
+    #[command(disable_help_flag = true)]
+    Chaos(HandedOn),
     /// Put known mistakes into the code, one by one, and see who notices.
     Mutants(crate::verbs::mutants::MutantsArguments),
     /// Fuzz the decoders of hostile input, each for a bounded time.
@@ -54,7 +57,8 @@ pub enum Verb {
     Clean,
 }
 
-/// What is handed on to a tool of its own, which tells more with --help: `bench` to bench/runner, `sim` to `sundial sim`.
+/// What is handed on to a tool of its own, which tells more with --help: `bench` to bench/runner, `chaos` to tests/chaos, `sim` to
+/// `sundial sim`.
 #[derive(Args, Clone, Debug)]
 pub struct HandedOn {
     /// Its arguments.

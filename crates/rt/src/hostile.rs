@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::memory::{Protection, VirtualMemory};
 use crate::message::{Flat, root_field};
 use crate::pending::{VOID_ROOM, call};
+use crate::ring::RingPage;
 use crate::thread_block::with_lane;
 
 /// Any system call, with anything in its registers.
@@ -39,6 +40,59 @@ pub fn submit(sqe: Sqe, timeout_ns: u64) -> Option<Cqe> {
         }
         lane.abandon(ticket, Default::default());
         None
+    })
+}
+
+/// The calling thread's ring, with nobody keeping books: submissions name any memory, and completions come as they come.
+pub struct Wild {
+    page: RingPage,
+    sq_tail: u32,
+    cq_head: u32,
+}
+
+impl Wild {
+    /// Submissions that the kernel has not taken yet.
+    pub fn queued(&self) -> u32 {
+        self.page.queued(self.sq_tail)
+    }
+
+    /// Places a submission, while fewer than all places are taken.
+    pub fn submit(&mut self, sqe: &Sqe) {
+        self.page.place(self.sq_tail, sqe.to_words());
+        self.sq_tail = self.sq_tail.wrapping_add(1);
+    }
+
+    /// Runs what was submitted, then waits until `wanted` completions are unread, at most `timeout_ns`.
+    pub fn enter(&mut self, wanted: u32, timeout_ns: u64) {
+        self.page.publish(self.sq_tail, self.cq_head);
+        crate::syscall::enter(wanted, timeout_ns);
+    }
+
+    /// The next completion, if one has come.
+    pub fn completion(&mut self) -> Option<Cqe> {
+        let cqe = self.page.peek(self.cq_head)?;
+        self.cq_head = self.cq_head.wrapping_add(1);
+        Some(cqe)
+    }
+}
+
+/// Lends the calling thread's ring to `work`, which may leave operations under way: their completions will be ignored, if their
+/// user data is no ticket of the runtime's.
+///
+/// # Panics
+/// As [`crate::raw::with_ring`].
+pub fn wild<R>(work: impl FnOnce(&mut Wild) -> R) -> R {
+    with_lane(|lane| {
+        let (page, sq_tail, cq_head) = lane.bare();
+        let mut wild = Wild {
+            page: page.reborrow(),
+            sq_tail: *sq_tail,
+            cq_head: *cq_head,
+        };
+        let result = work(&mut wild);
+        wild.page.publish(wild.sq_tail, wild.cq_head);
+        (*sq_tail, *cq_head) = (wild.sq_tail, wild.cq_head);
+        result
     })
 }
 

@@ -16,7 +16,7 @@ use abi::ring::{Cqe, Opcode, SQ_ENTRIES, SQE_WORDS, Sqe, sqe_flags};
 use crate::cap::Client;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::memory::{Protection, VirtualMemory};
+use crate::memory::{MemoryObject, Protection, VirtualMemory};
 use crate::message::EMPTY;
 use crate::park::ParkSpace;
 use crate::pending::Target;
@@ -222,5 +222,15 @@ pub fn shared_words(memory: &VirtualMemory, count: usize) -> Result<&'static [At
     let words = core::ptr::with_exposed_provenance::<AtomicU64>(address as usize);
     // SAFETY: the kernel mapped `bytes` zeroed bytes there just now, page-aligned, where nothing was; nobody else
     // knows the address, and nothing in this runtime takes the pages away again.
+    Ok(unsafe { core::slice::from_raw_parts(words, count) })
+}
+
+/// `count` words of a memory object, to be shared with whoever else maps it, for as long as the program runs.
+pub fn shared_object(object: &MemoryObject, count: usize) -> Result<&'static [AtomicU64], Error> {
+    let bytes = (8 * count as u64).next_multiple_of(PAGE_SIZE);
+    let address = object.map(0, bytes, Protection::ReadWrite)?;
+    let words = core::ptr::with_exposed_provenance::<AtomicU64>(address as usize);
+    // SAFETY: the kernel mapped `bytes` bytes of the object there just now, page-aligned, where nothing was. Other processes
+    // may write them at any time, which is what these words are for; nothing in this runtime takes the pages away again.
     Ok(unsafe { core::slice::from_raw_parts(words, count) })
 }

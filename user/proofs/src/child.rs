@@ -11,7 +11,7 @@ use rt::time::Timer;
 use rt::{Client, Env, Error};
 
 use crate::tools::{compute, compute_for};
-use crate::{accounts, crowds, indices, pages, pending, registers};
+use crate::{accounts, chaos, crowds, indices, pages, pending, registers};
 
 /// The manifest's name for this program.
 const BINARY: &str = "proofs";
@@ -69,6 +69,8 @@ pub fn act(env: &Env, part: &str, details: &[String]) -> i64 {
         "turner" => Ok(indices::turn()),
         "disturber" => registers::disturb_for_ever(details),
         "holder" => Ok(registers::hold_on(details)),
+        "actor" => chaos::actor::act(env, details),
+        "caller" => chaos::call_each(env),
         _ => Ok(UNKNOWN),
     };
     done.unwrap_or(REFUSED)

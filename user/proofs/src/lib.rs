@@ -4,8 +4,9 @@
 //!
 //! [`accounting`], [`shares`], [`crowds`], [`spread`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] and [`ranges`] about what one
 //! system call makes others wait for; [`leaks`], [`pending`], [`pages`] and [`indices`] about what processes, memory and rings leave
-//! behind; [`accounts`] about what they hold; [`registers`] about what shows of one process in another. [`tools`] is what they share. A
-//! proof's children run this program too: their arguments name a part in [`child`].
+//! behind; [`accounts`] about what they hold; [`registers`] about what shows of one process in another; [`chaos`] about all of it at
+//! once, under random programs. [`tools`] is what they share. A proof's children run this program too: their arguments name a
+//! part in [`child`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ extern crate std;
 
 pub mod accounting;
 pub mod accounts;
+pub mod chaos;
 pub mod child;
 pub mod counters;
 pub mod crowds;
@@ -40,7 +42,7 @@ use tools::Wrong;
 /// A proof: its name, and what it does.
 type Proof = (&'static str, fn(&Env) -> Result<(), Wrong>);
 
-const PROOFS: [Proof; 16] = [
+const PROOFS: &[Proof] = &[
     ("accounting", accounting::prove),
     ("shares", shares::weights_decide),
     ("counters", counters::prove),
@@ -57,6 +59,7 @@ const PROOFS: [Proof; 16] = [
     ("passes", passes::nobody_waits_for_the_rest),
     ("pieces", passes::a_crowd_is_woken_in_pieces),
     ("registers", registers::prove),
+    ("chaos", chaos::prove),
 ];
 
 /// The program: the proof that the manifest names, or a part in one.

@@ -1,6 +1,6 @@
 //! The verbs of `./x`, one file each. A verb answers with an exit code, or with an error that says what to do.
 
-mod bench;
+mod become_runner;
 mod boot;
 mod build;
 mod clean;
@@ -26,7 +26,8 @@ pub fn perform(verb: Verb) -> Result<u8> {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Boot(arguments) => boot::boot(&arguments),
         Verb::Build(arguments) => build::build(&arguments),
-        Verb::Bench(arguments) => bench::bench(&arguments),
+        Verb::Bench(arguments) => become_runner::bench(&arguments),
+        Verb::Chaos(arguments) => become_runner::chaos(&arguments),
         Verb::Sim(arguments) => sim::sim(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
         Verb::Test(arguments) => test::test(&arguments),
