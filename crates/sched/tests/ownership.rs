@@ -2,12 +2,10 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use sched::fair::DEFAULT_REQUEST;
 use sched::weight::turn;
-use sched::{Affinity, CpuId, Event, LatencyClass, Nanos, Policy, ThreadId};
+use sched::{Affinity, CpuId, LatencyClass, Nanos, Policy};
 use support::Machine;
 
 const CPUS: u32 = 4;
@@ -213,23 +211,6 @@ proptest! {
             apply(&mut step_by_step, &step);
             let state = |machine: &Machine| format!("{:?} {:?}", machine.cpus, machine.timers);
             prop_assert_eq!(state(&at_once), state(&step_by_step), "after step {} {:?}", number, step);
-        }
-    }
-
-    /// The record alone tells what every thread has used: no time passes between a switch and its end unrecorded.
-    #[test]
-    fn c1_the_charges_in_the_record_are_the_runtimes(steps in steps()) {
-        let mut machine = Machine::new(CPUS, Policy::WeightedFair);
-        steps.iter().filter(|step| !matches!(step, Step::HandOver { .. })).for_each(|step| apply(&mut machine, step));
-        let mut recorded: BTreeMap<ThreadId, u64> = BTreeMap::new();
-        for record in &machine.record {
-            if let Event::Charge { thread, ran } = record.event {
-                *recorded.entry(thread).or_default() += ran.0;
-            }
-        }
-        for thread in machine.parked.values() {
-            let recorded = recorded.get(&thread.id()).copied().unwrap_or(0);
-            prop_assert_eq!(recorded, thread.account().runtime.0);
         }
     }
 }

@@ -1,20 +1,21 @@
 //! What CPUs do: take threads, steal them, serve their timers and interrupts.
 
-use super::Machine;
+use super::{Machine, named};
+use abi::trace::Event;
 use sched::balance::{Given, give};
 use sched::placement::{helper, steal_order};
-use sched::{Cpu, CpuId, EnqueueReason, Event, Horizon, Nanos, Reason, Verdict};
+use sched::{Cpu, CpuId, EnqueueReason, Horizon, Nanos, Verdict};
 
 impl Machine {
     pub(super) fn interrupt(&mut self, cpu: CpuId) {
         if self.cpus[cpu.index()].request_reschedule() {
-            self.note(cpu, Event::RescheduleSent);
+            let (to, purpose) = (cpu.0, 0);
+            self.note(cpu, Event::IpiSent { to, purpose });
         }
     }
 
     pub(super) fn set_timer(&mut self, cpu: CpuId, horizon: Option<Horizon>) {
         let timer = horizon.map(|horizon| horizon.at);
-        self.note(cpu, timer.map_or(Event::DisarmTimer, |at| Event::ArmTimer { at }));
         self.timers[cpu.index()] = timer;
     }
 
@@ -51,13 +52,13 @@ impl Machine {
             self.note(
                 cpu,
                 Event::Switch {
-                    to: thread.id(),
-                    reason: Reason::Picked(picked.from),
+                    from: abi::trace::Thread::NONE,
+                    to: named(thread.id()),
                 },
             );
             self.running[index] = Some(thread);
         } else {
-            self.note(cpu, Event::Idle);
+            self.note(cpu, Event::IdleEnter {});
         }
         self.publish(cpu);
     }
@@ -67,10 +68,10 @@ impl Machine {
         for victim in victims {
             if let Some(thread) = self.cpus[victim.index()].steal_for(thief, self.now) {
                 self.note(
-                    victim,
+                    thief,
                     Event::Steal {
-                        thread: thread.id(),
-                        thief,
+                        victim: victim.0,
+                        thread: named(thread.id()),
                     },
                 );
                 self.publish(victim);
@@ -104,7 +105,7 @@ impl Machine {
     pub fn deliver(&mut self, cpu: CpuId) {
         if self.cpus[cpu.index()].reschedule_pending() {
             self.cpus[cpu.index()].acknowledge_reschedule();
-            self.note(cpu, Event::RescheduleReceived);
+            self.note(cpu, Event::IpiReceived { purpose: 0 });
             if self.running[cpu.index()].is_none() {
                 self.dispatch(cpu);
                 return;

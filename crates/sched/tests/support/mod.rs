@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use abi::trace::Event;
 use sched::check::{self, Broken};
 use sched::{
-    Cpu, CpuId, Entity, Event, Instant, LoadBoard, Policy, Principal, Rank, Record, ThreadId, Topology,
-    Usage, VirtualTime,
+    Cpu, CpuId, Entity, Instant, LoadBoard, Policy, Principal, Rank, ThreadId, Topology, Usage, VirtualTime,
 };
 
 mod ledger;
@@ -18,6 +18,11 @@ mod loops;
 mod threads;
 
 pub type Thread = Box<Entity<()>>;
+
+/// A thread as the record names it.
+fn named(id: ThreadId) -> abi::trace::Thread {
+    abi::trace::Thread(id.0)
+}
 
 pub struct Machine {
     pub topology: Topology,
@@ -43,7 +48,7 @@ pub struct Machine {
     pub step_by_step: bool,
     pub now: Instant,
     /// Everything that happened, in order.
-    pub record: Vec<Record>,
+    pub record: Vec<(Instant, CpuId, Event)>,
     clocks: Vec<VirtualTime>,
     next_id: u64,
 }
@@ -76,11 +81,7 @@ impl Machine {
     }
 
     fn note(&mut self, cpu: CpuId, event: Event) {
-        self.record.push(Record {
-            at: self.now,
-            cpu,
-            event,
-        });
+        self.record.push((self.now, cpu, event));
     }
 
     /// A CPU that does nothing although a thread waits that may run there.

@@ -1,11 +1,11 @@
 //! What threads do and what is done to them, from their creation to their end.
 
-use super::{Machine, Thread};
-use sched::cpu::PickedFrom;
+use super::{Machine, Thread, named};
+use abi::trace::Event;
 use sched::placement::{new_thread_target, wake_target};
 use sched::{
-    Affinity, CpuId, Effect, EndReason, EnqueueReason, Enqueued, Entity, Event, LatencyClass, Nanos,
-    Placement, Reason, ThreadId, Weight,
+    Affinity, CpuId, Effect, EndReason, EnqueueReason, Enqueued, Entity, LatencyClass, Nanos, Placement,
+    ThreadId, Weight,
 };
 
 impl Machine {
@@ -20,21 +20,21 @@ impl Machine {
 
     pub(super) fn put(&mut self, cpu: CpuId, thread: Thread, why: EnqueueReason) {
         let id = thread.id();
-        self.note(cpu, Event::Enqueue { thread: id, why });
+        let (target, thread_id, by) = (cpu.0, named(id), abi::trace::Thread::NONE);
+        self.note(
+            cpu,
+            Event::Wake {
+                target,
+                thread: thread_id,
+                by,
+            },
+        );
         self.ledger.queued(id, self.now);
         let enqueued = self.cpus[cpu.index()].enqueue(thread, why, self.now);
         self.act(cpu, id, enqueued);
     }
 
     pub(super) fn put_where(&mut self, placed: Placement, thread: Thread, why: EnqueueReason) {
-        let reason = Reason::Placed(placed.reason);
-        self.note(
-            placed.cpu,
-            Event::Place {
-                thread: thread.id(),
-                reason,
-            },
-        );
         self.put(placed.cpu, thread, why);
     }
 
@@ -102,20 +102,19 @@ impl Machine {
         let charge = self.cpus[cpu.index()].end(&mut thread, self.now, why);
         self.usage.add(charge);
         self.ledger.left(thread.id(), charge, self.now);
-        self.note(
-            cpu,
-            Event::Charge {
-                thread: thread.id(),
-                ran: charge.ran,
+        let id = named(thread.id());
+        let event = match why {
+            EndReason::Blocked | EndReason::HandedOff => Event::Block {
+                reason: 0,
+                thread: id,
             },
-        );
-        self.note(
-            cpu,
-            Event::End {
-                thread: thread.id(),
-                why,
+            EndReason::Exited => Event::ThreadExit { thread: id, code: 0 },
+            EndReason::Preempted | EndReason::Yielded => Event::Preempt {
+                thread: id,
+                by: abi::trace::Thread::NONE,
             },
-        );
+        };
+        self.note(cpu, event);
         self.timers[cpu.index()] = None;
 
         Some(thread)
@@ -167,17 +166,23 @@ impl Machine {
         let (charge, rank) = left.unwrap();
         self.usage.add(charge);
         self.ledger.left(from, charge, self.now);
-        let ran = charge.ran;
-        self.note(cpu, Event::Charge { thread: from, ran });
-        self.note(cpu, Event::End { thread: from, why });
-        let thread = from;
-        self.note(cpu, Event::Enqueue { thread, why: back });
+        let by = abi::trace::Thread::NONE;
+        self.note(
+            cpu,
+            Event::Preempt {
+                thread: named(from),
+                by,
+            },
+        );
         self.ranks.insert(from, (cpu, rank));
         let to = rotated.entity.id();
         self.ranks.remove(&to);
         self.set_timer(cpu, rotated.horizon);
-        let reason = Reason::Picked(PickedFrom::Queue);
-        self.note(cpu, Event::Switch { to, reason });
+        let switch = Event::Switch {
+            from: named(from),
+            to: named(to),
+        };
+        self.note(cpu, switch);
         self.running[cpu.index()] = Some(rotated.entity);
         self.publish(cpu);
     }
@@ -188,6 +193,7 @@ impl Machine {
         let Some(mut caller) = self.running[index].take() else {
             return;
         };
+        let from = caller.id();
         let Some(thread) = self.parked.remove(&to) else {
             self.running[index] = Some(caller);
             return;
@@ -204,8 +210,8 @@ impl Machine {
                     self.note(
                         cpu,
                         Event::Handoff {
-                            thread: to,
-                            refused: None,
+                            from: named(from),
+                            to: named(to),
                         },
                     );
                     self.publish(cpu);
@@ -223,8 +229,8 @@ impl Machine {
                     self.note(
                         cpu,
                         Event::Handoff {
-                            thread: to,
-                            refused: None,
+                            from: named(from),
+                            to: named(to),
                         },
                     );
                     self.dispatch(cpu);
@@ -233,13 +239,6 @@ impl Machine {
                 Err(refused) => refused,
             }
         };
-        self.note(
-            cpu,
-            Event::Handoff {
-                thread: to,
-                refused: Some(Reason::HandoffRefused(refused.reason)),
-            },
-        );
         self.running[index] = Some(caller);
         self.parked.insert(to, refused.entity);
         self.wake(to, cpu);
