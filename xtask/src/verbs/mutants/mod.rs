@@ -27,8 +27,8 @@ Each mutant is put into a copy of the tree, built, and hunted by the cheapest te
 campaign that should find it. First the hunts are tried without mutants and must find nothing.
 The first run builds the copy, which takes some minutes; then a mutant takes some seconds.
 
-With --all, cargo-mutants (installed when missing) thinks of the mistakes: every place of the crates caps, manifest,
-abi and sched is tried, which takes hours. What is known is kept after every few, so a run that is
+With --all, cargo-mutants (installed when missing) thinks of the mistakes: every place of the crates caps, rings,
+manifest, abi and sched is tried, which takes hours. What is known is kept after every few, so a run that is
 broken off goes on where it was; --shard shares it out.
 
 Exit code 0: every mutant was caught. docs/mutants.md says how to add one.

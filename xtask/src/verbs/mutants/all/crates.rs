@@ -14,10 +14,14 @@ pub(super) struct Crate {
 }
 
 /// Small ones first.
-pub(super) const CRATES: [Crate; 4] = [
+pub(super) const CRATES: [Crate; 5] = [
     Crate {
         name: "caps",
         also: &[],
+    },
+    Crate {
+        name: "rings",
+        also: &["models"],
     },
     Crate {
         name: "manifest",
