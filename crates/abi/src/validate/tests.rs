@@ -130,6 +130,7 @@ fn p7_call_names_a_thread_exactly_when_it_is_thread_owned() {
         call_id: 4,
         ..good(Opcode::Call)
     };
+    assert!(matches!(validate(&owned), Ok(Op::Call { owner: Some(4), .. })));
     assert_eq!(owner_of(&owned.to_words()), Some(4));
     assert_eq!(owner_of(&good(Opcode::Call).to_words()), None);
     assert_eq!(validate(&Sqe { call_id: 0, ..owned }), Err(WireError::Invalid));
