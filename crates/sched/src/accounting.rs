@@ -37,6 +37,29 @@ pub struct Account {
     pub last_cpu: Option<CpuId>,
 }
 
+impl Account {
+    /// Adds what another thread did, for the sum of a process. Which CPU a sum ran on last means nothing: it stays as it was.
+    pub fn add(&mut self, other: &Account) {
+        let Account {
+            runtime,
+            virtual_runtime,
+            switches,
+            preemptions,
+            voluntary_blocks,
+            migrations,
+            waiting,
+            last_cpu: _,
+        } = *other;
+        self.runtime += runtime;
+        self.virtual_runtime = self.virtual_runtime.saturating_add(virtual_runtime);
+        self.switches += switches;
+        self.preemptions += preemptions;
+        self.voluntary_blocks += voluntary_blocks;
+        self.migrations += migrations;
+        self.waiting += waiting;
+    }
+}
+
 /// What a process, session or service has used: the sum over its threads, living and gone (C3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -143,6 +166,38 @@ impl CpuCounters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn c3_a_sum_of_accounts_has_every_count_of_each() {
+        let account = |base: u64| Account {
+            runtime: Nanos(base),
+            virtual_runtime: base + 1,
+            switches: base + 2,
+            preemptions: base + 3,
+            voluntary_blocks: base + 4,
+            migrations: base + 5,
+            waiting: Nanos(base + 6),
+            last_cpu: None,
+        };
+        let mut sum = account(100);
+        let on_seven = Some(CpuId(7));
+        sum.add(&Account {
+            last_cpu: on_seven,
+            ..account(20)
+        });
+        let twice = |plus: u64| 120 + 2 * plus;
+        let expected = Account {
+            runtime: Nanos(twice(0)),
+            virtual_runtime: twice(1),
+            switches: twice(2),
+            preemptions: twice(3),
+            voluntary_blocks: twice(4),
+            migrations: twice(5),
+            waiting: Nanos(twice(6)),
+            last_cpu: None,
+        };
+        assert_eq!(sum, expected);
+    }
 
     #[test]
     fn c3_the_sum_of_a_process_keeps_what_gone_threads_used() {

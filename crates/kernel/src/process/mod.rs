@@ -84,32 +84,9 @@ pub struct Threads {
     /// How many have left the list above and are just being taken apart.
     pub burials: usize,
     /// What those did that have left the list above.
-    pub gone: Tally,
+    pub gone: Account,
     /// The number of the next one.
     pub next_tid: u32,
-}
-
-/// What threads did, added up (rule C3). CPU time and switches are in [`UsageCell`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Times one lost a CPU although it wanted to go on.
-    pub preemptions: u64,
-    /// Times one gave a CPU up to wait.
-    pub voluntary_blocks: u64,
-    /// Times one was given another CPU than before.
-    pub migrations: u64,
-    /// Time spent runnable but not running, in ns.
-    pub waiting: u64,
-}
-
-impl Tally {
-    /// Adds what one thread did.
-    pub fn add(&mut self, account: &Account) {
-        self.preemptions += account.preemptions;
-        self.voluntary_blocks += account.voluntary_blocks;
-        self.migrations += account.migrations;
-        self.waiting += account.waiting.0;
-    }
 }
 
 /// CPU time of all threads, living and gone (rule C3).
@@ -186,8 +163,9 @@ impl Process {
         self.threads.lock().living.clone()
     }
 
-    /// What its threads did, living and gone, as of the last time each left a CPU.
-    pub fn tally(&self) -> Tally {
+    /// What its threads did, living and gone, as of the last time each left a CPU (rule C3). CPU time and switches are shown
+    /// from [`UsageCell`], which is brought up to date with each stay.
+    pub fn tally(&self) -> Account {
         let threads = self.threads.lock();
         let mut tally = threads.gone;
         for thread in &threads.living {

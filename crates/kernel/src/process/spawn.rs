@@ -26,7 +26,7 @@ use super::exit::Ending;
 use super::image::{self, Image};
 use super::park::Parking;
 use super::thread::Thread;
-use super::{Process, Quota, Tally, Threads, UsageCell, table};
+use super::{Process, Quota, Threads, UsageCell, table};
 use crate::booted;
 use crate::capability::Capability;
 use crate::memory::account::{Account, Cost, Short};
@@ -183,7 +183,7 @@ fn build(
         threads: Lock::new(Threads {
             living: Vec::new(),
             burials: 0,
-            gone: Tally::default(),
+            gone: sched::Account::default(),
             next_tid: 1,
         }),
         parking: Parking::default(),

@@ -9,9 +9,10 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use machine::Lock;
 use machine::attribution::Site;
+use sched::Account;
 
+use super::Process;
 use super::exit::Reason;
-use super::{Process, Tally};
 
 /// Processes that are collected while their list is locked once: whoever ends or starts one waits for that.
 const PIECE: usize = 64;
@@ -36,7 +37,7 @@ pub struct Ended {
     /// Times a thread of it left a CPU.
     pub switches: u64,
     /// What else its threads did.
-    pub tally: Tally,
+    pub tally: Account,
 }
 
 static LIVING: Lock<BTreeMap<u32, Arc<Process>>> = Site::Processes.lock(BTreeMap::new());

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use machine::vector;
+use sched::Account;
 use schema_gen::monitor::monitor::{processes_results, threads_results};
 use schema_gen::monitor::{ProcessState, process_status, thread_status};
 use schema_gen::system::LatencyClass;
@@ -14,10 +15,10 @@ use super::super::capability_manager::require_fit;
 use super::super::observe;
 use super::super::supervisor::living;
 use crate::call::{Call, Trouble};
+use crate::process::Process;
 use crate::process::exit::Reason;
 use crate::process::table::{self, Ended};
 use crate::process::thread::Thread;
-use crate::process::{Process, Tally};
 use crate::wire::{self, ListBytes};
 
 /// What a process's number is paired with where references must be told apart. Numbers are never used again, so there is
@@ -90,11 +91,11 @@ fn show_ended(mut shown: process_status::Builder<'_>, ended: &Ended, reason: &st
     show_tally(shown, ended.tally);
 }
 
-fn show_tally(mut shown: process_status::Builder<'_>, tally: Tally) {
+fn show_tally(mut shown: process_status::Builder<'_>, tally: Account) {
     shown.set_preemptions(tally.preemptions);
     shown.set_voluntary_blocks(tally.voluntary_blocks);
     shown.set_migrations(tally.migrations);
-    shown.set_waiting_ns(tally.waiting);
+    shown.set_waiting_ns(tally.waiting.0);
 }
 
 /// Why a process ended, for a person; empty when it did so by itself, since its code says it all.
