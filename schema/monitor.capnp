@@ -140,9 +140,30 @@ interface Monitor @0xd5a1c0de5e7a0001 {
   counters @5 (cpu :UInt32) -> (monotonicNs :UInt64, counters :List(Counter));
 }
 
-# From a number to authority: a ProcessHandle, or a SchedulingPolicyCap for one thread. Numbers that name nothing
+# What became of a wish where a thread shall run. Whatever is not `ok` has changed nothing.
+enum PlacementResult {
+  ok @0;
+  # The set names no CPU.
+  emptySet @1;
+  # The last byte of the set is zero: send it without.
+  notCanonical @2;
+  # The set names a CPU that is not there; `cpu` is the highest that it names.
+  unknownCpu @3;
+  # The thread has ended.
+  threadEnded @4;
+}
+
+# On which CPUs one thread runs, and nothing else: no weight, no time, no quiet. In a set, CPU n is bit n mod 8 of byte n / 8, and
+# the last byte is not zero. A change takes effect at once, wherever the thread is.
+interface ThreadPlacement @0xd5a1c0de5e7a0003 {
+  setCpus @0 (cpus :Data) -> (result :PlacementResult, cpu :UInt32);
+  cpus @1 () -> (cpus :Data);
+}
+
+# From a number to authority: a ProcessHandle, or a SchedulingPolicyCap or ThreadPlacement for one thread. Numbers that name nothing
 # are refused with `invalidArgument`.
 interface Supervisor @0xd5a1c0de5e7a0002 {
   process @0 (pid :UInt32) -> (handleIndex :UInt16);
   threadPolicy @1 (pid :UInt32, tid :UInt32) -> (policyIndex :UInt16);
+  threadPlacement @2 (pid :UInt32, tid :UInt32) -> (placementIndex :UInt16);
 }

@@ -5,8 +5,8 @@
 //! lock calls it and interrupts it. Whoever comes second must see the first.
 //!
 //! The board, its words' steps, the searches and the queues are the kernel's: [`LoadBoard`], [`helper`],
-//! [`steal_order`], [`Cpu`]. What is written down here once more is the order in which `kernel::run` calls them
-//! (`choose`, `steal`, `put` and `call_helper`).
+//! [`steal_order`], [`Cpu`]. What is written down here once more, smaller, so that loom can try everything, is the order in which
+//! the crate `protocol` calls them (`choose`, `steal`, `put` and `call_helper`); [`crate::machine`] runs that crate itself.
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::sync::{Arc, Mutex};

@@ -61,8 +61,6 @@ pub enum Mistake {
     DieWithACandidate,
     /// Order a running thread to die, and do not interrupt its CPU.
     KillWithoutInterrupting,
-    /// Order it to die, and interrupt only the first CPU that says it runs it.
-    InterruptTheFirstThatNamesIt,
     /// Publish the index before the entry.
     PublishEarly,
     /// Take an entry's slot for the next entry without looking whether it was read.

@@ -11,11 +11,17 @@ const SMALL: Size = Size {
     cpus: 3,
     threads: 4,
     steps: 4,
+    changes: false,
+};
+const CHANGING: Size = Size {
+    changes: true,
+    ..SMALL
 };
 const LARGE: Size = Size {
     cpus: 4,
     threads: 7,
     steps: 8,
+    changes: true,
 };
 
 fn run(scheduler: impl Scheduler + 'static, size: Size, mistake: Mistake) {
@@ -51,6 +57,22 @@ fn is_caught(mistake: Mistake, by: &str) -> bool {
 #[test]
 fn b2_threads_are_in_one_place_and_none_is_lost_on_three_cpus() {
     run(RandomScheduler::new_from_seed(7, 20_000), SMALL, Mistake::None);
+}
+
+#[test]
+fn b5_a_thread_is_changed_and_moved_wherever_it_is() {
+    run(
+        RandomScheduler::new_from_seed(11, 15_000),
+        CHANGING,
+        Mistake::None,
+    );
+    for depth in [2, 3, 5] {
+        run(
+            PctScheduler::new_from_seed(12, depth, 3_000),
+            CHANGING,
+            Mistake::None,
+        );
+    }
 }
 
 #[test]

@@ -115,6 +115,21 @@ fn b5_new_threads_go_to_idle_cpus_and_otherwise_stay() {
 }
 
 #[test]
+fn b5_a_thread_runs_where_it_is_told_wherever_it_was_on_two_cpus() {
+    holds("pinned", |setup| setup.cpus(2));
+}
+
+#[test]
+fn b5_a_thread_runs_where_it_is_told_with_more_cpus_than_the_host_has() {
+    holds("pinned", |setup| setup.cpus(4));
+}
+
+#[test]
+fn b5_on_one_cpu_a_thread_may_be_told_to_stay() {
+    holds("pinned", |setup| setup.cpus(1).icount());
+}
+
+#[test]
 fn b1_an_idle_cpu_takes_over_who_waits_and_b4_a_wake_up_sends_one_interrupt_at_most() {
     // The program counts them: never more than there were wake-ups on other CPUs. And an idle CPU took over a thread
     // that waited (B1).

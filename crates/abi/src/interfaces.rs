@@ -73,6 +73,7 @@ interfaces! {
     SSH_HOST_KEY "SshHostKey" 0xc5eb_53f8_8fdc_2b3a,
     MONITOR "Monitor" 0xd5a1_c0de_5e7a_0001,
     SUPERVISOR "Supervisor" 0xd5a1_c0de_5e7a_0002,
+    THREAD_PLACEMENT "ThreadPlacement" 0xd5a1_c0de_5e7a_0003,
 }
 
 /// Name of the interface with this id.

@@ -243,7 +243,7 @@ fn introduce() {
             platform.unreachable_cpus
         ));
     }
-    for place in cpus::topology().places() {
+    for place in cpus::ground().topology.places() {
         log::kernel(
             Level::Info,
             format_args!(

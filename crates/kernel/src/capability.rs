@@ -62,6 +62,8 @@ pub enum Object {
     CapabilityManager(Arc<Process>),
     /// Weight, class and counters of a thread: the given one, or the caller.
     SchedulingPolicy(Option<Arc<Thread>>),
+    /// On which CPUs a thread runs.
+    ThreadPlacement(Arc<Thread>),
     /// Looking at the whole system.
     Monitor,
     /// Turning what is seen into authority over one thing.
@@ -135,6 +137,7 @@ impl Capability {
             | Object::ProcessHandle(_)
             | Object::CapabilityManager(_)
             | Object::SchedulingPolicy(_)
+            | Object::ThreadPlacement(_)
             | Object::Monitor
             | Object::Supervisor
             | Object::Absent => false,

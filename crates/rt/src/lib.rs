@@ -47,6 +47,7 @@ pub mod monitor;
 pub mod park;
 pub mod pending;
 pub mod pipe;
+pub mod placement;
 pub mod policy;
 pub mod print;
 pub mod process;

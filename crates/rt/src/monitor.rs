@@ -12,6 +12,7 @@ use crate::cap::{Client, client};
 use crate::error::Error;
 use crate::message::{Aligned, EMPTY, Flat};
 use crate::pending::{VOID_ROOM, bytes_of_mut, call};
+use crate::placement::ThreadPlacement;
 use crate::policy::SchedulingPolicyCap;
 use crate::process::{ProcessHandle, TableEntry, table_entries};
 
@@ -129,5 +130,15 @@ impl Supervisor {
         reply
             .cap(usize::from(reply.u16(0)))
             .map(SchedulingPolicyCap::from_cap)
+    }
+
+    /// On which CPUs thread `tid` of process `pid` runs.
+    pub fn thread_placement(&self, pid: u32, tid: u32) -> Result<ThreadPlacement, Error> {
+        let mut room = Aligned::<VOID_ROOM>::zeroed();
+        let params = Flat::<24>::new().u32(0, pid).u32(4, tid);
+        let reply = call(self.cap().method(2), params.bytes(), &mut room.0)?;
+        reply
+            .cap(usize::from(reply.u16(0)))
+            .map(ThreadPlacement::from_cap)
     }
 }

@@ -31,6 +31,7 @@ use crate::rank::Rank;
 use crate::time::{Instant, Nanos, VirtualTime};
 use crate::topology::Topology;
 use crate::weight::EffectiveWeight;
+use crate::word::AtomicWord;
 
 /// How many of its own turns a thread must be worse off than on the other CPU before it is moved there. Less would move
 /// threads more often than a cache likes, more would let short programs end before they had their share.
@@ -66,7 +67,12 @@ const TARGETS: usize = 4;
 ///
 /// To be asked when a turn has ended on `cpu` and the next one has begun, after its load was published; at most one
 /// thread moves each time. At most [`SCAN_LIMIT`] CPUs and [`LOOK_AHEAD`] threads are looked at.
-pub fn give<P>(cpu: &mut Cpu<P>, topology: &Topology, board: &LoadBoard, now: Instant) -> Option<Given<P>> {
+pub fn give<P>(
+    cpu: &mut Cpu<P>,
+    topology: &Topology,
+    board: &LoadBoard<impl AtomicWord>,
+    now: Instant,
+) -> Option<Given<P>> {
     cpu.running()?;
     let reach = cpu.queue().reach()?;
     let _ = cpu.uncollected(now);
@@ -120,7 +126,7 @@ impl Look {
         cpu: &Cpu<P>,
         reach: Reach,
         topology: &Topology,
-        board: &LoadBoard,
+        board: &LoadBoard<impl AtomicWord>,
         now: Instant,
     ) -> Option<Look> {
         let mut look = Look {
@@ -270,7 +276,7 @@ fn make_room<P>(
     cpu: &Cpu<P>,
     look: &Look,
     topology: &Topology,
-    board: &LoadBoard,
+    board: &LoadBoard<impl AtomicWord>,
     now: Instant,
 ) -> Option<Move> {
     let somebody_idles = board.somebody_is_idle();

@@ -6,6 +6,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 
 use crate::cpu::Cpu;
 use crate::entity::{Affinity, Entity};
@@ -217,7 +218,10 @@ pub fn every_switch_has_an_end<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
 ///
 /// # Errors
 /// [`Broken::InTwoPlaces`].
-pub fn every_thread_is_in_one_place<P>(cpus: &[Cpu<P>], parked: &[ThreadId]) -> Result<(), Broken> {
+pub fn every_thread_is_in_one_place<P, C: Borrow<Cpu<P>>>(
+    cpus: &[C],
+    parked: &[ThreadId],
+) -> Result<(), Broken> {
     let places = places(cpus, parked);
     match places.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(Broken::InTwoPlaces(pair[0])),
@@ -229,7 +233,11 @@ pub fn every_thread_is_in_one_place<P>(cpus: &[Cpu<P>], parked: &[ThreadId]) -> 
 ///
 /// # Errors
 /// [`Broken::Nowhere`].
-pub fn no_thread_is_lost<P>(cpus: &[Cpu<P>], parked: &[ThreadId], living: &[ThreadId]) -> Result<(), Broken> {
+pub fn no_thread_is_lost<P, C: Borrow<Cpu<P>>>(
+    cpus: &[C],
+    parked: &[ThreadId],
+    living: &[ThreadId],
+) -> Result<(), Broken> {
     let places = places(cpus, parked);
     match living.iter().find(|id| places.binary_search(id).is_err()) {
         Some(id) => Err(Broken::Nowhere(*id)),
@@ -292,10 +300,10 @@ pub fn clocks_only_move_forward<P>(cpus: &[Cpu<P>], before: &[VirtualTime]) -> R
 ///
 /// # Errors
 /// [`Broken::TimeWasLost`].
-pub fn time_is_conserved<P>(cpus: &[Cpu<P>], collected: Nanos) -> Result<(), Broken> {
+pub fn time_is_conserved<P, C: Borrow<Cpu<P>>>(cpus: &[C], collected: Nanos) -> Result<(), Broken> {
     let mut charged = collected;
     let mut delivered = Nanos::ZERO;
-    for cpu in cpus {
+    for cpu in cpus.iter().map(C::borrow) {
         delivered += cpu.counters().busy;
         charged += cpu
             .running()
@@ -309,9 +317,9 @@ pub fn time_is_conserved<P>(cpus: &[Cpu<P>], collected: Nanos) -> Result<(), Bro
 }
 
 /// Every place that holds a thread, by thread.
-fn places<P>(cpus: &[Cpu<P>], parked: &[ThreadId]) -> Vec<ThreadId> {
+fn places<P, C: Borrow<Cpu<P>>>(cpus: &[C], parked: &[ThreadId]) -> Vec<ThreadId> {
     let mut places = Vec::from(parked);
-    for cpu in cpus {
+    for cpu in cpus.iter().map(C::borrow) {
         places.extend(cpu.queued().chain(cpu.handoff()).map(Entity::id));
         places.extend(cpu.running().map(|running| running.id()));
     }

@@ -18,7 +18,7 @@ use core::mem::swap;
 
 use crate::accounting::{Charge, CpuCounters};
 use crate::board::Load;
-use crate::entity::{Entity, Home, Reach};
+use crate::entity::{Affinity, Entity, Home, Reach};
 use crate::fair::{Policy, Share, VirtualClock};
 use crate::horizon::Horizon;
 use crate::ids::{CpuId, ThreadId};
@@ -40,6 +40,7 @@ mod tests;
 pub use arrive::{Effect, EnqueueReason, Enqueued};
 pub use dispatch::{EndReason, Picked, PickedFrom, Verdict};
 pub use handoff::{HandedOver, HandoffRefusal, HandoffRefused};
+pub use policy::Restricted;
 pub use rotate::Rotated;
 
 /// The shortest time a timer is armed for: an armed deadline always lies in the future.
@@ -59,7 +60,7 @@ pub struct Running {
     turn_ends: Instant,
     /// Whether `turn_ends` is this CPU's horizon: somebody waits, and a timer for it has been asked for.
     is_bounded: bool,
-    /// Where it may run, as of its beginning.
+    /// Where it may run.
     reach: Reach,
 }
 
@@ -136,6 +137,9 @@ pub struct Cpu<P> {
     state: State,
     /// Whom the running thread belongs to, if anybody. Its entity gets this back when it ends.
     membership: Option<Membership>,
+    /// Where the running thread may run from now on, if that has changed: its entity gets this when it ends.
+    affinity: Affinity,
+    affinity_is_new: bool,
     reschedule_pending: bool,
     counters: CpuCounters,
 }
@@ -153,6 +157,8 @@ impl<P> Cpu<P> {
             clock: VirtualClock::new(),
             state: State::Idle { since: now },
             membership: None,
+            affinity: Affinity::Any,
+            affinity_is_new: false,
             reschedule_pending: false,
             counters: CpuCounters::new(),
         }
@@ -363,6 +369,16 @@ impl<P> Cpu<P> {
         if self.membership.is_some() {
             entity.take_back(&mut self.membership, stays);
         }
+        if self.affinity_is_new {
+            self.hand_out_affinity(entity);
+        }
+    }
+
+    /// `entity` ends, and is told where it may run from now on.
+    #[cold]
+    fn hand_out_affinity(&mut self, entity: &mut Entity<P>) {
+        self.affinity_is_new = false;
+        entity.swap_affinity(&mut self.affinity);
     }
 
     /// Where an entity stands that is measured on this CPU's clock at this moment.

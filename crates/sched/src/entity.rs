@@ -61,7 +61,7 @@ impl Reach {
         Reach(bits)
     }
 
-    fn of(affinity: &Affinity) -> Reach {
+    pub(crate) fn of(affinity: &Affinity) -> Reach {
         match affinity {
             Affinity::Any => Reach::EVERYWHERE,
             Affinity::One(cpu) => Reach::only(*cpu),
@@ -205,10 +205,16 @@ impl<P> Entity<P> {
         &self.affinity
     }
 
-    /// Changes where it may run, from its next placement on.
-    pub fn set_affinity(&mut self, affinity: Affinity) {
-        self.reach = Reach::of(&affinity);
-        self.affinity = affinity;
+    /// Changes where it may run, from its next placement on. For a thread that is in no queue and does not run; for others see
+    /// [`crate::cpu::Cpu::restrict_queued`] and [`crate::cpu::Cpu::restrict_running`].
+    pub fn set_affinity(&mut self, mut affinity: Affinity) {
+        self.swap_affinity(&mut affinity);
+    }
+
+    /// The same, and the one that it had comes back, so that nothing is freed here.
+    pub fn swap_affinity(&mut self, affinity: &mut Affinity) {
+        swap(&mut self.affinity, affinity);
+        self.reach = Reach::of(&self.affinity);
     }
 
     /// Sets the length of a normal turn for this thread alone (D5); takes effect with its next turn.

@@ -20,6 +20,10 @@ pub enum MaskError {
     NotCanonical,
     /// The mask names a CPU that this machine does not schedule.
     UnknownCpu(CpuId),
+    /// It names none where one is needed.
+    Empty,
+    /// There is no memory to keep it.
+    NoMemory,
 }
 
 impl CpuMask {
@@ -50,9 +54,11 @@ impl CpuMask {
                 u32::try_from(last).unwrap_or(u32::MAX),
             )));
         }
-        Ok(CpuMask {
-            bytes: Vec::from(bytes),
-        })
+        let mut kept = Vec::new();
+        kept.try_reserve_exact(bytes.len())
+            .map_err(|_| MaskError::NoMemory)?;
+        kept.extend_from_slice(bytes);
+        Ok(CpuMask { bytes: kept })
     }
 
     /// The wire form.

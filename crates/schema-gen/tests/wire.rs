@@ -151,5 +151,6 @@ fn p9_interface_ids_are_those_of_the_abi() {
         s::ssh_host_key => "SshHostKey",
         m::monitor => "Monitor",
         m::supervisor => "Supervisor",
+        m::thread_placement => "ThreadPlacement",
     );
 }

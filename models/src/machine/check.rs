@@ -1,11 +1,12 @@
 //! What must be true once the machine has settled, and the runs that lead there.
 
 use sched::check;
-use sched::{Cpu, EnqueueReason, Entity, LatencyClass, ThreadId, Weight};
+use sched::{Cpu, Entity, LatencyClass, ThreadId, Weight};
 use shuttle::sync::Arc;
 use shuttle::sync::atomic::Ordering::SeqCst;
 use shuttle::thread;
 
+use super::host::Here;
 use super::thread::Body;
 use super::{Machine, Owned, script};
 use crate::Mistake;
@@ -19,6 +20,8 @@ pub struct Size {
     pub threads: u64,
     /// The most steps of one thread.
     pub steps: usize,
+    /// Threads change each other's weights and say where others may run.
+    pub changes: bool,
 }
 
 /// Runs threads with random scripts until the machine has settled, and compares it with the rules.
@@ -27,13 +30,13 @@ pub fn settles(size: Size, mistake: Mistake) {
     for thread in &machine.threads {
         let body = Body {
             thread: thread.clone(),
-            script: script::draw(size.threads, size.steps),
+            script: script::draw(&size),
             waits: false,
             listing: None,
             told: false,
         };
         let entity = Entity::new(thread.id, Weight::DEFAULT, LatencyClass::Normal, body);
-        machine.place(&machine.cpus[0], entity, EnqueueReason::New);
+        protocol::start(&mut Here::new(&machine, 0), entity);
     }
     let loops: Vec<_> = (0..size.cpus)
         .map(|cpu| {
@@ -78,13 +81,43 @@ fn everything_is_as_it_should_be(machine: &Machine, running: &[Option<Owned>]) {
             !thread.is_dying() || is_buried(&id) || waits,
             "{id} was to die and lives"
         );
+        if let Some(weight) = weight_of(id, &cpus, machine) {
+            let noted = thread.policy.lock().unwrap().0;
+            assert_eq!(weight, noted, "{id} does not have the weight that was set last");
+        }
         let mailbox = thread.mailbox.lock().unwrap();
         let missed = rests(&id) && (mailbox.letters > 0 || mailbox.listed.is_none());
         assert!(!missed, "{id} rests although it was woken");
     }
-    let idle = cpus.iter().any(|cpu| cpu.load().idle());
-    let waiting: u32 = cpus.iter().map(|cpu| cpu.load().waiting).sum();
-    assert!(!idle || waiting == 0, "a CPU idles while a thread waits");
+    for cpu in &cpus {
+        let running = cpu.running().map(|running| running.id());
+        for id in cpu.queued().map(Entity::id).chain(running) {
+            let affinity = machine.thread(id).affinity.lock().unwrap();
+            assert!(affinity.allows(cpu.id()), "{id} is where it may not run");
+        }
+        for thread in cpu.queued() {
+            let noted = machine.thread(thread.id()).affinity.lock().unwrap();
+            assert_eq!(
+                *thread.affinity(),
+                *noted,
+                "{} does not know where it may run",
+                thread.id()
+            );
+            let idles = |cpu: &Cpu<Body>| cpu.load().idle() && thread.affinity().allows(cpu.id());
+            assert!(!cpus.iter().any(idles), "a CPU idles while a thread waits");
+        }
+    }
+}
+
+/// The weight that a thread has, wherever it is.
+fn weight_of(id: ThreadId, cpus: &[Cpu<Body>], machine: &Machine) -> Option<Weight> {
+    let running = cpus.iter().filter_map(Cpu::running);
+    let running = running.map(|running| (running.id(), running.share().weight()));
+    let queued = cpus.iter().flat_map(Cpu::queued);
+    let mut all = running.chain(queued.map(|waiting| (waiting.id(), waiting.weight())));
+    let found = all.find(|(other, _)| *other == id).map(|(_, weight)| weight);
+    let mut cell = machine.thread(id).cell.lock().unwrap();
+    found.or_else(|| cell.resting_mut().map(|resting| resting.weight()))
 }
 
 /// The CPU's state as it was left, for checks that want all of them.

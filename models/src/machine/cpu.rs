@@ -1,12 +1,15 @@
-//! One CPU's loop, as `kernel::run` has it: runs a thread until it leaves, and idles while there is none.
+//! One CPU's loop: runs a thread until it leaves, and idles while there is none. What it asks in between and what follows is
+//! the protocol's.
 
-use sched::{EndReason, Verdict};
-use shuttle::sync::atomic::Ordering::SeqCst;
+use protocol::Boundary;
+use sched::{Affinity, CpuId, EndReason, LatencyClass, Weight};
+use shuttle::sync::Arc;
+use shuttle::sync::atomic::Ordering::Relaxed;
 
+use super::host::Here;
 use super::power::Ended;
 use super::script::Step;
-use super::switch::Blocked;
-use super::{CpuState, Machine, Owned};
+use super::{Machine, Owned};
 use crate::Mistake;
 
 /// How a thread left the CPU.
@@ -20,118 +23,116 @@ enum Left {
 impl Machine {
     /// The loop of one CPU until the machine has settled; the thread that it runs then.
     pub fn cpu_loop(&self, index: u32) -> Option<Owned> {
-        let cpu = &self.cpus[index as usize];
-        self.board.publish(&cpu.sched.lock().unwrap());
+        let mut here = Here::new(self, index);
         let mut next = None;
         loop {
             let running = match next.take() {
                 Some(running) => running,
-                None => self.idle(cpu)?,
+                None => here.idle()?,
             };
-            match self.run(cpu, running) {
+            match here.run(running) {
                 Left::Next(follower) => next = follower,
                 Left::Settled(running) => return Some(running),
             }
         }
     }
+}
 
+impl Here<'_> {
     /// Waits until there is a thread to run: the own queue first, then other CPUs' queues. `None`: never again.
-    fn idle(&self, cpu: &CpuState) -> Option<Owned> {
-        cpu.current.store(0, SeqCst);
+    fn idle(&mut self) -> Option<Owned> {
+        self.cpu.current.store(0, Relaxed);
         loop {
-            if let Some(running) = self.pick(cpu).or_else(|| self.steal(cpu)) {
+            if let Some(running) = protocol::pick(self) {
                 return Some(running);
             }
-            match self.power.rest(cpu.index) {
-                Ended::Interrupted => cpu.sched.lock().unwrap().acknowledge_reschedule(),
+            match self.machine.power.rest(self.cpu.index) {
+                Ended::Interrupted => self.interrupted(),
                 Ended::Settled => return None,
             }
         }
     }
 
-    fn run(&self, cpu: &CpuState, mut entity: Owned) -> Left {
+    fn run(&mut self, mut entity: Owned) -> Left {
         let thread = entity.payload.thread.clone();
-        cpu.current.swap(thread.id.0, SeqCst);
-        let mut reschedule = false;
+        self.cpu.current.store(thread.id.0, Relaxed);
         loop {
-            if thread.is_dying() {
-                if self.mistake != Mistake::DieWithACandidate {
-                    self.settle_candidate(cpu);
-                }
-                return Left::Next(self.leave_cpu(cpu, entity));
-            }
+            entity = match protocol::boundary(self, entity, &thread, false) {
+                Boundary::Run(entity) => entity,
+                Boundary::Next(next) => return Left::Next(next),
+                Boundary::Dying(entity) => return Left::Next(self.leave_cpu(entity)),
+            };
             if core::mem::take(&mut entity.payload.told) {
                 thread.take();
             }
-            if entity.payload.waits {
-                entity.payload.listing = thread.take_or_list();
-                if entity.payload.listing.is_none() {
-                    entity.payload.waits = false;
-                    if self.mistake != Mistake::GoOnWithACandidate {
-                        self.settle_candidate(cpu);
-                    }
-                } else {
-                    match self.block(cpu, entity, &thread) {
-                        Blocked::Next(next) => return Left::Next(next),
-                        Blocked::WokenAlready(same) => {
-                            entity = same;
-                            continue;
-                        }
-                    }
-                }
-            }
-            if core::mem::take(&mut reschedule) {
-                let verdict = cpu.sched.lock().unwrap().reconsider(self.now());
-                if verdict == Verdict::Switch {
-                    return Left::Next(self.requeue(cpu, entity, EndReason::Preempted));
-                }
-            }
             // Interrupts come in user mode only.
-            if self.power.take(cpu.index) {
-                cpu.sched.lock().unwrap().acknowledge_reschedule();
-                reschedule = true;
+            if self.machine.power.take(self.cpu.index) {
+                self.interrupted();
                 continue;
             }
             match entity.payload.script.pop_front() {
                 Some(Step::Spin) => {
                     entity.payload.script.push_front(Step::Spin);
-                    match self.power.rest(cpu.index) {
-                        Ended::Interrupted => {
-                            cpu.sched.lock().unwrap().acknowledge_reschedule();
-                            reschedule = true;
-                        }
+                    match self.machine.power.rest(self.cpu.index) {
+                        Ended::Interrupted => self.interrupted(),
                         Ended::Settled => return Left::Settled(entity),
                     }
                 }
-                Some(Step::Yield) => return Left::Next(self.requeue(cpu, entity, EndReason::Yielded)),
-                Some(step) => self.perform(cpu, &mut entity, step),
-                None => self.kill(cpu, &thread),
+                Some(Step::Yield) => return Left::Next(protocol::requeue(self, entity, EndReason::Yielded)),
+                Some(step) => self.perform(&mut entity, step),
+                None => self.kill(&thread),
             }
         }
     }
 
     /// A system call or a timer interrupt. A wait that it leaves is begun by the loop.
-    fn perform(&self, cpu: &CpuState, entity: &mut Owned, step: Step) {
+    fn perform(&mut self, entity: &mut Owned, step: Step) {
+        self.in_call = !matches!(step, Step::Expire(_));
         match step {
             Step::Post(to) | Step::PostAndWait(to) => {
-                let to = self.thread(to);
+                let to = self.machine.thread(to);
                 let mut mailbox = to.mailbox.lock().unwrap();
                 mailbox.letters += 1;
                 let satisfied = mailbox.listed.take();
                 drop(mailbox);
                 if let Some(listing) = satisfied {
-                    self.end_wait(cpu, to, listing);
+                    self.end_wait(to, listing);
                 }
                 entity.payload.waits = matches!(step, Step::PostAndWait(_));
             }
             Step::Wait => entity.payload.waits = true,
-            Step::Kill(victim) => self.kill(cpu, self.thread(victim)),
+            Step::Kill(victim) => self.kill(self.machine.thread(victim)),
+            Step::Reweigh(other, weight) => self.reweigh(self.machine.thread(other), weight),
+            Step::Restrict(other, bits) => self.restrict(self.machine.thread(other), bits),
             // The thread looks again, and waits on: its letter may still come.
-            Step::Expire(sleeper) => self.wake(cpu, self.thread(sleeper)),
+            Step::Expire(sleeper) => protocol::wake(self, self.machine.thread(sleeper)),
             Step::Yield | Step::Spin => {}
         }
-        if !entity.payload.waits && self.mistake != Mistake::ReturnWithACandidate {
-            self.settle_candidate(cpu);
+        self.in_call = false;
+        if !entity.payload.waits && self.machine.mistake != Mistake::ReturnWithACandidate {
+            protocol::settle_candidate(self);
         }
+    }
+
+    fn restrict(&mut self, thread: &Arc<super::thread::Thread>, bits: u8) {
+        let cpus = (0..8).filter(|cpu| bits >> cpu & 1 != 0).map(CpuId);
+        let affinity = Affinity::Mask(cpus.collect());
+        let reached = protocol::restrict(self, thread, affinity.clone(), affinity);
+        assert!(
+            reached == protocol::Reached::Done || thread.is_dying(),
+            "a change did not reach a living thread"
+        );
+    }
+
+    fn reweigh(&mut self, thread: &Arc<super::thread::Thread>, weight: u16) {
+        let change = protocol::Reweigh {
+            weight: Weight::new(weight),
+            class: Some(LatencyClass::Normal),
+        };
+        let reached = protocol::reweigh(self, thread, change);
+        assert!(
+            reached == protocol::Reached::Done || thread.is_dying(),
+            "a change did not reach a living thread"
+        );
     }
 }

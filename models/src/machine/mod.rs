@@ -4,8 +4,8 @@
 //! The states are too many to try all of them, so shuttle runs random schedules and such with few, well-placed
 //! switches (PCT: Burckhardt and others, ASPLOS 2010), from fixed seeds. What a CPU's queue does, where a thread goes,
 //! who steals from whom and what a parking place does is the kernel's code ([`Cpu`], [`sched::placement`], [`LoadBoard`],
-//! [`sched::Parking`]). The order in which `kernel::run` calls it, with its locks, is written down here once
-//! more, in files of the same names: [`switch`], [`wake`], [`exit`], and [`cpu`] for the loop.
+//! [`sched::Parking`]), and so is the order in which all that is called, with its locks: the crate `protocol`, of which a CPU
+//! of this machine is a [`host`]. What is written here is what threads do ([`script`]) and the CPU's loop around them ([`cpu`]).
 //!
 //! A run ends when the machine has settled: every CPU idles or runs a thread that would never end by itself, and no
 //! interrupt is on its way. Then everything is compared with the rules ([`check`]). There are no timers: what only
@@ -13,16 +13,15 @@
 
 pub mod check;
 pub mod cpu;
-pub mod exit;
+pub mod host;
 pub mod power;
 pub mod script;
-pub mod switch;
 pub mod thread;
-pub mod wake;
 pub mod word;
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use protocol::Ground;
 use sched::{Cpu, CpuId, Entity, Instant, LoadBoard, Policy, ThreadId, Topology};
 use shuttle::sync::atomic::AtomicU64 as ShuttleU64;
 use shuttle::sync::{Arc, Mutex};
@@ -51,10 +50,8 @@ pub struct CpuState {
 pub struct Machine {
     /// The CPUs.
     pub cpus: Vec<CpuState>,
-    /// Everybody's load.
-    pub board: LoadBoard<Word>,
-    /// Who is whose neighbour.
-    pub topology: Topology,
+    /// Everybody's load, and who is whose neighbour.
+    pub ground: Ground<Word>,
     /// Every thread there ever was; thread n at n - 1.
     pub threads: Vec<Arc<Thread>>,
     /// Interrupts and sleep.
@@ -73,17 +70,24 @@ impl Machine {
             candidate: Mutex::new(None),
             current: ShuttleU64::new(0),
         };
-        Machine {
+        let machine = Machine {
             cpus: (0..cpus).map(state).collect(),
-            board: LoadBoard::with_words(cpus),
-            topology: Topology::flat(cpus),
+            ground: Ground {
+                board: LoadBoard::with_words(cpus),
+                topology: Topology::flat(cpus),
+            },
             threads: (1..=threads)
                 .map(|id| Arc::new(Thread::new(ThreadId(id))))
                 .collect(),
             power: Power::new(cpus),
             mistake,
             clock: AtomicU64::new(0),
+        };
+        // All have come up before anybody may be told to run on one of them only.
+        for cpu in &machine.cpus {
+            machine.ground.board.publish(&cpu.sched.lock().unwrap());
         }
+        machine
     }
 
     /// The time now: each look at the clock takes a microsecond.

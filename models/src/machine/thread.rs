@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sched::{Parking, ThreadId, Whereabouts};
+use sched::{Affinity, LatencyClass, Parking, ThreadId, Weight, Whereabouts};
 use shuttle::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use shuttle::sync::{Arc, Mutex};
 
@@ -47,6 +47,10 @@ pub struct Thread {
     pub queued: Whereabouts<Word>,
     /// It has ended.
     pub buried: AtomicBool,
+    /// Where it may run, as set last.
+    pub affinity: Mutex<Affinity>,
+    /// Its weight and class, as set last.
+    pub policy: Mutex<(Weight, LatencyClass)>,
     dying: AtomicBool,
 }
 
@@ -59,6 +63,8 @@ impl Thread {
             mailbox: Mutex::default(),
             queued: Whereabouts::new(),
             buried: AtomicBool::new(false),
+            affinity: Mutex::new(Affinity::Any),
+            policy: Mutex::new((Weight::DEFAULT, LatencyClass::Normal)),
             dying: AtomicBool::new(false),
         }
     }

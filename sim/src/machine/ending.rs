@@ -139,8 +139,8 @@ impl<'m> View<'m> {
             cpu.queued()
                 .chain(cpu.handoff())
                 .for_each(|thread| view.add(thread));
-            let held = side.running.iter().chain(side.carried());
-            held.for_each(|thread| view.add(thread));
+            let held = side.running.iter().map(|thread| &**thread);
+            held.chain(side.carried()).for_each(|thread| view.add(thread));
         }
         for thread in &machine.stranded {
             view.add(thread);

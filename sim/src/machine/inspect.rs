@@ -2,6 +2,7 @@
 
 use sched::{Cpu, CpuId, Instant, Nanos, Weight, check};
 
+use super::seat::Seat;
 use super::threads::{Index, Task, Wish};
 use super::{Action, Machine, POWER_ON};
 use crate::audit::Rule;
@@ -44,7 +45,7 @@ impl Machine {
             let evidence = format!("{} waits for a call on {cpu} that is over", thread.id());
             return self.fail(Rule::SomethingWillHappen, evidence);
         }
-        let own = &self.cpus[cpu.index()];
+        let own: &Cpu<Task> = &self.cpus[cpu.index()];
         let checked = check::a_shared_cpu_will_be_interrupted(own)
             .and_then(|()| check::an_idle_cpu_with_work_is_being_woken(own));
         if let Err(broken) = checked {
@@ -271,7 +272,7 @@ impl Machine {
     /// The time that CPUs had a thread, whether or not it was charged already: one that runs alone is not, for long.
     fn busy(&self) -> Nanos {
         let elapsed = self.now.since(POWER_ON);
-        let of = |(cpu, side): (&Cpu<Task>, &super::Side)| {
+        let of = |(cpu, side): (&Seat<Task>, &super::Side)| {
             let idle = cpu.idle_time(side.clock.read(self.now));
             elapsed.saturating_sub(idle).0
         };
@@ -367,7 +368,7 @@ impl Machine {
     /// Scheduling state of a CPU, to be looked at.
     #[must_use]
     pub fn cpu(&self, cpu: CpuId) -> Option<&Cpu<impl Sized>> {
-        self.cpus.get(cpu.index()).map(|cpu: &Cpu<Task>| cpu)
+        self.cpus.get(cpu.index()).map(|cpu| -> &Cpu<Task> { cpu })
     }
 }
 

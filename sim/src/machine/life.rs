@@ -1,8 +1,7 @@
 //! Threads and CPUs that come and go, and the faults that strike them.
 
-use sched::{
-    Affinity, Cpu, CpuId, EndReason, EnqueueReason, Entity, Instant, LatencyClass, Rank, Verdict, Weight,
-};
+use protocol::{Reweigh, Step};
+use sched::{Affinity, Cpu, CpuId, EndReason, EnqueueReason, Entity, Instant, LatencyClass, Rank, Weight};
 
 use abi::trace::{Event, Thread};
 
@@ -59,7 +58,7 @@ impl Machine {
         let spec = &scenario.threads[usize::from(kind.0)];
         let own = Index(self.threads.len() as u32);
         let id = own.id(spec.process);
-        self.threads.push(Record::new(id));
+        self.threads.push(Record::new(id, spec.weight, spec.class));
         self.kinds.push(kind);
         self.instances[usize::from(kind.0)].push(own);
         self.living += 1;
@@ -70,7 +69,7 @@ impl Machine {
         }
         self.start_program(&mut thread);
         self.threads[own.at()].ready_at = self.now;
-        let place = Action::Place(thread, EnqueueReason::New);
+        let place = Action::Protocol(Step::Place(thread, EnqueueReason::New));
         self.sides[cpu.index()].todo.push_back(place);
     }
 
@@ -139,10 +138,12 @@ impl Machine {
             };
             leaving.push((thread, EnqueueReason::Migrated));
         }
-        self.board.withdraw(cpu);
+        self.ground.board.withdraw(cpu);
         self.move_deadlines(cpu);
         for (thread, why) in leaving {
-            self.sides[index].todo.push_back(Action::Place(thread, why));
+            self.sides[index]
+                .todo
+                .push_back(Action::Protocol(Step::Place(thread, why)));
         }
         let span = self.chooser.faults().delay(self.scenario.faults.offline.span);
         self.agenda.add(
@@ -168,7 +169,7 @@ impl Machine {
         self.sides[from.index()].timer.fired();
         self.sides[from.index()]
             .todo
-            .push_back(Action::Interrupt(CpuId(to as u32)));
+            .push_back(Action::Protocol(Step::Send(CpuId(to as u32))));
     }
 
     pub(super) fn come_online(&mut self, cpu: CpuId) {
@@ -183,12 +184,12 @@ impl Machine {
         self.audit.stretch.ends(self.now);
         let side = &mut self.sides[cpu.index()];
         side.looked = false;
-        self.board.publish(&self.cpus[cpu.index()]);
+        self.ground.board.publish(&*self.cpus[cpu.index()]);
         if self.sabotage == Some(Sabotage::KeepStranded) {
             return self.drive(cpu);
         }
         for thread in core::mem::take(&mut self.stranded) {
-            let place = Action::Place(thread, EnqueueReason::Migrated);
+            let place = Action::Protocol(Step::Place(thread, EnqueueReason::Migrated));
             self.sides[cpu.index()].todo.push_back(place);
         }
         self.drive(cpu);
@@ -243,39 +244,11 @@ impl Machine {
     fn change_policy(&mut self, cpu: CpuId, thread: Index) {
         self.audit.stretch.ends(self.now);
         let faults = self.chooser.faults();
-        let weight = Weight::new(1 << faults.below(11)).unwrap_or_default();
-        let class = *faults.one_of(&LatencyClass::ALL);
-        let record = &mut self.threads[thread.at()];
-        let id = record.id;
-        if let Some(parked) = record.place.resting_mut() {
-            return parked.reweigh_parked(weight, class);
-        }
-        for target in 0..self.cpus.len() {
-            let candidate = self.sides[target].candidate.as_mut();
-            if let Some(candidate) = candidate.filter(|candidate| candidate.id() == id) {
-                return candidate.reweigh_parked(weight, class);
-            }
-            let at = self.read(cpu);
-            let sched = &mut self.cpus[target];
-            let look_again = if sched.running().is_some_and(|running| running.id() == id) {
-                sched.reweigh_running(weight, class, at) != Verdict::Keep(None)
-            } else if let Some(rank) = self.threads[thread.at()].queued.rank(sched.id(), id) {
-                let Some(queued) = sched.reweigh_queued(rank, weight, class, at) else {
-                    continue;
-                };
-                self.threads[thread.at()].queued.note(sched.id(), queued.rank);
-                queued.effect != sched::Effect::Nothing
-            } else {
-                continue;
-            };
-            self.publish(CpuId(target as u32));
-            if look_again && target == cpu.index() {
-                self.sides[target].reschedule = true;
-            } else if look_again && self.cpus[target].request_reschedule() {
-                self.send(cpu, CpuId(target as u32));
-            }
-            return;
-        }
+        let change = Reweigh {
+            weight: Weight::new(1 << faults.below(11)),
+            class: Some(*faults.one_of(&LatencyClass::ALL)),
+        };
+        self.reweigh(cpu, thread, change);
     }
 }
 

@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use abi::trace::Event;
-use sched::{Charge, Cpu, CpuId, DeadlineQueue, Instant, LoadBoard, Nanos, OneShot, Topology, Usage};
+use protocol::Ground;
+use sched::{Charge, Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, Nanos, OneShot, Usage};
 
 use crate::audit::{Audit, Broken};
 use crate::choose::{Choice, Chooser};
@@ -21,9 +23,11 @@ use agenda::{Agenda, Happening};
 use clock::Clock;
 use code::Action;
 use objects::Objects;
+use seat::Seat;
 use threads::{Index, Owned, Record, Task};
 
 mod agenda;
+mod change;
 mod clock;
 mod code;
 mod ending;
@@ -31,6 +35,7 @@ mod inspect;
 mod life;
 mod objects;
 mod program;
+mod seat;
 mod shares;
 mod threads;
 mod time;
@@ -67,7 +72,6 @@ struct Side {
     reschedule: bool,
     /// It has looked for work since the last interrupt and found none.
     looked: bool,
-    moves_away: bool,
     online: bool,
     leaving: bool,
     clock: Clock,
@@ -100,9 +104,8 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Machine {
     scenario: Arc<Scenario>,
-    topology: Topology,
-    board: LoadBoard,
-    cpus: Vec<Cpu<Task>>,
+    ground: Arc<Ground<AtomicU64>>,
+    cpus: Vec<Seat<Task>>,
     sides: Vec<Side>,
     threads: Vec<Record>,
     /// What kind each is of.
@@ -157,11 +160,17 @@ impl Machine {
             .collect();
         let cpus = (0..)
             .zip(&sides)
-            .map(|(cpu, side)| Cpu::new(CpuId(cpu), scenario.machine.policy, side.clock.read(POWER_ON)))
+            .map(|(cpu, side)| {
+                let now = side.clock.read(POWER_ON);
+                Seat::new(Cpu::new(CpuId(cpu), scenario.machine.policy, now))
+            })
             .collect();
         let end = POWER_ON + scenario.duration;
         let mut machine = Machine {
-            board: LoadBoard::new(count),
+            ground: Arc::new(Ground {
+                board: LoadBoard::new(count),
+                topology,
+            }),
             cpus,
             sides,
             threads: Vec::new(),
@@ -191,11 +200,10 @@ impl Machine {
             most_events: u64::MAX,
             recorder: Recorder::default(),
             latencies: None,
-            topology,
             scenario,
         };
         for cpu in &machine.cpus {
-            machine.board.publish(cpu);
+            machine.ground.board.publish(&**cpu);
         }
         machine.schedule_arrivals();
         machine
@@ -376,7 +384,7 @@ impl Machine {
     }
 
     /// A thread begins to run on a CPU.
-    fn dispatched(&mut self, cpu: CpuId, thread: &Owned) {
+    fn dispatched(&mut self, cpu: CpuId, thread: &Entity<Task>) {
         let record = &mut self.threads[Index::of(thread.id()).at()];
         let since = core::mem::replace(&mut record.ready_at, Instant::NEVER);
         if let Some(latencies) = &mut self.latencies
@@ -407,12 +415,12 @@ impl Machine {
 
 impl Side {
     /// The threads that are on their way: woken in this call, or in the hands of a step.
-    fn carried(&self) -> impl Iterator<Item = &Owned> {
+    fn carried(&self) -> impl Iterator<Item = &Entity<Task>> {
         let held = self.todo.iter().filter_map(|action| match action {
-            Action::Place(thread, _) | Action::Put(thread, _, _) | Action::Adopt(thread) => Some(thread),
+            Action::Protocol(step) => step.thread(),
             _ => None,
         });
-        self.candidate.iter().chain(held)
+        self.candidate.iter().map(|thread| &**thread).chain(held)
     }
 
     fn new(clock: Clock) -> Side {
@@ -431,7 +439,6 @@ impl Side {
             interrupt_pending: false,
             reschedule: false,
             looked: true,
-            moves_away: false,
             online: true,
             leaving: false,
             clock,

@@ -1,6 +1,7 @@
 //! Running a program: what a thread's next step asks of the machine.
 
-use sched::{CpuId, Nanos, Verdict};
+use protocol::Reweigh;
+use sched::{Affinity, CpuId, Nanos};
 
 use super::Machine;
 use super::code::Action;
@@ -15,8 +16,6 @@ pub(super) enum Next {
     Wait(Wish),
     /// Gives way.
     Yield,
-    /// Changes to where it may run now.
-    Move,
     /// Ends.
     Exit,
 }
@@ -69,7 +68,7 @@ impl Machine {
             Some(step) => self.execute(cpu, &mut thread, step),
         };
         match next {
-            Next::Go | Next::Yield | Next::Move => self.advance(&mut thread),
+            Next::Go | Next::Yield => self.advance(&mut thread),
             Next::Wait(_) => {
                 thread.payload.stage += 1;
                 thread.payload.waiting = true;
@@ -200,22 +199,18 @@ impl Machine {
             }
             Step::SetPolicy { weight, class } => {
                 self.audit.stretch.ends(self.now);
-                let now = self.read(cpu);
-                let verdict = self.cpus[cpu.index()].reweigh_running(weight, class, now);
-                if verdict != Verdict::Keep(None) {
-                    self.sides[cpu.index()].reschedule = true;
-                }
+                let change = Reweigh {
+                    weight: Some(weight),
+                    class: Some(class),
+                };
+                self.reweigh(cpu, own, change);
                 Next::Go
             }
             Step::SetAffinity(mask) => {
                 self.audit.stretch.ends(self.now);
                 let mask = self.scenario.masks[usize::from(mask.0)].clone();
-                thread.set_affinity(sched::Affinity::Mask(mask));
-                if thread.affinity().allows(cpu) {
-                    Next::Go
-                } else {
-                    Next::Move
-                }
+                self.restrict(cpu, own, Affinity::Mask(mask));
+                Next::Go
             }
             // What these waited for has been granted.
             Step::Sleep(_)

@@ -133,7 +133,7 @@ impl Machine {
                 running.uncollected().ran + now.since(running.charged_to())
             });
             found.extend(side.running.iter().map(|thread| (&**thread, running)));
-            found.extend(side.carried().map(|thread| (&**thread, Nanos::ZERO)));
+            found.extend(side.carried().map(|thread| (thread, Nanos::ZERO)));
         }
         found.sort_by_key(|(thread, _)| thread.id());
         found.into_iter()

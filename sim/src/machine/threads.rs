@@ -1,6 +1,8 @@
 //! The threads of a simulation: what each is doing, and where each waits.
 
-use sched::{Deadline, DeadlineKey, Entity, Instant, Nanos, Parking, ThreadId, Whereabouts};
+use sched::{
+    Deadline, DeadlineKey, Entity, Instant, LatencyClass, Nanos, Parking, ThreadId, Weight, Whereabouts,
+};
 
 use crate::scenario::{BarrierId, ConditionId, EndpointId, LockId, PipeId, ThreadKind, TimerId};
 
@@ -71,6 +73,8 @@ pub(super) struct Record {
     pub(super) place: Parking<Owned>,
     /// In which queue it was put last, and at which rank.
     pub(super) queued: Whereabouts,
+    /// Its weight and class, as set last.
+    pub(super) policy: (Weight, LatencyClass),
     /// The memory of its deadline, while it is not armed.
     pub(super) memory: Option<Box<Deadline<Index>>>,
     /// Where its deadline is armed.
@@ -91,11 +95,12 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(id: ThreadId) -> Record {
+    pub(super) fn new(id: ThreadId, weight: Weight, class: LatencyClass) -> Record {
         Record {
             id,
             place: Parking::new(),
             queued: Whereabouts::new(),
+            policy: (weight, class),
             memory: None,
             armed: None,
             wish: Wish::Nothing,

@@ -2,7 +2,7 @@
 //! Which proof runs is said by the manifest (`proof` in its `[config]`, tests/manifests/proofs/); each checks what it
 //! sees itself, names the first thing that is wrong, and ends with 0 if nothing is.
 //!
-//! [`accounting`], [`shares`], [`crowds`], [`spread`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] and [`ranges`] about what one
+//! [`accounting`], [`shares`], [`crowds`], [`spread`], [`pinned`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] and [`ranges`] about what one
 //! system call makes others wait for; [`leaks`], [`pending`], [`pages`] and [`indices`] about what processes, memory and rings leave
 //! behind; [`accounts`] about what they hold; [`registers`] about what shows of one process in another; [`chaos`] about all of it at
 //! once, under random programs. [`tools`] is what they share. A proof's children run this program too: their arguments name a
@@ -25,6 +25,7 @@ pub mod leaks;
 pub mod pages;
 pub mod passes;
 pub mod pending;
+pub mod pinned;
 pub mod quiet;
 pub mod ranges;
 pub mod registers;
@@ -49,6 +50,7 @@ const PROOFS: &[Proof] = &[
     ("crowds", crowds::prove),
     ("newcomers", shares::nobody_jumps_or_starves),
     ("spread", spread::prove),
+    ("pinned", pinned::prove),
     ("quiet", quiet::prove),
     ("leaks", leaks::prove),
     ("pages", pages::prove),

@@ -60,6 +60,11 @@ pub const COMMANDS: &[Entry] = &[
         "PID[.TID] CLASS",
         "interactive, normal, batch or ipc_server",
     ),
+    entry(
+        "pin",
+        "PID[.TID] CPUS",
+        "say where a thread may run: 0,2 or 1-3, or all",
+    ),
     entry("caps", "PID", "what a process holds"),
     entry("log", "[COUNT]", "the last records of the system log"),
     entry("time", "COMMAND...", "run a command and say how long it took"),
@@ -120,6 +125,8 @@ pub enum Command {
     Weight(ThreadName, u16),
     /// Another class.
     Class(ThreadName, LatencyClass),
+    /// Where a thread may run; none: on every CPU.
+    Pin(ThreadName, Option<Vec<u32>>),
     /// What a process holds.
     Caps(u32),
     /// So many records of the log.
@@ -174,6 +181,7 @@ pub fn parse(line: &Line, is_program: &dyn Fn(&str) -> bool) -> Result<Command, 
         ("run", [program, rest @ ..]) => run(program, rest, line.background),
         ("kill", [pid]) => Ok(Command::Kill(number(pid, "process")?)),
         ("weight", [thread, weight]) => Ok(Command::Weight(thread_name(thread)?, weight_number(weight)?)),
+        ("pin", [thread, cpus]) => Ok(Command::Pin(thread_name(thread)?, cpu_numbers(cpus)?)),
         ("class", [thread, class]) => Ok(Command::Class(
             thread_name(thread)?,
             LatencyClass::from_name(class).ok_or_else(|| {
@@ -250,6 +258,26 @@ fn weight_number(text: &str) -> Result<u16, String> {
         .ok_or_else(|| format!("`{text}` is no weight from 1 to 1024"))
 }
 
+/// CPUs by their numbers and stretches; `all` is no restriction.
+fn cpu_numbers(text: &str) -> Result<Option<Vec<u32>>, String> {
+    if text == "all" {
+        return Ok(None);
+    }
+    let mut cpus = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        match (first.parse::<u16>(), last.parse::<u16>()) {
+            (Ok(first), Ok(last)) if first <= last => cpus.extend(u32::from(first)..=u32::from(last)),
+            _ => {
+                return Err(format!(
+                    "`{part}` names no CPUs; write numbers and stretches, such as 0,2-3, or all"
+                ));
+            }
+        }
+    }
+    Ok(Some(cpus))
+}
+
 fn thread_name(text: &str) -> Result<ThreadName, String> {
     let (pid, tid) = text.split_once('.').unwrap_or((text, "1"));
     match (pid.parse(), tid.parse()) {
@@ -270,6 +298,20 @@ mod tests {
     fn commands_are_understood() {
         assert_eq!(parse_text(""), Ok(Command::Nothing));
         assert_eq!(parse_text("threads 3"), Ok(Command::Threads(Some(3))));
+        assert_eq!(
+            parse_text("pin 3 0,2-3"),
+            Ok(Command::Pin(
+                ThreadName { pid: 3, tid: 1 },
+                Some(alloc::vec![0, 2, 3])
+            ))
+        );
+        assert_eq!(
+            parse_text("pin 3.2 all"),
+            Ok(Command::Pin(ThreadName { pid: 3, tid: 2 }, None))
+        );
+        for wrong in ["pin 3 x", "pin 3 3-1", "pin 3 ,", "pin 3"] {
+            assert!(parse_text(wrong).is_err(), "{wrong}");
+        }
         assert_eq!(
             parse_text("weight 3.2 512"),
             Ok(Command::Weight(ThreadName { pid: 3, tid: 2 }, 512))

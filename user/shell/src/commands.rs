@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use rt::Client;
 use rt::log::{Level, LogReader, level_name};
 use rt::monitor::{Monitor, Supervisor};
+use rt::placement::{PlacementRefusal, set_of};
 use rt::text::{Table, duration};
 
 use crate::command::{Command, ThreadName};
@@ -60,6 +61,7 @@ impl Shell<'_> {
                 let policy = policy.map_err(|error| no_thread(pid, tid, error))?;
                 policy.set_latency_class(class).map_err(told)?;
             }
+            Command::Pin(name, cpus) => self.pin(name, cpus)?,
             Command::Caps(pid) => self.caps(pid)?,
             Command::Log(count) => self.log(count)?,
             Command::Time(inner) => {
@@ -182,6 +184,28 @@ impl Shell<'_> {
             }
         })
         .map_err(|error| error.to_string())
+    }
+
+    fn pin(&self, ThreadName { pid, tid }: ThreadName, cpus: Option<Vec<u32>>) -> Result<(), String> {
+        let told = |error: rt::Error| error.to_string();
+        let placement = self.granted::<Supervisor>()?.thread_placement(pid, tid);
+        let placement = placement.map_err(|error| no_thread(pid, tid, error))?;
+        let cpus = match cpus {
+            Some(cpus) => cpus,
+            None => look::cpus(&self.granted()?)
+                .map_err(told)?
+                .iter()
+                .map(|cpu| cpu.cpu)
+                .collect(),
+        };
+        match placement.set_cpus(&set_of(cpus)).map_err(told)? {
+            Ok(()) => Ok(()),
+            Err(PlacementRefusal::UnknownCpu(cpu)) => Err(format!("there is no CPU {cpu}")),
+            Err(PlacementRefusal::ThreadEnded) => Err(format!("thread {pid}.{tid} has ended")),
+            Err(PlacementRefusal::EmptySet | PlacementRefusal::NotCanonical) => {
+                Err("a thread has to run somewhere".to_string())
+            }
+        }
     }
 
     fn caps(&self, pid: u32) -> Result<(), String> {

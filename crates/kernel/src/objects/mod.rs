@@ -12,6 +12,7 @@ mod memory_object;
 pub(crate) mod monitor;
 mod observe;
 mod pipe;
+mod placement;
 mod process;
 pub mod scheduling;
 pub mod sources;
@@ -56,6 +57,7 @@ pub fn call(call: &mut Call<'_, '_>, capability: &Capability) -> Answer {
         Object::ProcessHandle(process) => process::handle(call, process),
         Object::CapabilityManager(process) => capability_manager::call(call, process),
         Object::SchedulingPolicy(target) => scheduling::call(call, target.as_ref()),
+        Object::ThreadPlacement(thread) => placement::call(call, thread),
         Object::Monitor => monitor::call(call),
         Object::Supervisor => supervisor::call(call),
         // Park spaces have operations but no methods; endpoints never come here.

@@ -104,7 +104,7 @@ fn show_cpu(mut shown: cpu_status::Builder<'_>, cpu: &CpuState) {
     let index = cpu.index as usize;
     shown.set_cpu(cpu.index);
     shown.set_apic_id(apic_id(index));
-    if let Some(place) = cpus::topology().place(cpu.id()) {
+    if let Some(place) = cpus::ground().topology.place(cpu.id()) {
         shown.set_package(place.package);
         shown.set_core(place.core);
         shown.set_thread(place.thread);

@@ -1,14 +1,15 @@
 //! Supervisor: from the number of a process or thread to authority over it. Whoever holds this may end any process and
-//! change the policy of any thread, one capability at a time.
+//! change the policy and the CPUs of any thread, one capability at a time.
 
 use alloc::sync::Arc;
 use alloc::vec;
 
 use abi::interfaces;
-use schema_gen::monitor::supervisor::{process_params, thread_policy_params};
+use schema_gen::monitor::supervisor::{process_params, thread_placement_params, thread_policy_params};
 
 use crate::call::{Answer, Call, Reply, Trouble, invalid, unimplemented};
 use crate::capability::{Capability, Object};
+use crate::process::thread::Thread;
 use crate::process::{Process, table};
 use crate::wire;
 
@@ -27,26 +28,35 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
             let words = call.params()?;
             let message = words.message()?;
             let params = message.get_root::<thread_policy_params::Reader<'_>>()?;
-            let process = living(params.get_pid())?;
-            let tid = params.get_tid();
-            let thread = process
-                .living_threads()
-                .into_iter()
-                .find(|thread| thread.tid() == tid);
-            let thread = thread.ok_or_else(|| invalid("the process has no living thread of that number"))?;
+            let thread = living_thread(params.get_pid(), params.get_tid())?;
             Capability::new(
                 Object::SchedulingPolicy(Some(thread)),
                 interfaces::SCHEDULING_POLICY_CAP,
             )
         }
+        2 => {
+            let words = call.params()?;
+            let message = words.message()?;
+            let params = message.get_root::<thread_placement_params::Reader<'_>>()?;
+            let thread = living_thread(params.get_pid(), params.get_tid())?;
+            Capability::new(Object::ThreadPlacement(thread), interfaces::THREAD_PLACEMENT)
+        }
         _ => return Err(unimplemented()),
     };
     call.require_room(ANSWER_BYTES, 1)?;
-    // handleIndex or policyIndex 0.
+    // The index is 0, whatever it is an index of.
     Ok(Reply::Capabilities(wire::data_struct(&[0]), vec![capability]))
 }
 
 /// The living process with this number.
 pub(super) fn living(pid: u32) -> Result<Arc<Process>, Trouble> {
     table::find(pid).ok_or_else(|| invalid("there is no living process of that number"))
+}
+
+/// The living thread with this number in that process.
+fn living_thread(pid: u32, tid: u32) -> Result<Arc<Thread>, Trouble> {
+    let mut threads = living(pid)?.living_threads().into_iter();
+    threads
+        .find(|thread| thread.tid() == tid)
+        .ok_or_else(|| invalid("the process has no living thread of that number"))
 }

@@ -16,9 +16,9 @@ use super::burial::bury;
 use super::thread::Thread;
 use crate::memory::account::{Short, room_for_one_more};
 use crate::ring::operation::Operation;
-use crate::run::cpus::{self, CpuState};
-use crate::run::switch::{self, Running};
-use crate::run::{Owned, wake};
+use crate::run::Owned;
+use crate::run::cpus::CpuState;
+use crate::run::host::Host;
 
 /// Why a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,32 +82,14 @@ pub fn end_process(process: &Arc<Process>, code: i64, reason: Reason) {
 
 /// Ends a thread that was ordered to die, if it does not run; makes the CPU that runs it look up if it does.
 fn expedite(thread: &Arc<Thread>, code: i64) {
-    if let Some(parked) = thread.take_parked() {
-        return bury(parked, code);
-    }
-    if let Some(cpu) = cpus::get(thread.queued.cpu().0) {
-        let mut sched = cpu.sched.lock();
-        let rank = thread.queued.rank(cpu.id(), thread.id());
-        let queued = rank.and_then(|rank| sched.remove(rank, wake::now()));
-        cpus::board().publish(&sched);
-        drop(sched);
-        if let Some(queued) = queued {
-            return bury(queued, code);
-        }
-    }
-    // It runs, or is on its way to: whoever has it looks at the order before it runs a single instruction more.
-    // A CPU that it has left may name it still, so each that does is interrupted.
-    let here = cpus::this();
-    for cpu in thread.running_on() {
-        if cpu.index != here.index {
-            wake::interrupt(here, cpu);
-        }
+    if let Some(taken_out) = protocol::take_out(&mut Host::here(), thread) {
+        bury(taken_out, code);
     }
 }
 
 /// The running thread was ordered to die: takes it off its CPU and chooses the next.
-pub fn leave_cpu(cpu: &CpuState, mut entity: Owned) -> Option<Running> {
-    let next = switch::depart(cpu, &mut entity);
+pub fn leave_cpu(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
+    let next = protocol::depart(&mut Host(cpu), &mut entity);
     // Its space must not stay loaded while it is torn down.
     cpu::unload_space();
     cpu.current.store(0, Relaxed);

@@ -5,14 +5,16 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use machine::Lock;
 use machine::attribution::Site;
 use machine::memory::address_space::AddressSpace;
 use machine::user::Context;
-use sched::{Account, CpuId, Deadline, Entity, LatencyClass, Parking, ThreadId, Weight, Whereabouts};
+use sched::{
+    Account, Affinity, CpuId, Deadline, Entity, LatencyClass, Parking, ThreadId, Weight, Whereabouts,
+};
 
 use super::Process;
 use crate::memory::account::{Charge, Cost, Short, room_for_one_more};
@@ -55,6 +57,8 @@ pub struct Thread {
     dying: AtomicBool,
     /// In which queue it was put last, and at which rank.
     pub queued: Whereabouts,
+    /// Where it may run, as set last.
+    pub affinity: Lock<Affinity>,
     /// Weight in the low half, class above: as set last.
     policy: AtomicU32,
     end: Lock<End>,
@@ -69,7 +73,9 @@ impl Thread {
     /// What a thread takes.
     pub fn cost() -> Cost {
         let bytes = size_of::<Thread>() + size_of::<Entity<Body>>() + size_of::<Deadline<Timer>>();
-        Cost::heap(bytes + Context::saved_bytes())
+        // Sets of CPUs where it may run: what it has, what is noted, and what it had, which a running CPU may keep.
+        let sets = 3 * cpus::all().len().div_ceil(8);
+        Cost::heap(bytes + sets + Context::saved_bytes())
     }
 
     /// A thread's record, for which [`Thread::cost`] was charged. `tid` counts from 1 in each process.
@@ -83,6 +89,7 @@ impl Thread {
             ring,
             cell: Site::ParkingCell.lock(Parking::new()),
             dying: AtomicBool::new(false),
+            affinity: Lock::new(Affinity::Any),
             queued: Whereabouts::new(),
             policy: AtomicU32::new(pack(Weight::default(), LatencyClass::Normal)),
             end: Lock::new(End::default()),
@@ -127,20 +134,15 @@ impl Thread {
         abi::trace::Thread(cpu.current.load(Relaxed))
     }
 
-    /// Takes it out of its parking cell to be run, or notes that it must not block.
-    pub fn take_parked(&self) -> Option<Owned> {
-        self.cell.lock().wake()
-    }
-
-    /// It is to end as soon as it is safe. In order with what CPUs say they run (`run`), as is [`Thread::running_on`].
+    /// It is to end as soon as it is safe. Locks order this with the search for the thread (`protocol::reach`).
     #[inline]
     pub fn is_dying(&self) -> bool {
-        self.dying.load(SeqCst)
+        self.dying.load(Acquire)
     }
 
     /// Orders it to end; true the first time.
     pub fn order_to_die(&self) -> bool {
-        !self.dying.swap(true, SeqCst)
+        !self.dying.swap(true, AcqRel)
     }
 
     /// Memory for a time-out, if it is not in a queue.
@@ -183,13 +185,6 @@ impl Thread {
             waiting: sched::Nanos(shown.waiting.load(Relaxed)),
             last_cpu: Some(CpuId(shown.last_cpu.load(Relaxed))),
         }
-    }
-
-    /// The CPU that runs it now, if one does, and those that it has just left and that have not said so yet.
-    pub fn running_on(&self) -> impl Iterator<Item = &'static CpuState> {
-        let id = self.id.0;
-        let all = cpus::all().iter();
-        all.filter(move |cpu| cpu.current.load(SeqCst) == id)
     }
 
     /// Its weight and class.

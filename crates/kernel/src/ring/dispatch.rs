@@ -19,9 +19,10 @@ use crate::process::exit;
 use crate::process::thread::Thread;
 use crate::run::Owned;
 use crate::run::cpus::CpuState;
+use crate::run::host::Host;
 use crate::run::thread_body::Wait;
 use crate::run::timer::{self, Armed, Timer};
-use crate::run::wake::{self, now};
+use crate::run::wake::now;
 
 /// What the CPU's loop does after a system call.
 #[must_use = "the loop still has to act on this"]
@@ -234,7 +235,7 @@ fn perform<'a>(
                 drop(state);
                 // It waits for nothing but the short submissions with which its waker waits itself.
                 if pass.may_have_woken && !(pass.left == 0 && matches!(opcode, Opcode::Recv | Opcode::Park)) {
-                    wake::settle_candidate(cpu);
+                    protocol::settle_candidate(&mut Host(cpu));
                 }
                 pass.may_have_woken = true;
                 let mut caller = Caller {

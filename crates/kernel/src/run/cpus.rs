@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64};
 
 use machine::attribution::Site;
 use machine::{BootCell, Lock};
+use protocol::Ground;
 use sched::{Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, OneShot, Policy, Topology};
 
 pub use super::counters::{Counters, count};
@@ -48,8 +49,7 @@ impl CpuState {
 }
 
 static CPUS: BootCell<Vec<CpuState>> = BootCell::new("run::CPUS");
-static TOPOLOGY: BootCell<Topology> = BootCell::new("run::TOPOLOGY");
-static BOARD: BootCell<LoadBoard> = BootCell::new("run::BOARD");
+static GROUND: BootCell<Ground<AtomicU64>> = BootCell::new("run::GROUND");
 
 /// Makes the state of all CPUs, which serve threads in the order of `policy`. Called once, on the boot CPU.
 pub fn init(topology: Topology, policy: Policy, now: Instant) {
@@ -69,8 +69,10 @@ pub fn init(topology: Topology, policy: Policy, now: Instant) {
         })
         .collect();
     CPUS.set(states);
-    BOARD.set(LoadBoard::new(count));
-    TOPOLOGY.set(topology);
+    GROUND.set(Ground {
+        board: LoadBoard::new(count),
+        topology,
+    });
 }
 
 /// All CPUs.
@@ -91,13 +93,8 @@ pub fn get(index: u32) -> Option<&'static CpuState> {
     all().get(index as usize)
 }
 
-/// Who is whose neighbour.
-pub fn topology() -> &'static Topology {
-    TOPOLOGY.get()
-}
-
-/// Everybody's load, roughly.
+/// What all CPUs see without a lock.
 #[inline]
-pub fn board() -> &'static LoadBoard {
-    BOARD.get()
+pub fn ground() -> &'static Ground<AtomicU64> {
+    GROUND.get()
 }

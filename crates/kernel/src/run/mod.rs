@@ -1,32 +1,31 @@
 //! Running threads: each CPU's loop. The loop owns the entity of the thread it runs (rule B2: nobody else can have it),
-//! runs it until it traps, handles the trap to its end, and asks the scheduler core what comes next. Nothing here decides
-//! policy; `switch` applies the core's answers, `wake` moves woken threads, `timer` is time, `cpus` the state, `counters` what is counted. In what order
-//! all this happens on several CPUs is explored in models (`machine`), which has a copy of it: change both.
+//! runs it until it traps, handles the trap to its end, and asks the protocol between CPUs (crate `protocol`) what comes
+//! next. Nothing here decides policy or the order of its steps; `host` is what this CPU brings to the protocol, `wake` how the
+//! rest of the kernel makes threads runnable, `timer` is time, `cpus` the state, `counters` what is counted.
 
-pub mod balance;
 pub mod counters;
 pub mod cpus;
-pub mod switch;
+pub mod host;
 pub mod thread_body;
 pub mod timer;
 pub mod wake;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use core::sync::atomic::Ordering::Relaxed;
 
 use abi::trace::Event;
-use machine::memory::heap::NoAllocation;
 use machine::user::{self, Trap};
 use machine::{cpu, trace, vector};
-use sched::{EndReason, Entity, Verdict};
+use protocol::Boundary;
+use sched::{EndReason, Entity};
 
 use crate::process::exit;
 use crate::process::thread::Thread;
 use crate::ring::dispatch;
 use crate::terminal;
 use cpus::{CpuState, count};
-use switch::Running;
+use host::Host;
 use thread_body::Body;
 use wake::now;
 
@@ -34,7 +33,7 @@ use wake::now;
 pub fn cpu_loop() -> ! {
     let cpu = cpus::this();
     cpu.online.store(true, Relaxed);
-    cpus::board().publish(&cpu.sched.lock());
+    cpus::ground().board.publish(&cpu.sched.lock());
     let mut next = None;
     loop {
         let running = match next.take() {
@@ -46,46 +45,22 @@ pub fn cpu_loop() -> ! {
 }
 
 /// Runs a thread until it leaves the CPU; the thread that was chosen to follow it, if one was.
-fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
-    let Running { mut entity } = running;
+fn run(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
+    let host = &mut Host(cpu);
     let thread = entity.payload.thread.clone();
-    // In order with the look at the order to die below: whoever gives that order either sees this thread here and
-    // interrupts it, or is seen (process/exit.rs).
-    cpu.current.swap(thread.id().0, SeqCst);
+    cpu.current.store(thread.id().0, Relaxed);
     cpu::load_space(thread.pages());
     entity.payload.context.take_cpu();
     cpu::set_note(thread.id().0);
     // Whether its wait has been listed in the system call that began it, and need not be looked at before it blocks.
     let mut listed = false;
     loop {
-        if thread.is_dying() {
-            // It may have woken somebody and meant to wait, in which case that one is the candidate still.
-            wake::settle_candidate(cpu);
-            return exit::leave_cpu(cpu, entity);
-        }
-        if let Some(wait) = entity.payload.wait {
-            if !listed && dispatch::is_over(&mut entity, &thread, wait) {
-                wake::settle_candidate(cpu);
-            } else {
-                match switch::block(cpu, entity, &thread) {
-                    switch::Blocked::Next(next) => return next,
-                    switch::Blocked::WokenAlready(same) => entity = same,
-                }
-                listed = false;
-                continue;
-            }
-        }
-        if cpu.reschedule.load(Relaxed) {
-            cpu.reschedule.store(false, Relaxed);
-            let verdict = cpu.sched.lock().reconsider(now());
-            match verdict {
-                Verdict::Keep(horizon) => {
-                    switch::set_horizon(cpu, horizon);
-                    balance::turn_ended(cpu);
-                }
-                Verdict::Switch => return Some(switch::requeue(cpu, entity, EndReason::Preempted)),
-            }
-        }
+        entity = match protocol::boundary(host, entity, &thread, listed) {
+            Boundary::Run(entity) => entity,
+            Boundary::Next(next) => return next,
+            Boundary::Dying(entity) => return exit::leave_cpu(cpu, entity),
+        };
+        listed = false;
         let trap = match entity.payload.unfinished {
             None => user::run(&mut entity.payload.context),
             Some(_) => match resume(cpu, &mut entity, &thread) {
@@ -102,15 +77,15 @@ fn run(cpu: &'static CpuState, running: Running) -> Option<Running> {
                 match next {
                     dispatch::After::Continue => {
                         if entity.payload.wait.is_none() {
-                            wake::settle_candidate(cpu);
+                            protocol::settle_candidate(host);
                         }
                     }
                     dispatch::After::Block => listed = true,
                     dispatch::After::Yield => {
-                        wake::settle_candidate(cpu);
-                        return Some(switch::requeue(cpu, entity, EndReason::Yielded));
+                        protocol::settle_candidate(host);
+                        return protocol::requeue(host, entity, EndReason::Yielded);
                     }
-                    dispatch::After::Exit => wake::settle_candidate(cpu),
+                    dispatch::After::Exit => protocol::settle_candidate(host),
                 }
             }
             Trap::Interrupt(vector) => interrupt(cpu, vector),
@@ -167,15 +142,15 @@ fn interrupt(cpu: &CpuState, vector: u8) {
 }
 
 /// Waits until there is a thread to run: interrupts first, then the queue, then other CPUs' queues.
-fn idle(cpu: &'static CpuState) -> Running {
+fn idle(cpu: &'static CpuState) -> Owned {
     cpu.current.store(0, Relaxed);
     cpu::set_note(0);
     let mut noted = false;
     loop {
         handle_pending(cpu);
         cpu.reschedule.store(false, Relaxed);
-        if let Some(running) = switch::pick(cpu).or_else(|| switch::steal(cpu)) {
-            return running;
+        if let Some(next) = protocol::pick(&mut Host(cpu)) {
+            return next;
         }
         if !noted {
             trace::record(Event::IdleEnter {});
@@ -187,11 +162,6 @@ fn idle(cpu: &'static CpuState) -> Running {
         }
         cpu::idle();
     }
-}
-
-/// Marks the parts of `run` that must not allocate (rule B3).
-pub(crate) fn hard_path() -> NoAllocation {
-    NoAllocation::begin()
 }
 
 /// The entity of a thread.

@@ -53,7 +53,19 @@ pub struct Enqueued {
 
 impl<P> Cpu<P> {
     /// Puts a runnable thread into this CPU's queue.
-    pub fn enqueue(&mut self, mut entity: Box<Entity<P>>, why: EnqueueReason, now: Instant) -> Enqueued {
+    #[inline]
+    pub fn enqueue(&mut self, entity: Box<Entity<P>>, why: EnqueueReason, now: Instant) -> Enqueued {
+        self.enqueue_noted(entity, why, now, |_, _| {})
+    }
+
+    /// The same; `note` is called with the rank at which the thread will wait, before it goes out of reach.
+    pub fn enqueue_noted(
+        &mut self,
+        mut entity: Box<Entity<P>>,
+        why: EnqueueReason,
+        now: Instant,
+        note: impl FnOnce(&Entity<P>, Rank),
+    ) -> Enqueued {
         self.settle(now);
         self.count_arrival(&mut entity);
         if why == EnqueueReason::Balanced {
@@ -62,6 +74,7 @@ impl<P> Cpu<P> {
         self.arrive(&mut entity, why);
         self.counters.enqueues += 1;
         self.counters.wakes += u64::from(why == EnqueueReason::Wake);
+        note(&entity, entity.rank());
         let rank = self.insert(entity, now);
         let effect = match why {
             EnqueueReason::Preempted | EnqueueReason::Yielded => Effect::Nothing,

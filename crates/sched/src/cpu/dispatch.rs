@@ -50,7 +50,8 @@ pub enum EndReason {
 pub enum Verdict {
     /// Go on (or stay idle), with this horizon, or without one.
     Keep(Option<Horizon>),
-    /// End the running thread, if any, as preempted, put it back, and pick.
+    /// End the running thread, if any, as preempted, put it back (elsewhere, if it may not stay:
+    /// [`Cpu::running_must_leave`]), and pick.
     Switch,
 }
 
@@ -197,6 +198,9 @@ impl<P> Cpu<P> {
     /// when the horizon has come. Depends only on the queue and the time, so calling it too often is harmless.
     pub fn reconsider(&mut self, now: Instant) -> Verdict {
         self.settle(now);
+        if self.running_must_leave() {
+            return Verdict::Switch;
+        }
         let next = self.handoff().or_else(|| self.head()).map(Entity::rank);
         let is_handed = self.handoff.is_some();
         let somebody_waits = self.somebody_waits();

@@ -20,7 +20,7 @@ impl<P> Cpu<P> {
     }
 
     /// Takes a waiting thread out that another CPU will queue.
-    fn take(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
+    pub(super) fn take(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
         self.settle(now);
         let mut entity = match self.handoff.take_if(|next| next.id() == rank.id()) {
             Some(entity) => entity,

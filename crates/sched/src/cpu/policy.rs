@@ -1,9 +1,13 @@
-//! Changing the weight or class of a thread while it waits or runs; both take effect at once. Rule D3.
+//! Changing the weight or class of a thread while it waits or runs, or where it may run; all take effect at once. Rules B5 and D3.
+
+use alloc::boxed::Box;
+use core::mem::swap;
 
 use super::arrive::{Effect, Enqueued};
-use super::dispatch::Verdict;
+use super::dispatch::{EndReason, Verdict};
 use super::{Cpu, State};
-use crate::entity::effective;
+use crate::accounting::Charge;
+use crate::entity::{Affinity, Entity, Reach, effective};
 use crate::rank::Rank;
 use crate::time::Instant;
 use crate::weight::{LatencyClass, Weight};
@@ -53,4 +57,60 @@ impl<P> Cpu<P> {
         }
         self.reconsider(now)
     }
+
+    /// Changes where a waiting thread may run. `None`: no such thread waits here. `affinity` is then the one that it had.
+    pub fn restrict_queued(
+        &mut self,
+        rank: Rank,
+        affinity: &mut Affinity,
+        now: Instant,
+    ) -> Option<Restricted<P>> {
+        let mut entity = self.take(rank, now)?;
+        entity.swap_affinity(affinity);
+        if entity.affinity().allows(self.id) {
+            let _ = self.waiting.insert(entity);
+            return Some(Restricted::Stays);
+        }
+        self.leaves(&entity.share);
+        Some(Restricted::Leaves(entity))
+    }
+
+    /// Changes where the running thread may run, from its end on; what its entity had before is given up later. The verdict is
+    /// to switch if it may not stay: then it leaves by [`Cpu::move_out`].
+    pub fn restrict_running(&mut self, affinity: &mut Affinity, now: Instant) -> Verdict {
+        swap(&mut self.affinity, affinity);
+        self.affinity_is_new = true;
+        if let State::Busy(running) = &mut self.state {
+            running.reach = Reach::of(&self.affinity);
+        }
+        if self.running_must_leave() {
+            self.settle(now);
+            return Verdict::Switch;
+        }
+        self.reconsider(now)
+    }
+
+    /// Whether the running thread may not stay here, and has to leave by [`Cpu::move_out`] when it makes way.
+    #[must_use]
+    pub fn running_must_leave(&self) -> bool {
+        self.affinity_is_new && !self.affinity.allows(self.id)
+    }
+
+    /// The running thread, which may not stay, makes way and stays runnable. It arrives elsewhere as
+    /// [`super::EnqueueReason::Migrated`].
+    pub fn move_out(&mut self, entity: &mut Entity<P>, now: Instant) -> Charge {
+        let charge = self.end(entity, now, EndReason::Preempted);
+        self.leaves(&entity.share);
+        charge
+    }
+}
+
+/// What became of a waiting thread that may run elsewhere than before.
+#[must_use = "a thread may be in here"]
+#[derive(Debug)]
+pub enum Restricted<P> {
+    /// It stays, at the same rank.
+    Stays,
+    /// It may not wait here: it goes where it may, as [`super::EnqueueReason::Migrated`].
+    Leaves(Box<Entity<P>>),
 }

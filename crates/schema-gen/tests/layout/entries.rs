@@ -264,6 +264,12 @@ pub(crate) fn all() -> Vec<Entry> {
             "Supervisor.process.results" monitor::supervisor::process_results;
             "Supervisor.threadPolicy.params" monitor::supervisor::thread_policy_params;
             "Supervisor.threadPolicy.results" monitor::supervisor::thread_policy_results;
+            "Supervisor.threadPlacement.params" monitor::supervisor::thread_placement_params;
+            "Supervisor.threadPlacement.results" monitor::supervisor::thread_placement_results;
+            "ThreadPlacement.setCpus.params" monitor::thread_placement::set_cpus_params;
+            "ThreadPlacement.setCpus.results" monitor::thread_placement::set_cpus_results;
+            "ThreadPlacement.cpus.params" monitor::thread_placement::cpus_params;
+            "ThreadPlacement.cpus.results" monitor::thread_placement::cpus_results;
             "SystemStatus" monitor::system_status;
             "CpuStatus" monitor::cpu_status;
             "ProcessStatus" monitor::process_status;

@@ -1,0 +1,252 @@
+//! This CPU as a host of the protocol between CPUs (crate `protocol`): its locks, its clock, its interrupts, and what is
+//! recorded and counted here. The protocol decides what is done in which order; it is in no other place.
+
+use alloc::sync::Arc;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+
+use abi::trace::Event;
+use machine::lock::LockGuard;
+use machine::memory::heap::NoAllocation;
+use machine::{cpu, trace, vector};
+use protocol::{Counted, Ground, Step};
+use sched::{
+    Affinity, Charge, Cpu, CpuId, Entity, Horizon, Instant, LatencyClass, Parking, Rank, ThreadId, Weight,
+    Whereabouts,
+};
+
+use super::cpus::{self, CpuState, count};
+use super::thread_body::Body;
+use super::wake::now;
+use super::{Owned, timer};
+use crate::process::thread::Thread;
+use crate::ring::dispatch;
+
+/// The CPU that acts: the one that runs this code.
+pub struct Host(pub &'static CpuState);
+
+impl Host {
+    /// The CPU that runs this.
+    #[inline]
+    pub fn here() -> Host {
+        Host(cpus::this())
+    }
+}
+
+impl protocol::Host for Host {
+    type Body = Body;
+    type Task = Arc<Thread>;
+    type Word = AtomicU64;
+    type Ground = &'static Ground<AtomicU64>;
+    type Locked = LockGuard<'static, Cpu<Body>>;
+    type Cell<'t> = LockGuard<'t, Parking<Owned>>;
+    type HardPath = NoAllocation;
+
+    #[inline]
+    fn here(&self) -> CpuId {
+        self.0.id()
+    }
+
+    #[inline]
+    fn now(&mut self) -> Instant {
+        now()
+    }
+
+    #[inline]
+    fn ground(&self) -> &Ground<AtomicU64> {
+        cpus::ground()
+    }
+
+    #[inline]
+    fn hold_ground(&self) -> &'static Ground<AtomicU64> {
+        cpus::ground()
+    }
+
+    #[inline]
+    fn is_alone(&self) -> bool {
+        cpus::all().len() == 1
+    }
+
+    #[inline]
+    fn hard_path() -> NoAllocation {
+        NoAllocation::begin()
+    }
+
+    #[inline]
+    fn lock(&mut self, cpu: CpuId) -> LockGuard<'static, Cpu<Body>> {
+        let state = if cpu.0 == self.0.index {
+            self.0
+        } else {
+            &cpus::all()[cpu.index()]
+        };
+        state.sched.lock()
+    }
+
+    #[inline]
+    fn unlock(&mut self, locked: LockGuard<'static, Cpu<Body>>) {
+        drop(locked);
+    }
+
+    #[inline]
+    fn lock_cell<'t>(&mut self, task: &'t Arc<Thread>) -> LockGuard<'t, Parking<Owned>> {
+        task.cell.lock()
+    }
+
+    #[inline]
+    fn unlock_cell<'t>(&mut self, _: &'t Arc<Thread>, cell: LockGuard<'t, Parking<Owned>>) {
+        drop(cell);
+    }
+
+    #[inline]
+    fn with_candidate<R>(&mut self, cpu: CpuId, act: impl FnOnce(&mut Option<Owned>) -> R) -> R {
+        let state = if cpu.0 == self.0.index {
+            self.0
+        } else {
+            &cpus::all()[cpu.index()]
+        };
+        act(&mut state.candidate.lock())
+    }
+
+    #[inline]
+    fn is_in_call(&self) -> bool {
+        self.0.in_call.load(Relaxed)
+    }
+
+    #[inline]
+    fn look_again(&mut self) {
+        self.0.reschedule.store(true, Relaxed);
+    }
+
+    #[inline]
+    fn take_look_again(&mut self) -> bool {
+        let wanted = self.0.reschedule.load(Relaxed);
+        if wanted {
+            self.0.reschedule.store(false, Relaxed);
+        }
+        wanted
+    }
+
+    #[inline]
+    fn set_horizon(&mut self, horizon: Option<Horizon>) {
+        self.0.timer.set(horizon);
+        if horizon.is_some() {
+            timer::rearm(self.0);
+        }
+    }
+
+    fn send(&mut self, target: CpuId) {
+        count(&self.0.counters.ipis_sent);
+        trace::record(Event::IpiSent {
+            to: target.0,
+            purpose: u64::from(vector::RESCHEDULE),
+        });
+        cpu::send_ipi(target.index(), vector::RESCHEDULE);
+    }
+
+    #[inline(always)]
+    fn then(&mut self, step: Step<Body>) -> Option<Owned> {
+        step.perform(self)
+    }
+
+    #[inline]
+    fn wait_for_arrival(&mut self) -> bool {
+        cpu::relax();
+        true
+    }
+
+    #[inline]
+    fn running_id(&self) -> ThreadId {
+        ThreadId(self.0.current.load(Relaxed))
+    }
+
+    #[inline]
+    fn id(&self, task: &Arc<Thread>) -> ThreadId {
+        task.id()
+    }
+
+    #[inline]
+    fn is_dying(&self, task: &Arc<Thread>) -> bool {
+        task.is_dying()
+    }
+
+    #[inline]
+    fn waits(&self, entity: &Entity<Body>) -> bool {
+        entity.payload.wait.is_some()
+    }
+
+    #[inline]
+    fn is_over(&mut self, entity: &mut Owned, task: &Arc<Thread>) -> bool {
+        let Some(wait) = entity.payload.wait else {
+            return true;
+        };
+        dispatch::is_over(entity, task, wait)
+    }
+
+    fn policy(&self, task: &Arc<Thread>) -> (Weight, LatencyClass) {
+        task.policy()
+    }
+
+    fn note_policy(&mut self, task: &Arc<Thread>, (weight, class): (Weight, LatencyClass)) {
+        task.note_policy(weight, class);
+    }
+
+    fn note_affinity(&mut self, task: &Arc<Thread>, affinity: &mut Affinity) {
+        core::mem::swap(&mut *task.affinity.lock(), affinity);
+    }
+
+    #[inline]
+    fn whereabouts<'t>(&'t self, task: &'t Arc<Thread>) -> &'t Whereabouts {
+        &task.queued
+    }
+
+    #[inline]
+    fn queued(&mut self, entity: &Entity<Body>, cpu: CpuId, rank: Rank) {
+        entity.payload.thread.queued.note(cpu, rank);
+    }
+
+    #[inline]
+    fn began(&mut self, entity: &Entity<Body>, at: Instant) {
+        if trace::is_on() {
+            let from = Thread::current_trace_id(self.0);
+            let to = entity.payload.thread.trace_id();
+            trace::record_at(at.0, Event::Switch { from, to });
+        }
+    }
+
+    /// Charges the thread that leaves to itself and its process, and keeps its registers.
+    #[inline]
+    fn left(&mut self, entity: &mut Entity<Body>, charge: Charge) {
+        let thread = &entity.payload.thread;
+        thread.process().usage.add(charge);
+        thread.publish(entity.account());
+        entity.payload.context.leave_cpu();
+    }
+
+    /// So at boot, before the first CPU is online; later CPUs do not go away, and an affinity that names none is not taken.
+    #[cold]
+    fn strand(&mut self, entity: Owned) -> Option<(Owned, CpuId)> {
+        count(&self.0.counters.placement_failures);
+        Some((entity, self.0.id()))
+    }
+
+    #[inline]
+    fn record(&mut self, at: Instant, event: Event) {
+        trace::record_at(at.0, event);
+    }
+
+    #[inline]
+    fn record_now(&mut self, event: Event) {
+        trace::record(event);
+    }
+
+    #[inline]
+    fn count(&mut self, what: Counted) {
+        let counters = &self.0.counters;
+        match what {
+            Counted::StealTry => count(&counters.steal_tries),
+            Counted::Steal => count(&counters.steals),
+            Counted::Chosen(reason) => count(&counters.placed[reason as usize]),
+            Counted::Placed { is_new, is_here } => counters.placement(is_new, is_here),
+        }
+    }
+}
