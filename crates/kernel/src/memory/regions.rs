@@ -101,7 +101,7 @@ impl<O: Clone + PartialEq> Regions<O> {
         Ok(())
     }
 
-    /// Forgets a fixed part, such as the ring page of a thread that has ended.
+    /// Forgets a fixed part, such as the ring page of a thread that has ended; one that was laid out by itself cannot be refused.
     ///
     /// # Errors
     /// [`Refusal::NotYours`] unless all of `pages` is fixed; [`Refusal::TooManyRegions`],
@@ -278,10 +278,12 @@ impl<O: Clone + PartialEq> Regions<O> {
         }
     }
 
-    /// Makes one region of neighbours that say the same.
+    /// Makes one region of neighbours that say the same. Ring pages stay apart: each goes with its thread, at a moment when
+    /// nobody could be told that there is no room to cut a region.
     fn merge(&mut self) {
         self.list.dedup_by(|next, region| {
-            let same = region.pages.end() == next.pages.first()
+            let same = region.kind != Kind::Fixed(Part::Ring)
+                && region.pages.end() == next.pages.first()
                 && region.protection == next.protection
                 && region.kind.advanced_by(region.pages.count()) == next.kind;
             if same {

@@ -142,9 +142,8 @@ impl Space {
         // thread that is made at that moment could not have it.
         let change = self.pages.change();
         let removed = self.regions.lock().remove_fixed(page);
-        if removed.is_ok() {
-            change.unmap(page.address(), 1);
-        }
+        assert!(removed.is_ok(), "a page stays mapped whose frame goes");
+        change.unmap(page.address(), 1);
     }
 
     /// Shows `frame` at `address`, inside a part that is laid out already.

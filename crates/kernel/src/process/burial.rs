@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::park::Outcome;
+use abi::syscall::exit_code;
 use abi::trace::Event;
 use caps::Table;
 use machine::{BootCell, trace};
@@ -66,7 +67,7 @@ pub(super) fn bury(entity: Owned, code: i64) {
     }
 }
 
-/// Takes a process apart that never got a thread. Its spawner gives the memory back.
+/// Takes a process apart that never got a thread. It was listed for a moment, so somebody may have a handle to it and wait.
 pub fn abandon(process: &Arc<Process>) {
     table::unlist(process.pid);
     let rings = core::mem::take(&mut *process.rings.lock());
@@ -74,6 +75,10 @@ pub fn abandon(process: &Arc<Process>) {
         ring.close();
     }
     leaving::release_all(process);
+    drop(rings);
+    give_memory_back(process);
+    let decided = process.ending.lock().decided;
+    tell_that_it_is_over(process, decided.map_or(exit_code::TERMINATED, |(code, _)| code));
 }
 
 /// Gives back what a process holds as long as it lives. Its record stays for those who have a handle.
@@ -132,6 +137,14 @@ fn finish(process: &Arc<Process>, last_code: i64) {
             tally: process.tally(),
         },
     );
+    tell_that_it_is_over(process, code);
+    if process.pid == 1 {
+        WHEN_INIT_ENDS.get()(code, reason);
+    }
+}
+
+/// Whoever waits for the process, and whoever will, learns its exit code.
+fn tell_that_it_is_over(process: &Process, code: i64) {
     let waiters = {
         let mut ending = process.ending.lock();
         ending.over = Some(code);
@@ -139,9 +152,6 @@ fn finish(process: &Arc<Process>, last_code: i64) {
     };
     for waiter in waiters {
         told::ended(&waiter, code);
-    }
-    if process.pid == 1 {
-        WHEN_INIT_ENDS.get()(code, reason);
     }
 }
 

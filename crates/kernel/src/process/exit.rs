@@ -107,14 +107,20 @@ pub fn leave_cpu(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
 
 /// Ends the calling thread alone; the process too if it was the last. Takes effect at the next boundary.
 pub fn end_thread(entity: &mut Owned, code: i64) {
-    let thread = entity.payload.thread.clone();
-    let process = thread.process();
-    entity.payload.exit_code = Some(code);
-    if process.threads.lock().living.len() == 1 {
-        end_process(process, code, Reason::Exited);
-    } else {
-        thread.order_to_die();
+    if entity.payload.thread.process().threads.lock().living.len() == 1 {
+        return exit(entity, code);
     }
+    entity.payload.exit_code = Some(code);
+    entity.payload.thread.order_to_die();
+}
+
+/// Ends the calling thread's process. Takes effect at the next boundary.
+pub fn exit(entity: &mut Owned, code: i64) {
+    entity.payload.exit_code = Some(code);
+    let thread = &entity.payload.thread;
+    end_process(thread.process(), code, Reason::Exited);
+    // Somebody else may have decided the end already and be on the way to this thread: it runs no further all the same.
+    thread.order_to_die();
 }
 
 /// The running thread raised an exception: a page that only needed its frame gets it, anything else ends the process.

@@ -44,9 +44,7 @@ pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>)
     match number {
         syscall::CAP_ENTER => return cap_enter(cpu, entity, thread, first, second),
         syscall::EXIT => {
-            let code = first as i64;
-            entity.payload.exit_code = Some(code);
-            exit::end_process(thread.process(), code, exit::Reason::Exited);
+            exit::exit(entity, first as i64);
             return After::Exit;
         }
         // The retired write, the measurement checkpoint (this kernel measures by its counters) and everything unknown.

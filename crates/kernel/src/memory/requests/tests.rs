@@ -310,3 +310,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn p16_a_ring_page_goes_however_many_regions_there_are() {
+    // Joined with its neighbours, taking it out would need room for a cut; when there was none, the page stayed mapped and
+    // its frame was given back.
+    let mut space = space_of(Limits {
+        committed_pages: u64::MAX,
+        address_space_pages: u64::MAX,
+    });
+    let page = |index: u64| Pages::parse(AT + index * PAGE, PAGE).unwrap();
+    for ring in 0..3 {
+        space.insert_fixed(page(ring), RW, Part::Ring).unwrap();
+    }
+    for index in 0..MAX_REGIONS as u64 - 3 {
+        space.map(AT + (4 + 2 * index) * PAGE, PAGE, RW).unwrap();
+    }
+    assert_eq!(space.iter().len(), MAX_REGIONS);
+    space.remove_fixed(page(1)).unwrap();
+    assert_eq!(space.iter().len(), MAX_REGIONS - 1);
+}
