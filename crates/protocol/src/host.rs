@@ -110,6 +110,15 @@ pub trait Host: Sized {
     /// What follows a step, its locks being free: performs it now, or has it performed before this CPU does anything else. The
     /// thread that begins to run because of it, if it is performed now and one does.
     fn then(&mut self, step: Step<Self::Body>) -> Option<Owned<Self>>;
+    /// The same for a step because of which no thread begins to run here. That none has to be let go of is seen where this is
+    /// called.
+    #[inline(always)]
+    fn follow(&mut self, step: Step<Self::Body>) {
+        match self.then(step) {
+            None => {}
+            Some(thread) => drop(thread),
+        }
+    }
     /// A thread is on its way between two places, each of which was looked at. Whether to look again at once.
     fn wait_for_arrival(&mut self) -> bool;
 

@@ -109,7 +109,7 @@ pub fn reconsider<H: Host>(host: &mut H, thread: Owned<H>) -> Reconsidered<H> {
     match verdict {
         Verdict::Keep(horizon) => {
             host.set_horizon(horizon);
-            host.then(Step::Balance);
+            host.follow(Step::Balance);
             Reconsidered::Keeps(thread)
         }
         Verdict::Switch => Reconsidered::Next(requeue(host, thread, EndReason::Preempted)),
@@ -148,7 +148,7 @@ pub fn requeue<H: Host>(host: &mut H, thread: Owned<H>, why: EndReason) -> Optio
     let_others_know(host, cpu);
     host.set_horizon(horizon);
     host.began(&next, at);
-    host.then(Step::Balance);
+    host.follow(Step::Balance);
     Some(next)
 }
 

@@ -78,11 +78,17 @@ pub(crate) fn choose<H: Host>(host: &mut H, mut cpu: H::Locked, at: Instant) -> 
 }
 
 /// Publishes this CPU's load after a choice, and calls an idle CPU if somebody is left waiting.
-#[inline]
+#[inline(always)]
 pub(crate) fn let_others_know<H: Host>(host: &mut H, cpu: H::Locked) {
     if host.is_alone() {
-        return host.unlock(cpu);
+        host.unlock(cpu);
+    } else {
+        tell(host, cpu);
     }
+}
+
+#[inline(never)]
+fn tell<H: Host>(host: &mut H, cpu: H::Locked) {
     host.publish(&cpu);
     let ground = host.ground();
     let helper = helper(&*cpu, &ground.topology, &ground.board);

@@ -54,22 +54,29 @@ impl Queues {
     #[inline]
     pub fn answer_nops<P: Entries>(&mut self, page: &P, left: &mut u32) -> bool {
         let batch = self.room(page).min(*left);
+        if batch == 0 {
+            return false;
+        }
+        let (head, tail) = (self.indices.sq_head(), self.indices.cq_tail());
+        // Where the first is none, nothing is made ready for a batch.
+        let Some(mut user_data) = page.nop(head) else {
+            return true;
+        };
         let mut taken = 0;
-        while taken < batch {
-            let Some(user_data) = page.nop(self.indices.sq_head().wrapping_add(taken)) else {
-                break;
-            };
-            page.set_completion(
-                self.indices.cq_tail().wrapping_add(taken),
-                Cqe::plain(user_data, 0).to_words(),
-            );
+        loop {
+            page.set_completion(tail.wrapping_add(taken), Cqe::plain(user_data, 0).to_words());
             taken += 1;
+            if taken == batch {
+                break;
+            }
+            match page.nop(head.wrapping_add(taken)) {
+                Some(next) => user_data = next,
+                None => break,
+            }
         }
-        if taken > 0 {
-            self.indices.take(page, taken);
-            self.posted(page, taken);
-            *left -= taken;
-        }
+        self.indices.take(page, taken);
+        self.posted(page, taken);
+        *left -= taken;
         taken < batch
     }
 

@@ -304,7 +304,7 @@ impl<P> Cpu<P> {
     ///
     /// Every operation that changes who competes does this first, so each stretch of time is counted with the total
     /// weight that was runnable in it. A `now` before the last charge counts as no time (nothing runs backwards).
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self, now: Instant) {
         let State::Busy(running) = &mut self.state else {
             return;

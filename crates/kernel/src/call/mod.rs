@@ -151,6 +151,9 @@ fn call(
     let Some(target) = found else {
         return failed(Failure::InvokeFailed);
     };
+    if matches!(target, Target::Yield) && transfers.are_none() {
+        return Outcome::Yield;
+    }
     let parcel = match transfers.stage(process) {
         Ok(parcel) => parcel,
         Err(failure) => return failed(failure),

@@ -48,6 +48,12 @@ impl Transfers {
         Transfers::find(process, payload, count)
     }
 
+    /// Whether there are none.
+    #[inline]
+    pub fn are_none(&self) -> bool {
+        self.count == 0
+    }
+
     fn find(process: &Process, payload: Buffer, count: u16) -> Result<Transfers, Failure> {
         let at = descriptor_region(payload.addr, payload.len, count);
         if let Ok(at) = at

@@ -15,6 +15,7 @@ use crate::capability::Capability;
 use crate::process::Process;
 
 /// Answers call `id`: with a payload and perhaps capabilities, or, if `exception`, with an encoded exception.
+#[inline(always)]
 pub fn answer(
     caller: &Caller<'_>,
     cap: u32,
@@ -88,7 +89,7 @@ fn answer_call(
             };
             let completion = Cqe::plain(0, result).with_records(parcel.len() as u16);
             // Nothing is given away before the caller has been told of it: it may be ending.
-            if !tell(&client, completion, received).is_yes() {
+            if !tell(&client, completion, &mut received).is_yes() {
                 return_to(server, parcel, chores);
                 return Err(Failure::TransferAborted);
             }

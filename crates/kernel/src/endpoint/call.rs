@@ -20,6 +20,7 @@ use crate::wire::ExceptionKind;
 const PARCEL_BYTES: usize = Parcel::<Capability>::BYTES_PER_CAPABILITY;
 
 /// Calls `endpoint`. The buffers were checked.
+#[inline(always)]
 pub fn call(
     caller: &Caller<'_>,
     endpoint: Arc<Endpoint>,

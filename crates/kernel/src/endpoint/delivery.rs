@@ -129,8 +129,8 @@ fn put_capabilities(
 
 /// Tells whoever waits in `operation` what was [`put`] into its buffer. Its capabilities are there in the moment in which
 /// it is told; if it had ended, it has none of them.
-#[inline]
-pub(super) fn tell(operation: &Operation, completion: Cqe, mut received: Option<Received>) -> Told {
+#[inline(always)]
+pub(super) fn tell(operation: &Operation, completion: Cqe, received: &mut Option<Received>) -> Told {
     if received.is_none() {
         return operation.complete(completion);
     }
@@ -140,7 +140,7 @@ pub(super) fn tell(operation: &Operation, completion: Cqe, mut received: Option<
             capabilities.lock().accept(received);
         }
     });
-    if let Some(received) = received {
+    if let Some(received) = received.take() {
         capabilities.lock().withdraw(received);
     }
     told
@@ -173,7 +173,7 @@ pub(super) enum Offer {
 
 /// Offers a call to one receive. On [`Offer::Taken`] the call is in flight; the caller of this function commits its
 /// parcel.
-#[inline]
+#[inline(always)]
 pub(super) fn offer(
     state: &mut State,
     receive: &Operation,
@@ -204,7 +204,7 @@ pub(super) fn offer(
                 call_id,
                 ..Cqe::plain(0, bytes as i32)
             };
-            if !tell(receive, message.with_records(parcel.len() as u16), received).is_yes() {
+            if !tell(receive, message.with_records(parcel.len() as u16), &mut received).is_yes() {
                 // Its thread ends at this moment, and nobody was told of the message: another receive will have it.
                 return Offer::TooSmall;
             }

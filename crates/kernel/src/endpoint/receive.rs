@@ -26,6 +26,7 @@ pub(super) fn owner(caller: &Caller<'_>, cap: u32) -> Option<Arc<Owner>> {
 }
 
 /// Posts a receive.
+#[inline(always)]
 pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
     let process = caller.thread.process();
     if let Err(failure) = check_buffers(process, Buffer { addr: 0, len: 0 }, result) {

@@ -71,6 +71,7 @@ pub fn go_on(entity: &mut Owned, thread: &Arc<Thread>) -> bool {
     }
 }
 
+#[inline(always)]
 fn cap_enter(
     cpu: &'static CpuState,
     entity: &mut Owned,
@@ -194,7 +195,7 @@ fn dispatch(
     count_submissions(cpu, u64::from(found - pass.left));
     let mut listing = None;
     if !state.waiters.is_empty() {
-        ring.wake_satisfied(state);
+        ring.wake_others(state);
     } else {
         state.queues.were_looked_at();
         let goes_on = matches!((pass.stopped, &pass.after), (Stopped::Done, After::Continue));
@@ -205,9 +206,8 @@ fn dispatch(
     (pass, available, listing)
 }
 
-/// Executes the submissions of a pass that are more than a NOP, without the ring's lock. Out of line: the way of an entry
-/// that has none would carry its registers.
-#[inline(never)]
+/// Executes the submissions of a pass that are more than a NOP, without the ring's lock.
+#[inline(always)]
 fn perform<'a>(
     cpu: &'static CpuState,
     entity: &mut Owned,
@@ -261,7 +261,7 @@ fn perform<'a>(
                     }
                     Outcome::EndThread(code) => {
                         // What the pass has posted so far is for its siblings, who may wait.
-                        ring.wake_satisfied(state);
+                        ring.wake_others(state);
                         exit::end_thread(entity, code);
                         pass.stopped = Stopped::Ended;
                         pass.after = After::Exit;
@@ -273,7 +273,7 @@ fn perform<'a>(
         if let Some(completion) = completion {
             state.publish(&ring.page, completion);
         }
-        if !state.queues.answer_nops(&ring.page, &mut pass.left) {
+        if pass.left == 0 || !state.queues.answer_nops(&ring.page, &mut pass.left) {
             return state;
         }
     }

@@ -109,12 +109,12 @@ impl Ring {
     pub fn post(&self, completion: Cqe) {
         let mut state = self.lock();
         state.publish(&self.page, completion);
-        self.wake_satisfied(state);
+        self.wake_others(state);
     }
 
     /// Wakes everybody whose wish is fulfilled now; how many. Threads are woken one by one without the lock, which the
     /// woken ones want next.
-    #[inline]
+    #[inline(always)]
     fn wake_satisfied<'a>(&'a self, mut state: Locked<'a>) -> u32 {
         let mut woken = 0;
         while let Some((waiter, available)) = state.satisfied(&self.page) {
@@ -136,6 +136,12 @@ impl Ring {
         woken
     }
 
+    /// The same where it is rare, and would be in the way of what is frequent.
+    #[inline(never)]
+    fn wake_others<'a>(&'a self, state: Locked<'a>) -> u32 {
+        self.wake_satisfied(state)
+    }
+
     /// Looks whether at least `minimum` completions are unread; if not, the thread is listed to be woken when they are.
     pub fn wait_for(&self, thread: &Arc<Thread>, minimum: u32) -> Look {
         let mut state = self.lock();
@@ -143,13 +149,13 @@ impl Ring {
         if available >= minimum {
             // A time-out may have woken it while it was listed. The next time it may want another number.
             let gone = state.waiters.unlist(is(thread));
-            self.wake_satisfied(state);
+            self.wake_others(state);
             drop(gone);
             return Look::Enough(available);
         }
         let listing = state.waiters.list_anew(minimum, is(thread), || thread.clone());
         // Completions that waited for room have it now, and may be enough for others.
-        self.wake_satisfied(state);
+        self.wake_others(state);
         Look::Listed(listing)
     }
 
@@ -158,7 +164,7 @@ impl Ring {
         let mut state = self.lock();
         let gone = state.waiters.unlist(is(thread));
         let available = state.queues.available(&self.page);
-        self.wake_satisfied(state);
+        self.wake_others(state);
         drop(gone);
         available
     }

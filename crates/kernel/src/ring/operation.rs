@@ -152,13 +152,12 @@ impl Host for Ending<'_> {
     #[inline]
     fn post(&self, mut locked: Locked<'_>, details: Details, completion: Cqe) -> u32 {
         let user_data = details.user_data;
-        locked.publish(
-            &self.0.page,
-            Cqe {
-                user_data,
-                ..completion
-            },
-        );
+        let completion = Cqe {
+            user_data,
+            ..completion
+        };
+        // A ring that is closed was found so before, under this lock.
+        locked.queues.publish(&self.0.page, completion.to_words());
         self.0.wake_satisfied(locked)
     }
 

@@ -45,6 +45,7 @@ pub fn cpu_loop() -> ! {
 }
 
 /// Runs a thread until it leaves the CPU; the thread that was chosen to follow it, if one was.
+#[inline(always)]
 fn run(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
     let host = &mut Host(cpu);
     let thread = entity.payload.thread.clone();

@@ -27,6 +27,7 @@ pub fn wake(thread: Arc<Thread>) {
 
 /// Makes a thread runnable that its ring has listed no longer, because `available` completions were enough. If it still
 /// waits for those, and no time-out has to be taken back, its system call ends here and it need not look again.
+#[inline(always)]
 pub fn end_wait(thread: Arc<Thread>, listing: Listing, available: u32) {
     let _guard = NoAllocation::begin();
     let host = &mut Host::here();

@@ -81,7 +81,7 @@ impl<P> Cpu<P> {
 
     /// Starts a picked thread. Returns its horizon; `None` when nobody waits (X1).
     #[must_use = "the timer may have to be armed"]
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self, entity: &mut Entity<P>, now: Instant) -> Option<Horizon> {
         self.count_begin(entity);
         if entity.membership.is_some() {
@@ -167,7 +167,7 @@ impl<P> Cpu<P> {
 
     /// Takes the CPU from the running thread: charges it for the last time and forgets it. The caller then parks the
     /// entity, enqueues it, or drops it, as `why` says.
-    #[inline]
+    #[inline(always)]
     pub fn end(&mut self, entity: &mut Entity<P>, now: Instant, why: EndReason) -> Charge {
         let charge = self.charge(entity, now);
         let stays = matches!(why, EndReason::Preempted | EndReason::Yielded);
