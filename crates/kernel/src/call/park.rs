@@ -43,6 +43,7 @@ pub(super) fn park(caller: &Caller<'_>, cap: u32, address: u64, expected: u32, t
     let parked = process.parking.park(
         address,
         caller.thread.tid(),
+        &process.account,
         || match machine::read_user_word(address) {
             Ok(word) if word == expected => Ok(()),
             Ok(_) => Err(NotParked(ParkOutcome::Mismatch.code())),

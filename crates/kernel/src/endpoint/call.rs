@@ -12,10 +12,12 @@ use super::leaving::{return_to, settle};
 use super::{Endpoint, Heading, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
-use crate::memory::account::{Cost, room_for_one_more, zeroed};
+use crate::memory::account::{Cost, zeroed};
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::wire::ExceptionKind;
 
+/// Why a call is refused that the kernel cannot keep.
+const NO_MEMORY: &str = "no memory to keep the call in the server's queue";
 /// What a capability takes in a parcel.
 const PARCEL_BYTES: usize = Parcel::<Capability>::BYTES_PER_CAPABILITY;
 
@@ -92,9 +94,13 @@ fn deliver(
             }
         }
     }
-    if state.queue.len() >= endpoint.queue_limit || room_for_one_more(&mut state.queue).is_err() {
+    if state.queue.len() >= endpoint.queue_limit {
         drop(state);
         return refuse(&operation, parcel, "the server's queue is full", chores);
+    }
+    if state.queue.room_for_one_more(&process.account).is_err() {
+        drop(state);
+        return refuse(&operation, parcel, NO_MEMORY, chores);
     }
     if !parcel.is_empty() && process.capabilities.lock().park(&mut parcel).is_err() {
         drop(state);
@@ -109,12 +115,7 @@ fn deliver(
     let kept = process.account.charge(Cost::heap(bytes));
     let Ok((charge, mut copy)) = kept.and_then(|charge| Ok((charge, zeroed(params.len as usize)?))) else {
         drop(state);
-        return refuse(
-            &operation,
-            parcel,
-            "no memory to keep the call in the server's queue",
-            chores,
-        );
+        return refuse(&operation, parcel, NO_MEMORY, chores);
     };
     if process.space.read_here(params.addr, &mut copy).is_err() {
         drop(state);

@@ -14,7 +14,6 @@ mod delivery;
 pub mod leaving;
 pub mod receive;
 
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
@@ -26,14 +25,12 @@ use machine::attribution::Site;
 use machine::lock::LockGuard;
 
 use crate::capability::{Capability, InterfaceId};
-use crate::memory::account::{Account, Charge, Cost, Short};
+use crate::memory::account::{Account, Charge, Cost, Short, refusable};
+use crate::memory::waiting_list::{FIRST_PLACES, WaitingList};
 use crate::ring::operation::{self, Operation, WaitPlace};
 use crate::wire::ExceptionKind;
 use check::Waiting;
 use chores::Chores;
-
-/// Receives that an endpoint has room for from the start.
-const FIRST_RECEIVES: usize = 4;
 
 /// What a call says besides its parameters.
 #[derive(Clone, Copy)]
@@ -80,8 +77,8 @@ struct InFlight {
 struct State {
     /// The last owner is gone.
     closed: bool,
-    receives: VecDeque<Operation>,
-    queue: VecDeque<Queued>,
+    receives: WaitingList<Operation>,
+    queue: WaitingList<Queued>,
     in_flight: Vec<InFlight>,
     last_id: u32,
     /// It is on a list of [`Chores`], before `next`.
@@ -98,7 +95,7 @@ pub struct Endpoint {
     state: Lock<State>,
     queue_limit: usize,
     in_flight_limit: usize,
-    /// For itself and its calls in flight, to the account of whoever made it.
+    /// For itself, its calls in flight and the first places for who waits, to the account of whoever made it.
     _charge: Charge,
 }
 
@@ -155,13 +152,16 @@ impl Endpoint {
         in_flight_limit: usize,
         account: &Arc<Account>,
     ) -> Result<Arc<Owner>, Short> {
-        let lists = in_flight_limit * size_of::<InFlight>() + FIRST_RECEIVES * size_of::<Operation>();
+        let places = WaitingList::<Operation>::FIRST_BYTES + WaitingList::<Queued>::FIRST_BYTES;
+        let lists = in_flight_limit * size_of::<InFlight>() + places;
         let bytes = size_of::<Endpoint>() + size_of::<Owner>() + lists;
         let charge = account.charge(Cost::heap(bytes))?;
+        let mut receives = WaitingList::default();
+        refusable(|| receives.try_reserve_exact(FIRST_PLACES))?;
         let state = State {
             closed: false,
-            receives: VecDeque::with_capacity(FIRST_RECEIVES),
-            queue: VecDeque::new(),
+            receives,
+            queue: WaitingList::default(),
             in_flight: Vec::with_capacity(in_flight_limit),
             last_id: 0,
             listed: false,
@@ -208,14 +208,14 @@ impl Endpoint {
 
     /// No owner is left: everybody who waits here is told.
     fn end_all(&self, mut state: Locked<'_>, chores: &mut Chores) {
-        let receives = core::mem::take(&mut state.receives);
-        let queue = core::mem::take(&mut state.queue);
+        let mut receives = core::mem::take(&mut state.receives);
+        let mut queue = core::mem::take(&mut state.queue);
         let in_flight = core::mem::take(&mut state.in_flight);
         drop(state);
-        for receive in receives {
+        while let Some(receive) = receives.pop_front() {
             receive.fail(Failure::InvokeFailed).either_way();
         }
-        for Queued { caller, parcel, .. } in queue {
+        while let Some(Queued { caller, parcel, .. }) = queue.pop_front() {
             leaving::return_to(&caller.ring().process, parcel, chores);
             disconnect(&caller);
         }

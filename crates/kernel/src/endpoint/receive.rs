@@ -12,7 +12,6 @@ use super::leaving::{return_to, settle};
 use super::{Endpoint, Locked, Owner, Queued};
 use crate::call::{Caller, Outcome, check_buffers, failed};
 use crate::capability::{Capability, Object};
-use crate::memory::account::room_for_one_more;
 use crate::process::Process;
 use crate::ring::operation::WaitPlace;
 
@@ -49,7 +48,7 @@ pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
             operation.fail(Failure::InvokeFailed).either_way();
             return;
         }
-        if room_for_one_more(&mut state.receives).is_err() {
+        if state.receives.room_for_one_more(&process.account).is_err() {
             drop(state);
             operation.fail(Failure::InvokeFailed).either_way();
             return;

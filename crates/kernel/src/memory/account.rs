@@ -7,7 +7,7 @@
 //!
 //! Memory charges an account and never a process: each process has one, and several may share one.
 
-use alloc::collections::{TryReserveError, VecDeque};
+use alloc::collections::TryReserveError;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::AtomicU64;
@@ -201,6 +201,21 @@ impl Account {
         self.charge(cost).inspect_err(|_| self.lower_limit(cost))
     }
 
+    /// Charges bytes of the heap that the machine has promised to it already.
+    ///
+    /// # Errors
+    /// [`Short::Account`].
+    pub(super) fn charge_promised(self: &Arc<Account>, bytes: usize) -> Result<Charge, Short> {
+        let cost = Cost::heap(bytes);
+        if !self.bytes.take(cost.bytes()) {
+            return Err(Short::Account);
+        }
+        Ok(Charge {
+            account: Some(self.clone()),
+            cost,
+        })
+    }
+
     /// As [`Account::charge`], for who keeps the sum of its charges itself.
     ///
     /// # Errors
@@ -294,19 +309,6 @@ pub fn zeroed(bytes: usize) -> Result<Vec<u8>, Short> {
 pub fn refusable<R>(take: impl FnOnce() -> Result<R, TryReserveError>) -> Result<R, Short> {
     let _guard = Refusable::begin();
     take().map_err(|_| Short::Machine)
-}
-
-/// Makes sure that one more fits a list in which operations wait. Their rings pay for it, but there may be no run of frames as
-/// long as the list.
-///
-/// # Errors
-/// [`Short::Machine`].
-#[inline]
-pub fn room_for_one_more<T>(list: &mut VecDeque<T>) -> Result<(), Short> {
-    if list.len() < list.capacity() {
-        return Ok(());
-    }
-    refusable(|| list.try_reserve(1))
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(super) fn call(call: &Call<'_, '_>, end: &Arc<PipeEnd>) -> Answer {
             let most = wanted.min(room);
             // The bytes, the message around them, and the message once more as it is delivered.
             let _copies = call.room_for(3 * most.min(end.size()))?;
-            match end.read(most, || call.begin(Some(end.clone())))? {
+            match end.read(most, &call.process().account, || call.begin(Some(end.clone())))? {
                 Now::Done((data, eof)) => Ok(Reply::Message(read_answer(&data, eof))),
                 Now::Waits => Ok(Reply::Pending),
                 Now::WrongEnd => Err(invalid("this end of the pipe is closed, or cannot be read")),

@@ -56,7 +56,9 @@ pub(super) fn call(call: &Call<'_, '_>, terminal: &Arc<Terminal>) -> Answer {
             let wish = message.get_root::<read_params::Reader<'_>>()?.get_max_bytes() as usize;
             let max = wish.min(room(call)?);
             match terminal
-                .read(max, || call.begin(Some(terminal.clone())))
+                .read(max, &call.process().account, || {
+                    call.begin(Some(terminal.clone()))
+                })
                 .map_err(trouble)?
             {
                 Now::Done(answer) => Ok(Reply::Message(answer)),

@@ -7,7 +7,6 @@
 
 pub mod buffer;
 
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -15,7 +14,8 @@ use machine::Lock;
 use machine::attribution::Site;
 use machine::lock::LockGuard;
 
-use crate::memory::account::{Account, Charge, Cost, Short, refusable, room_for_one_more, zeroed};
+use crate::memory::account::{Account, Charge, Cost, Short, refusable, zeroed};
+use crate::memory::waiting_list::WaitingList;
 use crate::ring::operation::{self, Operation, WaitPlace};
 use crate::wire::{self, ExceptionKind};
 use buffer::{Buffer, End, Read, Write};
@@ -41,13 +41,13 @@ struct Writer {
 
 struct State {
     buffer: Buffer,
-    readers: VecDeque<Reader>,
-    writers: VecDeque<Writer>,
+    readers: WaitingList<Reader>,
+    writers: WaitingList<Writer>,
 }
 
 struct Pipe {
     state: Lock<State>,
-    /// For the buffer and the ends, to the account of whoever made it.
+    /// For the buffer, the ends and the first places for who waits, to the account of whoever made it.
     _charge: Charge,
 }
 
@@ -76,13 +76,14 @@ pub enum Now<T> {
 /// # Errors
 /// When it cannot be charged to `account`.
 pub fn create(wish: u32, account: &Arc<Account>) -> Result<(Arc<PipeEnd>, Arc<PipeEnd>), Short> {
-    let bytes = Buffer::bytes_for(wish) + size_of::<Pipe>() + 2 * size_of::<PipeEnd>();
+    let places = WaitingList::<Reader>::FIRST_BYTES + WaitingList::<Writer>::FIRST_BYTES;
+    let bytes = Buffer::bytes_for(wish) + size_of::<Pipe>() + 2 * size_of::<PipeEnd>() + places;
     let charge = account.charge(Cost::heap(bytes))?;
     let buffer = refusable(|| Buffer::new(wish))?;
     let state = State {
         buffer,
-        readers: VecDeque::new(),
-        writers: VecDeque::new(),
+        readers: WaitingList::default(),
+        writers: WaitingList::default(),
     };
     let pipe = Arc::new(Pipe {
         state: Site::Pipe.lock(state),
@@ -98,13 +99,15 @@ pub fn create(wish: u32, account: &Arc<Account>) -> Result<(Arc<PipeEnd>, Arc<Pi
 }
 
 impl PipeEnd {
-    /// Reads up to `max` bytes: the data, and whether nothing more will come. `begin` makes the operation if it waits.
+    /// Reads up to `max` bytes: the data, and whether nothing more will come. `begin` makes the operation if it waits, for which
+    /// `account` makes the list longer.
     ///
     /// # Errors
     /// What `begin` returns, and [`Short`].
     pub fn read<E: From<Short>>(
         self: &Arc<Self>,
         max: usize,
+        account: &Arc<Account>,
         begin: impl FnOnce() -> Result<Operation, E>,
     ) -> Result<Now<(Vec<u8>, bool)>, E> {
         if self.end != End::Reader {
@@ -123,7 +126,7 @@ impl PipeEnd {
             Some(Read::End) => Now::Done((Vec::new(), true)),
             Some(Read::ClosedHere) => return Ok(Now::WrongEnd),
             Some(Read::Wait) | None => {
-                room_for_one_more(&mut state.readers)?;
+                state.readers.room_for_one_more(account)?;
                 let operation = begin()?;
                 state.readers.push_back(Reader {
                     operation,
@@ -161,7 +164,7 @@ impl PipeEnd {
                 let charge = account.charge(Cost::heap(data.len()))?;
                 let mut copy = zeroed(data.len())?;
                 copy.copy_from_slice(data);
-                room_for_one_more(&mut state.writers)?;
+                state.writers.room_for_one_more(account)?;
                 let operation = begin()?;
                 state.writers.push_back(Writer {
                     operation,

@@ -54,7 +54,8 @@ pub(super) fn bury(entity: Owned, code: i64) {
         thread: thread.trace_id(),
         code,
     });
-    for joiner in thread.finish(code) {
+    let mut joiners = thread.finish(code);
+    while let Some(joiner) = joiners.pop_front() {
         told::ended(&joiner, code);
     }
     let last = {
@@ -145,12 +146,12 @@ fn finish(process: &Arc<Process>, last_code: i64) {
 
 /// Whoever waits for the process, and whoever will, learns its exit code.
 fn tell_that_it_is_over(process: &Process, code: i64) {
-    let waiters = {
+    let mut waiters = {
         let mut ending = process.ending.lock();
         ending.over = Some(code);
         core::mem::take(&mut ending.waiters)
     };
-    for waiter in waiters {
+    while let Some(waiter) = waiters.pop_front() {
         told::ended(&waiter, code);
     }
 }

@@ -2,7 +2,6 @@
 //! queued) or, if it runs, stops at the next boundary of its CPU's loop. Then nobody has it any more, and `burial` takes it
 //! apart. Rule P5.
 
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -14,7 +13,8 @@ use machine::{cpu, trace, vector};
 use super::Process;
 use super::burial::bury;
 use super::thread::Thread;
-use crate::memory::account::{Short, room_for_one_more};
+use crate::memory::account::Short;
+use crate::memory::waiting_list::WaitingList;
 use crate::ring::operation::Operation;
 use crate::run::Owned;
 use crate::run::cpus::CpuState;
@@ -46,17 +46,17 @@ pub struct Ending {
     /// The code, when it is over.
     pub over: Option<i64>,
     /// Who waits for it to be over.
-    pub waiters: VecDeque<Operation>,
+    pub waiters: WaitingList<Operation>,
 }
 
 impl Ending {
     /// Lists somebody who waits for the end; the code if it is over.
     ///
     /// # Errors
-    /// When the list cannot grow.
+    /// When the list cannot grow, or its process cannot pay for that.
     pub fn on_end(&mut self, waiter: &Operation) -> Result<Option<i64>, Short> {
         if self.over.is_none() {
-            room_for_one_more(&mut self.waiters)?;
+            self.waiters.room_for_one_more(&waiter.ring().process.account)?;
             self.waiters.push_back(waiter.clone());
         }
         Ok(self.over)

@@ -1,13 +1,15 @@
 //! Parking: a thread waits until another says so, or a word in memory has changed. Comparing the word and joining the
 //! queue happen under one lock, which waking takes too, so no wake-up falls between (docs/mutants.md, row 3). docs/abi.md, section 10.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use machine::Lock;
 use machine::attribution::Site;
 
-use crate::memory::account::{Short, refusable};
-use crate::ring::operation::Operation;
+use crate::memory::account::{Account, Short};
+use crate::memory::waiting_list::WaitingList;
+use crate::ring::operation::{self, Operation};
 
 struct Parked {
     address: u64,
@@ -17,10 +19,9 @@ struct Parked {
     operation: Operation,
 }
 
-#[derive(Default)]
 struct State {
-    /// Oldest first.
-    waiters: Vec<Parked>,
+    /// Oldest first. The ring that all threads of the process share pays for the first places, as long as the process lives.
+    waiters: WaitingList<Parked>,
     /// How many have come.
     arrivals: u64,
 }
@@ -33,13 +34,17 @@ pub struct Parking {
 impl Default for Parking {
     fn default() -> Parking {
         Parking {
-            state: Site::Park.lock(State::default()),
+            state: Site::Park.lock(State {
+                waiters: WaitingList::with_first_places(operation::LIMIT),
+                arrivals: 0,
+            }),
         }
     }
 }
 
 impl Parking {
-    /// Joins the queue of `address` if `still_wanted` says so under the lock. `begin` makes the operation.
+    /// Joins the queue of `address` if `still_wanted` says so under the lock. `begin` makes the operation, for which `account`
+    /// makes the queue longer.
     ///
     /// # Errors
     /// What `still_wanted` or `begin` return, and [`Short`].
@@ -47,18 +52,17 @@ impl Parking {
         &self,
         address: u64,
         tid: u32,
+        account: &Arc<Account>,
         still_wanted: impl FnOnce() -> Result<(), E>,
         begin: impl FnOnce() -> Result<Operation, E>,
     ) -> Result<Operation, E> {
         let mut state = self.state.lock();
-        if state.waiters.len() == state.waiters.capacity() {
-            refusable(|| state.waiters.try_reserve(1))?;
-        }
+        state.waiters.room_for_one_more(account)?;
         still_wanted()?;
         let operation = begin()?;
         let arrival = state.arrivals;
         state.arrivals += 1;
-        state.waiters.push(Parked {
+        state.waiters.push_back(Parked {
             address,
             tid,
             arrival,
@@ -82,9 +86,9 @@ impl Parking {
         }
         let parked = if found + 1 == waiters.len() {
             // As most often: nothing has to be moved.
-            waiters.pop()?
+            waiters.pop_back()?
         } else {
-            waiters.remove(found)
+            waiters.remove(found)?
         };
         Some(parked.operation)
     }
@@ -96,7 +100,7 @@ impl Parking {
             .waiters
             .iter()
             .position(|waiter| waiter.operation == *operation);
-        let gone = found.map(|index| state.waiters.remove(index));
+        let gone = found.and_then(|index| state.waiters.remove(index));
         drop(state);
         drop(gone);
     }
@@ -105,8 +109,10 @@ impl Parking {
     pub fn take_thread(&self, tid: u32) -> Vec<Operation> {
         let waiters = &mut self.state.lock().waiters;
         let mut taken = Vec::new();
-        while let Some(found) = waiters.iter().position(|waiter| waiter.tid == tid) {
-            taken.push(waiters.remove(found).operation);
+        while let Some(found) = waiters.iter().position(|waiter| waiter.tid == tid)
+            && let Some(parked) = waiters.remove(found)
+        {
+            taken.push(parked.operation);
         }
         taken
     }

@@ -36,8 +36,10 @@ use crate::memory::refusal::Refusal;
 use crate::memory::region::Part;
 use crate::memory::regions::Limits;
 use crate::memory::space::Space;
+use crate::memory::waiting_list::WaitingList;
 use crate::objects::sources;
 use crate::ring::Ring;
+use crate::ring::operation::Operation;
 use crate::run::thread_body::Body;
 use crate::run::wake;
 
@@ -219,8 +221,9 @@ fn build(
     Ok(process)
 }
 
-/// A process's place in the list of processes, and what its threads share CPU time through.
-const LISTING_BYTES: usize = 128 + size_of::<Principal>();
+/// A process's place in the list of processes, the first places for who waits for its end, and what its threads share CPU time
+/// through.
+const LISTING_BYTES: usize = 128 + WaitingList::<Operation>::FIRST_BYTES + size_of::<Principal>();
 
 /// What a process holds as long as it lives: its capset page, and its table of capabilities, their names and the lists of its
 /// threads and rings, which grow by doubling.

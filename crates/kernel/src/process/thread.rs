@@ -3,7 +3,6 @@
 //! by the parking cell in here (rule B2).
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
@@ -17,7 +16,8 @@ use sched::{
 };
 
 use super::Process;
-use crate::memory::account::{Charge, Cost, Short, room_for_one_more};
+use crate::memory::account::{Charge, Cost, Short};
+use crate::memory::waiting_list::WaitingList;
 use crate::ring::Ring;
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::run::Owned;
@@ -29,7 +29,7 @@ use crate::run::timer::Timer;
 #[derive(Default)]
 struct End {
     code: Option<i64>,
-    joiners: VecDeque<Operation>,
+    joiners: WaitingList<Operation>,
 }
 
 /// What a thread used, as of the last time it left a CPU. Written by the CPU it left, read to be shown.
@@ -65,7 +65,7 @@ pub struct Thread {
     published: Published,
     /// Memory for the time-out of its wait, while it is not in a queue.
     deadline: Lock<Option<Box<Deadline<Timer>>>>,
-    /// For this record, the entity and its registers.
+    /// For this record, the entity, its registers and the first places for joiners.
     _charge: Charge,
 }
 
@@ -75,7 +75,7 @@ impl Thread {
         let bytes = size_of::<Thread>() + size_of::<Entity<Body>>() + size_of::<Deadline<Timer>>();
         // Sets of CPUs where it may run: what it has, what is noted, and what it had, which a running CPU may keep.
         let sets = 3 * cpus::all().len().div_ceil(8);
-        Cost::heap(bytes + sets + Context::saved_bytes())
+        Cost::heap(bytes + sets + Context::saved_bytes() + WaitingList::<Operation>::FIRST_BYTES)
     }
 
     /// A thread's record, for which [`Thread::cost`] was charged. `tid` counts from 1 in each process.
@@ -205,18 +205,18 @@ impl Thread {
     /// Lists somebody who waits for its end; the code if it has ended.
     ///
     /// # Errors
-    /// When the list cannot grow.
+    /// When the list cannot grow, or its process cannot pay for that.
     pub fn on_exit(&self, joiner: &Operation) -> Result<Option<i64>, Short> {
         let mut end = self.end.lock();
         if end.code.is_none() {
-            room_for_one_more(&mut end.joiners)?;
+            end.joiners.room_for_one_more(&joiner.ring().process.account)?;
             end.joiners.push_back(joiner.clone());
         }
         Ok(end.code)
     }
 
     /// It has ended: keeps the code and gives everybody who waits for it.
-    pub fn finish(&self, code: i64) -> VecDeque<Operation> {
+    pub fn finish(&self, code: i64) -> WaitingList<Operation> {
         let mut end = self.end.lock();
         end.code = Some(code);
         core::mem::take(&mut end.joiners)

@@ -22,8 +22,8 @@ use crate::wire::{self, ExceptionKind};
 /// Operations one ring may have under way. More are refused as overloaded.
 pub const LIMIT: usize = 64;
 
-/// Memory that an operation's place in the list of the object where it waits takes at most. The ring pays for it, so that
-/// joining a list cannot fail and leaves nothing unpaid when the list grows.
+/// Memory that an operation's place in the list of the object where it waits takes at most. The machine promises it with
+/// the ring, so that a list finds room when it grows (`memory::waiting_list`).
 pub const LISTING_BYTES: usize = 160;
 
 /// What a ring's table of operations takes.

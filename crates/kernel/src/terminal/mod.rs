@@ -9,7 +9,6 @@ mod answer;
 pub mod discipline;
 pub mod input;
 
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -21,7 +20,8 @@ use manifest::kernel::uart;
 use schema_gen::system::UartParity;
 
 use crate::console::say;
-use crate::memory::account::{Short, room_for_one_more};
+use crate::memory::account::{Account, Short};
+use crate::memory::waiting_list::WaitingList;
 use crate::ring::operation::{Operation, WaitPlace};
 pub use answer::OVERHEAD;
 use discipline::{Discipline, Finished, RETURN, Request};
@@ -41,7 +41,7 @@ struct State {
     /// Who reads the line that the discipline edits.
     line: Option<LineReader>,
     /// Raw reads that wait, oldest first.
-    readers: VecDeque<Reader>,
+    readers: WaitingList<Reader>,
 }
 
 struct LineReader {
@@ -110,7 +110,7 @@ pub fn init(settings: &uart::Uart) {
         input,
         discipline: Discipline::new(),
         line: None,
-        readers: VecDeque::new(),
+        readers: WaitingList::default(),
     };
     SYSTEM.set(Arc::new(Terminal {
         state: Lock::new(state),
@@ -182,13 +182,14 @@ impl Terminal {
     }
 
     /// Reads up to `max` typed bytes, at least one unless `max` is 0 or the line has hung up. `begin` makes the operation
-    /// if it has to wait.
+    /// if it has to wait, for which `account` makes the list longer.
     ///
     /// # Errors
     /// Where there is no terminal, what `begin` returns, and [`Short`].
     pub fn read<E: From<Short>>(
         &self,
         max: usize,
+        account: &Arc<Account>,
         begin: impl FnOnce() -> Result<Operation, E>,
     ) -> Result<Now, Refused<E>> {
         self.is_there().map_err(Refused::Absent)?;
@@ -201,7 +202,8 @@ impl Terminal {
             state.input.consume(count);
             return Ok(Now::Done(answer));
         }
-        room_for_one_more(&mut state.readers).map_err(|short| Refused::Begin(short.into()))?;
+        let room = state.readers.room_for_one_more(account);
+        room.map_err(|short| Refused::Begin(short.into()))?;
         let operation = begin().map_err(Refused::Begin)?;
         state.readers.push_back(Reader { operation, max });
         Ok(Now::Waits)

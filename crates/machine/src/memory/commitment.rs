@@ -75,6 +75,12 @@ impl Ledger {
             .is_some_and(|sum| sum <= self.limit.load(Relaxed))
     }
 
+    /// As many frames as the heap may take while the reserve stays whole: others have promises and the reserve.
+    fn claim_heap(&self, frames: u64) -> bool {
+        let promised = self.heap_promised.load(Relaxed);
+        self.take(frames, self.limit.load(Relaxed).saturating_add(promised))
+    }
+
     /// Frames promised to the heap are counted twice once it has taken them, so they are allowed for on top.
     fn grow_heap(&self, frames: u64) -> bool {
         let beyond = self.reserve.load(Relaxed) + self.heap_promised.load(Relaxed);
@@ -127,6 +133,25 @@ pub fn release_heap(frames: u64) {
 #[must_use = "without room nothing may be made"]
 pub fn has_room(frames: u64) -> bool {
     LEDGER.has_room(frames)
+}
+
+/// Frames that nobody else gets while this lives: made before the heap takes as many for a list that stays.
+#[derive(Debug)]
+#[must_use = "what was claimed is given up when this is dropped"]
+pub struct HeapClaim {
+    frames: u64,
+}
+
+impl Drop for HeapClaim {
+    fn drop(&mut self) {
+        LEDGER.release(self.frames);
+    }
+}
+
+/// Claims `frames` for what the heap was promised by [`promise_heap`], without touching the reserve; `None` when they are not
+/// there.
+pub fn claim_heap(frames: u64) -> Option<HeapClaim> {
+    LEDGER.claim_heap(frames).then(|| HeapClaim { frames })
 }
 
 /// Frames that are promised or in the heap.

@@ -46,9 +46,27 @@ fn p16_the_heap_finds_what_it_was_promised_whatever_others_were_promised_since()
 }
 
 #[test]
+fn p16_what_stays_in_the_heap_takes_what_was_promised_to_it_and_none_of_the_reserve() {
+    let ledger = ledger(100, 20);
+    assert!(ledger.promise_heap(30) && ledger.promise(50));
+    assert!(ledger.claim_heap(20), "it was promised as much");
+    assert!(
+        !ledger.claim_heap(11),
+        "two claims at one moment do not get the same"
+    );
+    assert!(ledger.grow_heap(20), "what was claimed is there");
+    ledger.release(20);
+    assert!(
+        ledger.claim_heap(10) && !ledger.claim_heap(1),
+        "the rest would come from the reserve"
+    );
+}
+
+#[test]
 fn p16_sums_that_wrap_are_refused() {
     let ledger = ledger(100, 20);
     assert!(!ledger.promise(u64::MAX) && !ledger.has_room(u64::MAX) && !ledger.grow_heap(u64::MAX));
+    assert!(!ledger.claim_heap(u64::MAX));
     assert_eq!(ledger.committed.load(Relaxed), 7);
 }
 
