@@ -75,7 +75,8 @@ impl Space {
     }
 
     /// Makes the page tables that `pages` need, so that a page that was promised never lacks one. They stay, and stay
-    /// charged, until the space is cleared. The regions' lock is held: nobody else makes tables meanwhile.
+    /// charged, until the space is cleared. The caller has the turn of the page tables: nobody else
+    /// makes tables meanwhile.
     fn make_tables(&self, pages: Pages) -> Result<(), Refusal> {
         let missing = self.pages.missing_tables(pages.address(), pages.count());
         if missing == 0 {

@@ -57,7 +57,8 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
 
 fn system() -> Vec<u8> {
     let platform = booted::platform();
-    let processes = table::living();
+    let mut threads = 0;
+    table::each(|process| threads += process.threads.lock().living.len());
     let mut answer = wire::builder();
     let mut info = answer.init_root::<system_results::Builder<'_>>().init_info();
     info.set_monotonic_ns(now().0);
@@ -66,13 +67,8 @@ fn system() -> Vec<u8> {
     info.set_frames_total(frames::total_frames());
     info.set_frames_free(frames::free_frames());
     info.set_heap_bytes(frames::heap_frames() * PAGE);
-    info.set_process_count(processes.len() as u32);
-    info.set_thread_count(
-        processes
-            .iter()
-            .map(|process| process.threads.lock().living.len() as u32)
-            .sum(),
-    );
+    info.set_process_count(table::count() as u32);
+    info.set_thread_count(threads as u32);
     info.set_kernel_version(env!("CARGO_PKG_VERSION"));
     info.set_clocksource(platform.clock.source.name());
     info.set_interrupt_controller(match platform.apic_mode {

@@ -14,8 +14,6 @@ use sched::Account;
 use super::Process;
 use super::exit::Reason;
 
-/// Processes that are collected while their list is locked once: whoever ends or starts one waits for that.
-const PIECE: usize = 64;
 /// Ended processes remembered.
 const REMEMBERED: usize = 32;
 
@@ -82,22 +80,23 @@ pub fn find(pid: u32) -> Option<Arc<Process>> {
     LIVING.lock().get(&pid).cloned()
 }
 
-/// All living processes by number. One that starts or ends meanwhile may be among them or not.
-pub fn living() -> Vec<Arc<Process>> {
-    let mut all: Vec<Arc<Process>> = Vec::new();
+/// How many processes live.
+pub fn count() -> usize {
+    LIVING.lock().len()
+}
+
+/// Shows all living processes, by number. One that starts or ends meanwhile may be among them or not.
+pub fn each(mut look: impl FnMut(&Arc<Process>)) {
+    let mut after = Bound::Unbounded;
     loop {
-        let known = all.len();
-        all.reserve(PIECE);
-        let after = all
-            .last()
-            .map_or(Bound::Unbounded, |last| Bound::Excluded(last.pid));
-        let living = LIVING.lock();
-        let rest = living.range((after, Bound::Unbounded));
-        all.extend(rest.take(PIECE).map(|(_, process)| process.clone()));
-        drop(living);
-        if all.len() - known < PIECE {
-            return all;
-        }
+        let next = LIVING
+            .lock()
+            .range((after, Bound::Unbounded))
+            .next()
+            .map(|(_, process)| process.clone());
+        let Some(process) = next else { return };
+        look(&process);
+        after = Bound::Excluded(process.pid);
     }
 }
 

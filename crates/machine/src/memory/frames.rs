@@ -160,12 +160,20 @@ fn home(number: u64) -> &'static Lock<Pool> {
     }
 }
 
-/// Sets `frames` aside for runs. Called once, while nothing is scattered yet.
+/// Sets `frames` aside for runs, in blocks as large as there are. Called once, while nothing is scattered yet.
 pub(super) fn set_spares_aside(mut frames: u64) {
     let (mut pool, mut spares) = (POOL.lock(), SPARES.lock());
+    let mut largest = ORDERS - 1;
     while frames > 0 {
-        let order = (frames.ilog2() as usize).min(ORDERS - 1);
-        let Some(block) = pool.take(order) else { return };
+        let order = (frames.ilog2() as usize).min(largest);
+        let Some(block) = pool.take(order) else {
+            // None of this order or above; what is smaller may still be there.
+            let Some(smaller) = order.checked_sub(1) else {
+                return;
+            };
+            largest = smaller;
+            continue;
+        };
         for number in block..block + (1 << order) {
             info(number).order.store(SPARE_NOT_FREE, Ordering::Relaxed);
         }

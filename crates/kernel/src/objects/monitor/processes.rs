@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::result::Failure;
+use capnp::traits::HasStructSize;
 use machine::vector;
 use sched::Account;
 use schema_gen::monitor::monitor::{processes_results, threads_results};
@@ -15,6 +17,7 @@ use super::super::capability_manager::require_fit;
 use super::super::observe;
 use super::super::supervisor::living;
 use crate::call::{Call, Trouble};
+use crate::memory::account::{Charge, refusable};
 use crate::process::Process;
 use crate::process::exit::Reason;
 use crate::process::table::{self, Ended};
@@ -26,7 +29,9 @@ use crate::wire::{self, ListBytes};
 const GENERATION: u64 = 1;
 
 pub(super) fn all(call: &Call<'_, '_>) -> Result<Vec<u8>, Trouble> {
-    let living = table::living();
+    let (mut living, _list) =
+        room_to_list::<Arc<Process>, process_status::Builder<'_>>(call, table::count())?;
+    table::each(|process| list(&mut living, process));
     // One that ends just now is shown once.
     let is_gone = |ended: &Ended| living.iter().all(|process| process.pid != ended.pid);
     let with_reason = |ended: Ended| (reason_text(ended.reason), ended);
@@ -58,6 +63,25 @@ pub(super) fn all(call: &Call<'_, '_>) -> Result<Vec<u8>, Trouble> {
         index += 1;
     }
     Ok(wire::finish(answer))
+}
+
+/// An empty list for `count` things, each of which is to be shown in a struct `S`: charged and allocated before anything is
+/// collected. It is refused if the caller left no room for such an answer, which bounds it.
+fn room_to_list<T, S: HasStructSize>(call: &Call<'_, '_>, count: usize) -> Result<(Vec<T>, Charge), Trouble> {
+    if ListBytes::of::<S>(count).total() > call.result.len as usize {
+        return Err(Failure::InvalidResult.into());
+    }
+    let charge = call.room_for(count * size_of::<T>())?;
+    let mut list = Vec::new();
+    refusable(|| list.try_reserve_exact(count))?;
+    Ok((list, charge))
+}
+
+/// Lists one more, if there is room: those that have come since they were counted may be too many.
+fn list<T>(list: &mut Vec<Arc<T>>, shown: &Arc<T>) {
+    if list.len() < list.capacity() {
+        list.push(shown.clone());
+    }
 }
 
 fn show_process(mut shown: process_status::Builder<'_>, process: &Process) {
@@ -116,16 +140,37 @@ fn reason_text(reason: Reason) -> String {
     }
 }
 
+/// Whose threads are asked for.
+enum Whose {
+    Everybody,
+    Of(Arc<Process>),
+    Nobody,
+}
+
+impl Whose {
+    /// Shows these threads. One that starts or ends meanwhile may be among them or not.
+    fn each(&self, mut look: impl FnMut(&Arc<Thread>)) {
+        let mut of_process =
+            |process: &Arc<Process>| process.threads.lock().living.iter().for_each(&mut look);
+        match self {
+            Whose::Everybody => table::each(of_process),
+            Whose::Of(process) => of_process(process),
+            Whose::Nobody => {}
+        }
+    }
+}
+
 pub(super) fn threads(call: &Call<'_, '_>, pid: u32) -> Result<Vec<u8>, Trouble> {
-    let threads: Vec<Arc<Thread>> = match pid {
-        0 => table::living()
-            .iter()
-            .flat_map(|process| process.living_threads())
-            .collect(),
+    let whose = match pid {
+        0 => Whose::Everybody,
         // One that is still listed although it has ended has no threads any more.
-        _ if table::ended().iter().any(|ended| ended.pid == pid) => Vec::new(),
-        _ => living(pid)?.living_threads(),
+        _ if table::ended().iter().any(|ended| ended.pid == pid) => Whose::Nobody,
+        _ => Whose::Of(living(pid)?),
     };
+    let mut count = 0;
+    whose.each(|_| count += 1);
+    let (mut threads, _list) = room_to_list::<Arc<Thread>, thread_status::Builder<'_>>(call, count)?;
+    whose.each(|thread| list(&mut threads, thread));
     let names = threads.iter().map(|thread| thread.process().name.as_str());
     let bytes = ListBytes::of::<thread_status::Builder<'_>>(threads.len())
         .with_texts(names)
