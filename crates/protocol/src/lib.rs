@@ -14,9 +14,9 @@
 //! **Locks are values that do not borrow the host**, and are given back by [`Host::unlock`]: a simulator has no locks, but can
 //! take a CPU's state out of its seat and put it back, and so finds whoever takes a lock twice.
 //!
-//! Reading order: [`host`] what a host brings; [`step`] what can follow a step; [`wake`] makes threads runnable, [`take`]
-//! gives them a CPU, [`leave`] takes it from them, [`boundary`] says what a CPU asks before it runs its thread on; [`balance`]
-//! keeps CPUs level; [`reach`] changes or ends a thread wherever it is.
+//! Reading order: [`host`] what a host brings; [`step`] what can follow a step; [`mod@wake`] makes threads runnable, [`take`]
+//! gives them a CPU, [`leave`] takes it from them, [`mod@boundary`] says what a CPU asks before it runs its thread on; [`balance`]
+//! keeps CPUs level; [`mod@reach`] changes or ends a thread wherever it is.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -40,8 +40,9 @@ use token::Token;
 pub const ENDPOINTS: usize = 3;
 /// Tokens of a round.
 const TOKENS: usize = 6;
-/// Longest pause between two killings, in nanoseconds.
-const PAUSE_NS: u32 = 1_500_000;
+/// Longest pauses between two killings, in nanoseconds: short ones end somebody who has just begun, long ones let them get into each
+/// other's way.
+const PAUSES_NS: [u32; 3] = [1_500_000, 15_000_000, 40_000_000];
 /// Bytes of its own heap that this process touches before it counts pages: more than it ever uses.
 const OWN_HEAP: usize = 1 << 20;
 /// Rounds before pages are counted: until then the kernel fills what it keeps for later, such as the rows of the last processes that
@@ -131,7 +132,8 @@ impl<'e> Stage<'e> {
                 begun += 1;
                 actors.push(self.begin(run, begun, &mut random, &mut tokens)?);
             }
-            self.timer.sleep_ns(u64::from(random.below(PAUSE_NS)))?;
+            let longest = PAUSES_NS[random.below(PAUSES_NS.len() as u32) as usize];
+            self.timer.sleep_ns(u64::from(random.below(longest)))?;
             for token in &mut tokens {
                 token.drain()?;
             }
@@ -200,7 +202,8 @@ impl<'e> Stage<'e> {
                     handle.terminate()?;
                 }
             }
-            Ok(others.is_empty())
+            // One may have started another between the list and the look at it; while either lives there are two processes.
+            Ok(others.is_empty() && self.census()?.processes == 1)
         })
     }
 

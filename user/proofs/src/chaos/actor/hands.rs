@@ -282,28 +282,32 @@ impl<'r> Hands<'r> {
         self.submit(sqe, None, Errand::Other);
     }
 
-    /// Makes a page readable and writable again; whether that was answered so.
-    pub fn bring_back(&mut self, page: u64) -> bool {
-        let Some(slot) = self.free_slot() else {
-            self.enter(1, TURN_NS);
-            return false;
-        };
-        for (index, word) in (0..).zip(wire::numbers(&[page, HALF, 3]).as_chunks::<8>().0) {
-            write_u64(self.params(slot) + 8 * index, u64::from_le_bytes(*word));
+    /// Calls a method at once and waits for its result code, with memory set aside for that: all slots may be under way for long, and
+    /// the page of a free one may be missing.
+    fn call_now(&mut self, cap: u32, method: u16, message: &[u8]) -> Option<i32> {
+        let (params, result) = (self.large() + LARGE / 2, self.large() + LARGE / 2 + HALF);
+        for (index, word) in (0..).zip(message.as_chunks::<8>().0) {
+            write_u64(params + 8 * index, u64::from_le_bytes(*word));
         }
         let sqe = Sqe {
-            // Not where the page may be that is missing.
-            result_addr: self.large(),
-            ..self.call_sqe(self.tools.memory, PROTECT, slot, 40)
+            addr: params,
+            result_addr: result,
+            ..self.call_sqe(cap, method, 0, message.len() as u32)
         };
-        let user_data = self.submit(sqe, Some(slot), Errand::Other);
-        self.finish(user_data).is_some_and(|code| code >= 0)
+        let user_data = self.submit(sqe, None, Errand::Other);
+        self.finish(user_data)
+    }
+
+    /// Makes a page readable and writable again; whether that was answered so.
+    pub fn bring_back(&mut self, page: u64) -> bool {
+        let code = self.call_now(self.tools.memory, PROTECT, &wire::numbers(&[page, HALF, 3]));
+        code.is_some_and(|code| code >= 0)
     }
 
     /// Writes a letter into a token: whether the token took it. `None` if that stays open.
     fn write_letter(&mut self, token: u32, letter: u8) -> Option<bool> {
-        let user_data = self.call(token, WRITE, &wire::bytes(&[letter]), Errand::Other)?;
-        self.finish(user_data).map(|code| code >= 0)
+        let code = self.call_now(token, WRITE, &wire::bytes(&[letter]))?;
+        Some(code >= 0)
     }
 
     /// A token has come, or has stayed: says so in it. Whether it is here.
@@ -315,13 +319,9 @@ impl<'r> Hands<'r> {
         Some(claimed)
     }
 
-    /// A token is about to go: says so in it. If it cannot go now it stays, or is dropped, so that its pipe ends.
+    /// A token is about to go: says so in it. If that cannot be said it is dropped, so that its pipe ends.
     #[must_use = "a token that was not given up must not go"]
     pub fn give_up(&mut self, token: Possession) -> bool {
-        if self.free_slot().is_none() {
-            self.possessions.push(token);
-            return false;
-        }
         let given_up = self.write_letter(token.id, GIVEN_UP) == Some(true);
         if !given_up {
             self.release(token.id);
