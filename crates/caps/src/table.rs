@@ -130,6 +130,22 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
         self.slots.reserve(new_slots);
     }
 
+    /// Keeps `count` places for what is still to be made, so that it finds room however many others come first.
+    ///
+    /// # Errors
+    /// [`Full`] when there is not that much room; nothing is kept then.
+    pub fn keep_places(&mut self, count: usize) -> Result<(), Full> {
+        if count > self.room() {
+            return Err(Full);
+        }
+        self.park_places(count)
+    }
+
+    /// Ends what [`keep_places`](Self::keep_places) began: the places can be taken.
+    pub fn free_places(&mut self, count: usize) {
+        self.parked = self.parked.saturating_sub(count);
+    }
+
     /// Puts `capability` into a free slot and names it.
     ///
     /// # Errors
@@ -291,11 +307,6 @@ impl<C, const GENERATION_BITS: u32> Table<C, GENERATION_BITS> {
         }
         self.parked += count;
         Ok(())
-    }
-
-    /// Counts them as parked no more.
-    pub(crate) fn free_places(&mut self, count: usize) {
-        self.parked = self.parked.saturating_sub(count);
     }
 }
 

@@ -1,15 +1,28 @@
 //! Receivers that let go of their right to answer, in every way there is, while calls are in their hands or on their way to
-//! them. Callers must be told, and who waits for a call must get it.
+//! them. Callers must be told, and who waits for a call must get it. And receivers whose buffers have left before them.
 
 use alloc::format;
 use alloc::vec::Vec;
 
-use rt::Error;
+use abi::result::Failure;
+use abi::ring::{Cqe, Opcode, SQ_ENTRIES, Sqe};
+use rt::hostile::{unmap, wild};
+use rt::memory::{Protection, VirtualMemory};
+use rt::{Client, Error};
 
-use crate::flight::{Ground, answer, is_disconnected, received};
+use crate::flight::{Ground, PATIENCE_NS, answer, is_disconnected, received};
 use crate::report::Report;
 use crate::{child, partners};
 use partners::SERVICE;
+
+/// A receive's buffer, and the long message that it does not take any more.
+const ROOM: u64 = 64 << 10;
+const LONG: u32 = 65_000;
+/// Receives whose buffers go, and how many of them one call may find out about.
+const GONE: usize = 20;
+const FOUND_OUT: usize = 16;
+/// User data that the runtime gives nobody.
+const OURS: u64 = 0xdead_0000_0000_0000;
 
 /// All of them.
 pub(crate) fn attack(ground: &Ground<'_>, report: &mut Report) {
@@ -18,6 +31,7 @@ pub(crate) fn attack(ground: &Ground<'_>, report: &mut Report) {
     }
     receive_without_facet(ground, report);
     room_for_another(ground, report);
+    buffers_gone(ground, report);
 }
 
 /// A receiver lets go of its right to answer, in one way or another, while it holds a call of ours.
@@ -110,4 +124,75 @@ fn room_for_another(ground: &Ground<'_>, report: &mut Report) {
         Ok(ended) => report.line(ended == (Some(0), 17, 13), what, format_args!("{ended:?}")),
         Err(error) => report.line(false, what, error),
     }
+}
+
+/// Each receive whose buffer has lost its last page costs its caller a copy of nearly everything. The caller pays for few of
+/// them, then all end, and its call waits for an honest one.
+fn buffers_gone(ground: &Ground<'_>, report: &mut Report) {
+    let what = "a long call to twenty receives whose buffers have gone";
+    let wanted = (FOUND_OUT, GONE - FOUND_OUT, 0);
+    match call_into_gone(ground) {
+        Ok(ended) => report.line(ended == wanted, what, format_args!("{ended:?}")),
+        Err(error) => report.line(false, what, error),
+    }
+}
+
+/// How many receives found their buffer gone, how many ended with them, and what the call came to.
+fn call_into_gone(ground: &Ground<'_>) -> Result<(usize, usize, i32), Error> {
+    let memory: VirtualMemory = ground.env.first()?;
+    let message = memory.map(0, 2 * ROOM, Protection::ReadWrite)?;
+    let gone = memory.map(0, ROOM, Protection::ReadWrite)?;
+    let receive = Sqe {
+        opcode: Opcode::Recv as u8,
+        cap_id: ground.meeting.cap().id(),
+        user_data: OURS,
+        result_addr: gone,
+        result_len: ROOM as u32,
+        ..Sqe::default()
+    };
+    // As many as the queue of submissions takes at once.
+    for some in [receive; GONE].chunks(SQ_ENTRIES as usize) {
+        completions(some, 0);
+    }
+    unmap(&memory, gone + ROOM - 4096, 4096)?;
+    let call = Sqe {
+        opcode: Opcode::Call as u8,
+        addr: message,
+        len: LONG,
+        result_addr: message + ROOM - 256,
+        result_len: 256,
+        user_data: OURS + 1,
+        ..receive
+    };
+    let told = completions(&[call], GONE);
+    let with = |failure: Failure| told.iter().filter(|cqe| cqe.result == failure.code()).count();
+    let ended = (with(Failure::InvalidResult), with(Failure::TransferAborted));
+    let honest = Sqe {
+        result_addr: message + ROOM,
+        ..receive
+    };
+    let call_id = completions(&[honest], 1).first().map_or(0, |cqe| cqe.call_id);
+    let answer = Sqe {
+        opcode: Opcode::Return as u8,
+        cap_id: receive.cap_id,
+        call_id,
+        user_data: OURS + 2,
+        ..Sqe::default()
+    };
+    let done = completions(&[answer], 2);
+    let called = done.iter().find(|cqe| cqe.user_data == call.user_data);
+    unmap(&memory, gone, ROOM - 4096)?;
+    unmap(&memory, message, 2 * ROOM)?;
+    Ok((ended.0, ended.1, called.map_or(-1, |cqe| cqe.result)))
+}
+
+/// Submits all of these and waits until that many completions have come.
+fn completions(submissions: &[Sqe], wanted: usize) -> Vec<Cqe> {
+    wild(|ring| {
+        for submission in submissions {
+            ring.submit(submission);
+        }
+        ring.enter(wanted as u32, PATIENCE_NS);
+        core::iter::from_fn(|| ring.completion()).collect()
+    })
 }

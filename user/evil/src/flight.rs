@@ -22,13 +22,13 @@ use crate::report::Report;
 use crate::{child, departures};
 
 /// Longest time anything is waited for, in nanoseconds: only a hang gets there.
-const PATIENCE_NS: u64 = 60_000_000_000;
+pub(crate) const PATIENCE_NS: u64 = 60_000_000_000;
 /// Rounds in which a caller ends while it is answered, each at another moment.
 const DYING_ROUNDS: u64 = 24;
 
 /// What all of them need: two endpoints of ours, and children.
 pub(crate) struct Ground<'a> {
-    env: &'a Env,
+    pub(crate) env: &'a Env,
     pub(crate) meeting: Endpoint,
     pub(crate) home: Endpoint,
     spawner: ProcessSpawner,

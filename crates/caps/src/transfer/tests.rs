@@ -220,6 +220,24 @@ fn p18_what_the_receiver_was_not_told_of_can_be_neither_seen_nor_passed_on() {
 }
 
 #[test]
+fn p18_places_that_are_kept_are_there_whatever_comes_first() {
+    // A child had started when there was no room left for its handle: another call's capability had come first.
+    let mut table = Few::new(3);
+    table.keep_places(2).unwrap();
+    table.insert("first").unwrap();
+    assert_eq!(table.insert("second"), Err(Full));
+    assert_eq!(table.keep_places(1), Err(Full), "none is kept twice");
+    table.free_places(2);
+    let made = Parcel::of_new(["handle", "manager"]).unwrap();
+    arrive(&mut table, &made);
+    assert_eq!(names(&table), ["first", "handle", "manager"]);
+    assert_eq!((table.room(), table.parked()), (0, 0));
+    let mut dead = Few::new(2);
+    dead.close();
+    assert_eq!(dead.keep_places(1), Err(Full));
+}
+
+#[test]
 fn p18_a_closed_table_takes_nothing_and_gives_up_what_it_has() {
     let (mut sender, ids) = table_with(&["pipe"]);
     let (mut dead, _) = table_with(&["timer"]);

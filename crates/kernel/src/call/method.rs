@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use abi::result::Failure;
 use abi::transfer::{RECORD_BYTES, Record};
 use abi::validate::Buffer;
+use caps::{Full, MAX_TRANSFERS, Parcel, Received};
 
 use super::{Caller, Outcome, failed};
 use crate::capability::Capability;
@@ -88,12 +89,25 @@ pub enum Reply {
     EmptyStruct,
     /// A message.
     Message(Vec<u8>),
-    /// A message and new capabilities; [`Call::require_room`] was asked first.
-    Capabilities(Vec<u8>, Vec<Capability>),
+    /// A message and new capabilities, for which there is room.
+    Capabilities(Vec<u8>, Vec<Capability>, Room),
     /// It answers later, through the operation it began.
     Pending,
     /// No answer: the thread ends.
     EndThread(i64),
+}
+
+/// Places that are kept in a process's table for capabilities that a method makes. They are there whatever arrives
+/// meanwhile, so nothing is made whose capability has no place.
+pub struct Room {
+    process: Arc<Process>,
+    places: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.process.capabilities.lock().free_places(self.places);
+    }
 }
 
 /// What a method answers, or why not.
@@ -167,32 +181,43 @@ impl<'a, 'b> Call<'a, 'b> {
             .map_err(|_| overloaded("too many operations under way on this ring"))
     }
 
-    /// Makes sure that an answer of `bytes` with `capabilities` new capabilities can be delivered, before anything is
-    /// changed.
+    /// Makes sure that an answer of `bytes` can be delivered, before anything is changed.
+    ///
+    /// # Errors
+    /// Invalid result buffer.
+    pub fn require_room(&self, bytes: usize) -> Result<(), Trouble> {
+        if bytes > self.result.len as usize {
+            return Err(Failure::InvalidResult.into());
+        }
+        Ok(())
+    }
+
+    /// The same for an answer with `capabilities` new capabilities, whose places in the table are kept from now on.
     ///
     /// # Errors
     /// Invalid result buffer, or overloaded when the capability table is full.
-    pub fn require_room(&self, bytes: usize, capabilities: usize) -> Result<(), Trouble> {
-        if bytes + capabilities * RECORD_BYTES > self.result.len as usize {
-            return Err(Failure::InvalidResult.into());
-        }
-        if self.process().capabilities.lock().room() < capabilities {
-            return Err(overloaded("the capability table is full"));
-        }
-        Ok(())
+    pub fn keep_room(&self, bytes: usize, capabilities: usize) -> Result<Room, Trouble> {
+        self.require_room(bytes + capabilities * RECORD_BYTES)?;
+        let process = self.process();
+        let kept = process.capabilities.lock().keep_places(capabilities);
+        kept.map_err(|_| overloaded("the capability table is full"))?;
+        Ok(Room {
+            process: process.clone(),
+            places: capabilities,
+        })
     }
 }
 
 /// Writes a method's answer to where the submission said.
 #[inline(never)]
 pub(super) fn deliver(process: &Process, result: Buffer, answer: Answer) -> Outcome {
-    let (bytes, capabilities) = match answer {
+    let (bytes, made) = match answer {
         Ok(Reply::Void) => return Outcome::DONE,
         Ok(Reply::Pending) => return Outcome::Pending,
         Ok(Reply::EndThread(code)) => return Outcome::EndThread(code),
-        Ok(Reply::EmptyStruct) => (wire::EMPTY_STRUCT.to_vec(), Vec::new()),
-        Ok(Reply::Message(bytes)) => (bytes, Vec::new()),
-        Ok(Reply::Capabilities(bytes, capabilities)) => (bytes, capabilities),
+        Ok(Reply::EmptyStruct) => (wire::EMPTY_STRUCT.to_vec(), None),
+        Ok(Reply::Message(bytes)) => (bytes, None),
+        Ok(Reply::Capabilities(bytes, capabilities, room)) => (bytes, Some((capabilities, room))),
         Err(Trouble::Failure(failure)) => return failed(failure),
         Err(Trouble::Exception(kind, text)) => {
             let message = wire::exception(kind, text);
@@ -205,45 +230,77 @@ pub(super) fn deliver(process: &Process, result: Buffer, answer: Answer) -> Outc
             });
         }
     };
-    let records = capabilities.len() * RECORD_BYTES;
-    if bytes.len() + records > result.len as usize || process.space.write(result.addr, &bytes).is_err() {
+    let count = made.as_ref().map_or(0, |(capabilities, _)| capabilities.len());
+    if bytes.len() + count * RECORD_BYTES > result.len as usize
+        || process.space.write(result.addr, &bytes).is_err()
+    {
         return failed(Failure::InvalidResult);
     }
     let records_at = result.addr + bytes.len() as u64;
-    match insert_all(process, records_at, capabilities) {
-        Ok(records) => Outcome::Completed {
+    let entered = match made {
+        Some((capabilities, room)) => enter(process, records_at, capabilities, room),
+        None => Ok(()),
+    };
+    match entered {
+        Ok(()) => Outcome::Completed {
             result: bytes.len() as i32,
-            records,
+            records: count as u16,
         },
         Err(failure) => failed(failure),
     }
 }
 
-/// Puts new capabilities into the caller's table and their records at `at` in its memory: all or none. How many there are.
-fn insert_all(process: &Process, at: u64, capabilities: Vec<Capability>) -> Result<u16, Failure> {
-    let mut inserted = Vec::with_capacity(capabilities.len());
-    for (capability, at) in capabilities.into_iter().zip((at..).step_by(RECORD_BYTES)) {
-        let interface_id = capability.interface;
-        let entered = process.capabilities.lock().insert(capability);
-        let written = entered.map_err(|_| Failure::TransferAborted).and_then(|id| {
-            inserted.push(id);
-            let record = Record {
-                cap_id: id.raw(),
-                interface_id,
-            };
-            let space = &process.space;
-            space
-                .write(at, &record.encode())
-                .map_err(|_| Failure::InvalidResult)
-        });
-        if let Err(failure) = written {
-            for id in inserted {
-                // Dropped without the table's lock: it is the object's only capability.
-                let undone = process.capabilities.lock().remove(id);
-                drop(undone);
-            }
-            return Err(failure);
+/// Puts new capabilities into the caller's table and their records at `at` in its memory: all or none. No id finds them before
+/// all is written (rule P18), and they are dropped without the table's lock, because each may be its object's only one.
+fn enter(process: &Process, at: u64, capabilities: Vec<Capability>, room: Room) -> Result<(), Failure> {
+    let mut parcels = Vec::with_capacity(capabilities.len().div_ceil(MAX_TRANSFERS));
+    let mut rest = capabilities.into_iter();
+    while rest.len() > 0 {
+        let parcel = Parcel::of_new(rest.by_ref().take(MAX_TRANSFERS));
+        parcels.push(parcel.map_err(|_| Failure::TransferAborted)?);
+    }
+    let arrived = receive_all(process, &parcels, room)?;
+    let ids = arrived.iter().flat_map(|received| received.iter());
+    let made = parcels.iter().flat_map(Parcel::iter);
+    let records = (at..).step_by(RECORD_BYTES).zip(ids.zip(made));
+    let written = records.map(|(at, (id, capability))| {
+        let record = Record {
+            cap_id: id.raw(),
+            interface_id: capability.interface,
+        };
+        process.space.write(at, &record.encode())
+    });
+    let done = written.collect::<Result<(), _>>();
+    let mut table = process.capabilities.lock();
+    for received in arrived {
+        match done {
+            Ok(()) => table.accept(received),
+            Err(_) => table.withdraw(received),
         }
     }
-    Ok(inserted.len() as u16)
+    done.map_err(|_| Failure::InvalidResult)
+}
+
+/// Lets what is in the parcels, which keep a copy of it, into the places that were kept for it, and into no others.
+fn receive_all(
+    process: &Process,
+    parcels: &[Parcel<Capability>],
+    mut room: Room,
+) -> Result<Vec<Received>, Failure> {
+    let mut arrived = Vec::with_capacity(parcels.len());
+    let mut table = process.capabilities.lock();
+    table.free_places(core::mem::take(&mut room.places));
+    for parcel in parcels {
+        match table.receive(parcel) {
+            Ok(received) => arrived.push(received),
+            Err(Full) => {
+                arrived.into_iter().for_each(|received| table.withdraw(received));
+                // The room goes without the lock, which it takes.
+                drop(table);
+                return Err(Failure::TransferAborted);
+            }
+        }
+    }
+    drop(table);
+    Ok(arrived)
 }

@@ -6,7 +6,7 @@ mod method;
 mod park;
 mod transfers;
 
-pub use method::{Answer, Call, Reply, Trouble, disconnected, invalid, overloaded, unimplemented};
+pub use method::{Answer, Call, Reply, Room, Trouble, disconnected, invalid, overloaded, unimplemented};
 pub use park::Unparking;
 pub use transfers::{Transfers, check_buffers};
 

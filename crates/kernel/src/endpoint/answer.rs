@@ -5,14 +5,15 @@ use abi::ring::Cqe;
 use abi::validate::Buffer;
 use caps::Parcel;
 
-use super::Owner;
 use super::chores::{self, Chores};
 use super::delivery::{Source, Undelivered, put, tell};
 use super::leaving::{return_to, settle};
 use super::receive::owner;
+use super::{InFlight, Owner};
 use crate::call::{Caller, Outcome, Transfers, check_buffers, failed};
 use crate::capability::Capability;
 use crate::process::Process;
+use crate::ring::operation::Operation;
 
 /// Answers call `id`: with a payload and perhaps capabilities, or, if `exception`, with an encoded exception.
 #[inline(always)]
@@ -69,18 +70,60 @@ fn answer_call(
         return_to(server, parcel, chores);
         return Err(Failure::InvalidRequest);
     };
-    let client = state.in_flight.swap_remove(found).caller;
+    // Before the call leaves the list: a thread that ends waits for this lock to take its operations out, so until then the
+    // caller's memory is nobody else's.
+    let told = tell_caller(
+        server,
+        &state.in_flight[found].caller,
+        payload,
+        &parcel,
+        exception,
+    );
+    let InFlight { caller: client, .. } = state.in_flight.swap_remove(found);
     // Room for another call in flight: one may be waiting for it.
     chores.see_to(endpoint, &mut state);
     drop(state);
+    match told {
+        Ok(Answered::Whole) => settle(server, &client.ring().process, parcel, chores),
+        Ok(Answered::WithoutDetail) => return_to(server, parcel, chores),
+        Err(failure) => {
+            return_to(server, parcel, chores);
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+/// What a caller was told.
+enum Answered {
+    /// The answer, with its capabilities.
+    Whole,
+    /// That there is an exception, for which it has no room.
+    WithoutDetail,
+}
+
+/// Puts the answer where the caller wants it, and tells it.
+#[inline(always)]
+fn tell_caller(
+    server: &Process,
+    client: &Operation,
+    payload: Buffer,
+    parcel: &Parcel<Capability>,
+    exception: bool,
+) -> Result<Answered, Failure> {
     let Some(buffer) = client.result() else {
-        return_to(server, parcel, chores);
         return Err(Failure::TransferAborted);
     };
-    let receiver = &client.ring().process;
     let source = Source::Loaded(&server.space, payload);
     let mut received = None;
-    match put(receiver, buffer, None, &source, &parcel, &mut received) {
+    let failure = match put(
+        &client.ring().process,
+        buffer,
+        None,
+        &source,
+        parcel,
+        &mut received,
+    ) {
         Ok(bytes) => {
             let result = if exception {
                 Failure::ApplicationException.code()
@@ -89,28 +132,22 @@ fn answer_call(
             };
             let completion = Cqe::plain(0, result).with_records(parcel.len() as u16);
             // Nothing is given away before the caller has been told of it: it may be ending.
-            if !tell(&client, completion, &mut received).is_yes() {
-                return_to(server, parcel, chores);
-                return Err(Failure::TransferAborted);
-            }
-            settle(server, receiver, parcel, chores);
-            Ok(())
-        }
-        Err(reason) => {
-            return_to(server, parcel, chores);
-            if exception {
-                return if client.fail(Failure::ApplicationExceptionNoDetail).is_yes() {
-                    Ok(())
-                } else {
-                    Err(Failure::TransferAborted)
-                };
-            }
-            let failure = match reason {
-                Undelivered::Buffer => Failure::InvalidResult,
-                Undelivered::Table => Failure::TransferAborted,
+            return if tell(client, completion, &mut received).is_yes() {
+                Ok(Answered::Whole)
+            } else {
+                Err(Failure::TransferAborted)
             };
-            client.fail(failure).either_way();
-            Err(Failure::TransferAborted)
         }
-    }
+        Err(_) if exception => {
+            return if client.fail(Failure::ApplicationExceptionNoDetail).is_yes() {
+                Ok(Answered::WithoutDetail)
+            } else {
+                Err(Failure::TransferAborted)
+            };
+        }
+        Err(Undelivered::TooSmall | Undelivered::Gone | Undelivered::Source) => Failure::InvalidResult,
+        Err(Undelivered::Table) => Failure::TransferAborted,
+    };
+    client.fail(failure).either_way();
+    Err(Failure::TransferAborted)
 }

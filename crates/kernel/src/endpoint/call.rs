@@ -7,8 +7,9 @@ use abi::validate::Buffer;
 use caps::Parcel;
 
 use super::chores::{self, Chores};
-use super::delivery::{Offer, Source, offer};
+use super::delivery::{MOST_GONE, Offer, Source, offer};
 use super::leaving::{return_to, settle};
+use super::receive::fail_all_receives;
 use super::{Endpoint, Heading, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
@@ -59,37 +60,55 @@ fn deliver(
     let process = &operation.ring().process;
     let source = Source::Loaded(&process.space, params);
     let mut state = endpoint.lock();
-    if state.closed {
-        drop(state);
-        return_to(process, parcel, chores);
-        super::disconnect(&operation);
-        return;
-    }
-    if state.in_flight.len() >= endpoint.in_flight_limit {
-        drop(state);
-        return refuse(
-            &operation,
-            parcel,
-            "the server has too many calls to answer",
-            chores,
-        );
-    }
-    // Behind others that wait, it waits too: who is to bring them together will come to this one as well.
-    while state.queue.is_empty()
-        && let Some(receive) = state.receives.pop_front()
-    {
+    // What is posted meanwhile finds this call in the queue.
+    let mut tries = state.receives.len();
+    let mut gone = 0;
+    loop {
+        if state.closed {
+            drop(state);
+            return_to(process, parcel, chores);
+            super::disconnect(&operation);
+            return;
+        }
+        if state.in_flight.len() >= endpoint.in_flight_limit {
+            drop(state);
+            return refuse(
+                &operation,
+                parcel,
+                "the server has too many calls to answer",
+                chores,
+            );
+        }
+        // Behind others that wait, it waits too: who is to bring them together will come to this one as well.
+        if tries == 0 || !state.queue.is_empty() {
+            break;
+        }
+        let Some(receive) = state.receives.pop_front() else {
+            break;
+        };
+        tries -= 1;
         match offer(&mut state, &receive, &operation, heading, &source, &parcel) {
             Offer::Taken => {
                 drop(state);
                 settle(process, &receive.ring().process, parcel, chores);
                 return;
             }
-            Offer::TooSmall => {}
-            Offer::TableFull => {
+            reason @ (Offer::TooSmall | Offer::Gone) => {
+                gone += usize::from(matches!(reason, Offer::Gone));
+                if gone == MOST_GONE {
+                    fail_all_receives(state);
+                    tries = 0;
+                } else {
+                    drop(state);
+                }
+                drop(receive);
+                state = endpoint.lock();
+            }
+            Offer::Refused(failure) => {
                 state.receives.push_front(receive);
                 drop(state);
                 return_to(process, parcel, chores);
-                operation.fail(Failure::TransferAborted).either_way();
+                operation.fail(failure).either_way();
                 return;
             }
         }

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 
 use abi::endpoint::{CallerSession, HEADER_BYTES, Header};
+use abi::result::Failure;
 use abi::ring::Cqe;
 use abi::transfer::{RECORD_BYTES, Record};
 use abi::validate::Buffer;
@@ -37,11 +38,11 @@ impl Source<'_> {
         }
     }
 
-    /// Copies everything to `to` in `space`. The ends were checked before; whoever unmapped them since gets what it asked
+    /// Copies everything to `to` in `space`. The ends were checked before; whoever unmapped its own since gets what it asked
     /// for, an error.
-    pub(super) fn copy_to(&self, space: &Space, to: u64) -> Result<(), ()> {
+    fn copy_to(&self, space: &Space, to: u64) -> Result<(), Undelivered> {
         match self {
-            Source::Kernel(bytes) => space.write(to, bytes).map_err(|_| ()),
+            Source::Kernel(bytes) => space.write(to, bytes).map_err(|_| Undelivered::Gone),
             Source::Loaded(_, Buffer { len: 0, .. }) => Ok(()),
             Source::Loaded(from, buffer) if buffer.len as usize <= SMALL_STEP => {
                 copy_in_steps::<SMALL_STEP>(from, *buffer, space, to)
@@ -53,13 +54,21 @@ impl Source<'_> {
 
 /// Copies through a small buffer on the kernel's stack: the two address spaces are never loaded at once.
 #[inline]
-fn copy_in_steps<const BYTES: usize>(from: &Space, buffer: Buffer, space: &Space, to: u64) -> Result<(), ()> {
+fn copy_in_steps<const BYTES: usize>(
+    from: &Space,
+    buffer: Buffer,
+    space: &Space,
+    to: u64,
+) -> Result<(), Undelivered> {
     let mut step = [0; BYTES];
     let mut done = 0;
     while done < buffer.len as usize {
         let part = &mut step[..BYTES.min(buffer.len as usize - done)];
-        from.read_here(buffer.addr + done as u64, part).map_err(|_| ())?;
-        space.write(to + done as u64, part).map_err(|_| ())?;
+        from.read_here(buffer.addr + done as u64, part)
+            .map_err(|_| Undelivered::Source)?;
+        space
+            .write(to + done as u64, part)
+            .map_err(|_| Undelivered::Gone)?;
         done += part.len();
     }
     Ok(())
@@ -68,8 +77,12 @@ fn copy_in_steps<const BYTES: usize>(from: &Space, buffer: Buffer, space: &Space
 /// Why a message was not delivered; nothing of it has arrived.
 #[must_use = "somebody has to be told"]
 pub(super) enum Undelivered {
-    /// The receiver's buffer is too small, or not there.
-    Buffer,
+    /// The receiver's buffer is too small.
+    TooSmall,
+    /// The receiver's buffer, or some of it, is not there any more.
+    Gone,
+    /// The sender's own message is not there any more.
+    Source,
     /// The receiver's capability table is full.
     Table,
 }
@@ -88,17 +101,13 @@ pub(super) fn put(
     let prefix = header.map_or(0, |header| header.len());
     let bytes = prefix + source.len();
     if bytes + parcel.len() * RECORD_BYTES > buffer.len as usize {
-        return Err(Undelivered::Buffer);
+        return Err(Undelivered::TooSmall);
     }
     let space = &receiver.space;
     if let Some(header) = header {
-        space
-            .write(buffer.addr, header)
-            .map_err(|_| Undelivered::Buffer)?;
+        space.write(buffer.addr, header).map_err(|_| Undelivered::Gone)?;
     }
-    source
-        .copy_to(space, buffer.addr + prefix as u64)
-        .map_err(|()| Undelivered::Buffer)?;
+    source.copy_to(space, buffer.addr + prefix as u64)?;
     if parcel.is_empty() {
         return Ok(bytes);
     }
@@ -122,7 +131,7 @@ fn put_capabilities(
         Ok(()) => Ok(received),
         Err(()) => {
             receiver.capabilities.lock().withdraw(received);
-            Err(Undelivered::Buffer)
+            Err(Undelivered::Gone)
         }
     }
 }
@@ -160,6 +169,9 @@ fn write_records(space: &Space, at: u64, received: &Received, parcel: &Parcel<Ca
     Ok(())
 }
 
+/// Buffers that have gone which one delivery runs into: a long message is copied into each as far as it goes.
+pub(super) const MOST_GONE: usize = 16;
+
 /// What came of offering a call to a receive.
 #[must_use = "the call is still to be delivered if it was not taken"]
 pub(super) enum Offer {
@@ -167,8 +179,10 @@ pub(super) enum Offer {
     Taken,
     /// The receive has failed for want of room, or had ended; the call is still to be delivered.
     TooSmall,
-    /// The receiver's table is full; the receive is still there.
-    TableFull,
+    /// The receive has failed because its buffer has gone, perhaps after most of a long message was copied.
+    Gone,
+    /// The call cannot be delivered, for this reason; the receive is still there.
+    Refused(Failure),
 }
 
 /// Offers a call to one receive. On [`Offer::Taken`] the call is in flight; the caller of this function commits its
@@ -217,10 +231,14 @@ pub(super) fn offer(
             });
             Offer::Taken
         }
-        Err(Undelivered::Buffer) => {
-            receive.fail(abi::result::Failure::InvalidResult).either_way();
-            Offer::TooSmall
+        Err(reason @ (Undelivered::TooSmall | Undelivered::Gone)) => {
+            receive.fail(Failure::InvalidResult).either_way();
+            match reason {
+                Undelivered::Gone => Offer::Gone,
+                _ => Offer::TooSmall,
+            }
         }
-        Err(Undelivered::Table) => Offer::TableFull,
+        Err(Undelivered::Table) => Offer::Refused(Failure::TransferAborted),
+        Err(Undelivered::Source) => Offer::Refused(Failure::InvalidParams),
     }
 }

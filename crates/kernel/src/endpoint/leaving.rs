@@ -91,34 +91,45 @@ fn lost(process: &Process, capability: &Capability, chores: &mut Chores) {
     };
     // Before the endpoint is looked at: a receive that is just being posted sees this, or is seen there.
     process.facets_lost.fetch_add(1, Release);
-    let has_another = {
-        let table = process.capabilities.lock();
-        table.iter().any(|(_, other)| other.owns(&owner.endpoint))
-    };
-    if !has_another {
-        receiver_left(&owner.endpoint, process.pid, chores);
-    }
+    receiver_left(&owner.endpoint, process, chores);
 }
 
-/// Ends a process's receives at an endpoint and the calls that it received there.
-fn receiver_left(endpoint: &Arc<Endpoint>, pid: u32, chores: &mut Chores) {
-    loop {
-        let mut state = endpoint.lock();
+/// Ends a process's receives at an endpoint and the calls that it received there, unless it owns the endpoint: another facet,
+/// or one that has come back meanwhile, by which its threads post and receive rightfully. Whoever takes that one away ends
+/// what was posted since, so here it is as much as there is now.
+fn receiver_left(endpoint: &Arc<Endpoint>, process: &Process, chores: &mut Chores) {
+    let mut state = endpoint.lock();
+    for _ in 0..state.receives.len() + state.in_flight.len() {
+        if owns(process, endpoint) {
+            return;
+        }
         let posted = state
             .receives
             .iter()
-            .position(|receive| receive.ring().process.pid == pid);
+            .position(|receive| receive.ring().process.pid == process.pid);
         if let Some(receive) = posted.and_then(|index| state.receives.remove(index)) {
             drop(state);
             receive.fail(Failure::InvokeFailed).either_way();
-            continue;
+            drop(receive);
+        } else {
+            let received = state
+                .in_flight
+                .iter()
+                .position(|call| call.receiver == process.pid);
+            let Some(index) = received else { return };
+            // Before it leaves the list: its caller's memory is its caller's until then.
+            disconnect(&state.in_flight[index].caller);
+            let orphan = state.in_flight.swap_remove(index);
+            // There is room for another call in flight now.
+            chores.see_to(endpoint, &mut state);
+            drop(state);
+            drop(orphan);
         }
-        let received = state.in_flight.iter().position(|call| call.receiver == pid);
-        let Some(index) = received else { return };
-        let orphan = state.in_flight.swap_remove(index);
-        // There is room for another call in flight now.
-        chores.see_to(endpoint, &mut state);
-        drop(state);
-        disconnect(&orphan.caller);
+        state = endpoint.lock();
     }
+}
+
+fn owns(process: &Process, endpoint: &Arc<Endpoint>) -> bool {
+    let table = process.capabilities.lock();
+    table.iter().any(|(_, capability)| capability.owns(endpoint))
 }

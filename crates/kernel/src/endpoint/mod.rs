@@ -206,21 +206,28 @@ impl Endpoint {
         assert!(check::calls_have_ids_of_their_own(ids), "two calls have one id");
     }
 
-    /// No owner is left: everybody who waits here is told.
-    fn end_all(&self, mut state: Locked<'_>, chores: &mut Chores) {
-        let mut receives = core::mem::take(&mut state.receives);
-        let mut queue = core::mem::take(&mut state.queue);
-        let in_flight = core::mem::take(&mut state.in_flight);
-        drop(state);
-        while let Some(receive) = receives.pop_front() {
-            receive.fail(Failure::InvokeFailed).either_way();
-        }
-        while let Some(Queued { caller, parcel, .. }) = queue.pop_front() {
-            leaving::return_to(&caller.ring().process, parcel, chores);
-            disconnect(&caller);
-        }
-        for InFlight { caller, .. } in in_flight {
-            disconnect(&caller);
+    /// No owner is left: everybody who waits here is told, callers before they leave the lists, so that nothing is written
+    /// into the memory of one that has gone.
+    fn end_all<'a>(&'a self, mut state: Locked<'a>, chores: &mut Chores) {
+        // Nobody comes to wait here any more, and this goes on until nobody does.
+        state.listed = true;
+        loop {
+            if let Some(receive) = state.receives.pop_front() {
+                drop(state);
+                receive.fail(Failure::InvokeFailed).either_way();
+            } else if let Some(Queued { caller, parcel, .. }) = state.queue.pop_front() {
+                let remains = caller.ring().process.capabilities.lock().rollback(parcel);
+                disconnect(&caller);
+                drop(state);
+                chores.dispose(remains);
+            } else if let Some(InFlight { caller, .. }) = state.in_flight.pop() {
+                disconnect(&caller);
+                drop(state);
+            } else {
+                state.listed = false;
+                return;
+            }
+            state = self.lock();
         }
     }
 }

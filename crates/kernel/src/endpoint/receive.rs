@@ -7,7 +7,7 @@ use abi::result::Failure;
 use abi::validate::Buffer;
 
 use super::chores::{self, Chores};
-use super::delivery::{Offer, Source, offer};
+use super::delivery::{MOST_GONE, Offer, Source, offer};
 use super::leaving::{return_to, settle};
 use super::{Endpoint, Locked, Owner, Queued};
 use crate::call::{Caller, Outcome, check_buffers, failed};
@@ -67,14 +67,27 @@ fn still_owns(process: &Process, cap: u32, endpoint: &Arc<Endpoint>) -> bool {
 impl Endpoint {
     /// Delivers waiting calls to waiting receives, oldest to oldest, until as many as are `owed` have met or no two can
     /// meet any more. Whoever makes more meetings possible meanwhile sees to those.
+    ///
+    /// A meeting that comes to nothing uses up a call or a receive, and others may post new ones as fast. After as many as
+    /// there can have been when it began, or [`MOST_GONE`] buffers that have gone, all receives end, so this ends, too.
     pub(super) fn match_waiting<'a>(&'a self, mut state: Locked<'a>, mut owed: usize, chores: &mut Chores) {
+        let mut patience = self.queue_limit + state.receives.len();
+        let mut gone = 0;
         while owed > 0
+            && !state.closed
             && self.waiting(&state).pairs() > 0
             && let Some(queued) = state.queue.pop_front()
         {
+            if patience == 0 || gone == MOST_GONE {
+                state.queue.push_front(queued);
+                state.at_work -= owed;
+                return fail_all_receives(state);
+            }
             if !queued.caller.is_live() {
+                patience -= 1;
                 drop(state);
                 return_to(&queued.caller.ring().process, queued.parcel, chores);
+                drop(queued.caller);
                 state = self.lock();
                 continue;
             }
@@ -102,26 +115,46 @@ impl Endpoint {
                     state.at_work -= 1;
                     drop(state);
                     settle(&caller.ring().process, &receive.ring().process, parcel, chores);
+                    drop((caller, receive));
                     state = self.lock();
                 }
                 // The call stays first in the queue, for the next receive.
-                Offer::TooSmall => state.queue.push_front(Queued {
-                    caller,
-                    heading,
-                    params,
-                    parcel,
-                    _charge,
-                }),
-                Offer::TableFull => {
+                reason @ (Offer::TooSmall | Offer::Gone) => {
+                    patience -= 1;
+                    gone += usize::from(matches!(reason, Offer::Gone));
+                    state.queue.push_front(Queued {
+                        caller,
+                        heading,
+                        params,
+                        parcel,
+                        _charge,
+                    });
+                    drop(state);
+                    drop(receive);
+                    state = self.lock();
+                }
+                Offer::Refused(failure) => {
+                    patience -= 1;
                     state.receives.push_front(receive);
                     drop(state);
                     return_to(&caller.ring().process, parcel, chores);
-                    caller.fail(Failure::TransferAborted).either_way();
+                    caller.fail(failure).either_way();
+                    drop(caller);
                     state = self.lock();
                 }
             }
         }
         state.at_work -= owed;
+    }
+}
+
+/// Nothing comes of these receives: whoever posts another sees to it anew.
+#[cold]
+pub(super) fn fail_all_receives(mut state: Locked<'_>) {
+    let mut receives = core::mem::take(&mut state.receives);
+    drop(state);
+    while let Some(receive) = receives.pop_front() {
+        receive.fail(Failure::TransferAborted).either_way();
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn call(call: &Call<'_, '_>, process: &Process) -> Answer {
             let words = call.params()?;
             let message = words.message()?;
             let id = message.get_root::<revoke_params::Reader<'_>>()?.get_cap_id();
-            call.require_room(wire::EMPTY_STRUCT.len(), 0)?;
+            call.require_room(wire::EMPTY_STRUCT.len())?;
             if leaving::release(process, id) {
                 Ok(Reply::EmptyStruct)
             } else {

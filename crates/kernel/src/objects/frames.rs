@@ -29,7 +29,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
     if pages == 0 {
         return Err(invalid("no frames were asked for"));
     }
-    call.require_room(ANSWER_BYTES, 1)?;
+    let room = call.keep_room(ANSWER_BYTES, 1)?;
     let object =
         MemoryObject::new(pages as usize, &call.process().account).map_err(|refused| match refused {
             NoObject::Short(Short::Granted) => overloaded("more frames than this process may have"),
@@ -38,5 +38,9 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
         })?;
     let capability = Capability::new(Object::Memory(object), interfaces::MEMORY_OBJECT);
     // handleIndex 0.
-    Ok(Reply::Capabilities(wire::data_struct(&[0]), vec![capability]))
+    Ok(Reply::Capabilities(
+        wire::data_struct(&[0]),
+        vec![capability],
+        room,
+    ))
 }

@@ -29,7 +29,7 @@ pub(super) fn sink(call: &Call<'_, '_>) -> Answer {
     let level = record.get_level()?.into();
     let component = record.get_component()?.to_str().map_err(capnp::Error::from)?;
     let text = record.get_message()?.to_str().map_err(capnp::Error::from)?;
-    call.require_room(ACCEPTED_BYTES, 0)?;
+    call.require_room(ACCEPTED_BYTES)?;
     // The process number is what the writer says (it may speak for another), and readers know that.
     let accepted = log::write(level, component, record.get_pid(), text);
     Ok(Reply::Message(wire::data_struct(&[u64::from(accepted)])))

@@ -22,7 +22,7 @@ pub(super) fn call(call: &Call<'_, '_>, object: &Arc<MemoryObject>) -> Answer {
             let message = words.message()?;
             let params = message.get_root::<map_params::Reader<'_>>()?;
             let protection = protection(params.get_prot())?;
-            call.require_room(24, 0)?;
+            call.require_room(24)?;
             let address = space
                 .map_object(
                     object,

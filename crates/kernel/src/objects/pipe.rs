@@ -21,14 +21,14 @@ pub(super) fn create(call: &Call<'_, '_>) -> Answer {
     let wish = message
         .get_root::<create_pipe_params::Reader<'_>>()?
         .get_buffer_bytes();
-    call.require_room(CREATE_ANSWER, 2)?;
+    let room = call.keep_room(CREATE_ANSWER, 2)?;
     let (reader, writer) = pipe::create(wish, &call.process().account)?;
     let ends = vec![
         Capability::new(Object::Pipe(reader), interfaces::PIPE),
         Capability::new(Object::Pipe(writer), interfaces::PIPE),
     ];
     // readIndex 0, writeIndex 1.
-    Ok(Reply::Capabilities(wire::data_struct(&[1 << 16]), ends))
+    Ok(Reply::Capabilities(wire::data_struct(&[1 << 16]), ends, room))
 }
 
 pub(super) fn call(call: &Call<'_, '_>, end: &Arc<PipeEnd>) -> Answer {

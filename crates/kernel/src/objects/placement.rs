@@ -29,7 +29,7 @@ fn set(call: &Call<'_, '_>, thread: &Arc<Thread>) -> Answer {
     let words = call.params()?;
     let message = words.message()?;
     let wish = message.get_root::<set_cpus_params::Reader<'_>>()?.get_cpus()?;
-    call.require_room(ANSWER_BYTES, 0)?;
+    call.require_room(ANSWER_BYTES)?;
     // One for the thread itself and one for its record.
     let both = read(wish).and_then(|affinity| Ok((affinity, read(wish)?)));
     let (affinity, noted) = match both {
@@ -65,7 +65,7 @@ fn answer(result: PlacementResult, cpu: CpuId) -> Reply {
 }
 
 fn show(call: &Call<'_, '_>, thread: &Thread) -> Answer {
-    call.require_room(ANSWER_BYTES + cpus::all().len().div_ceil(8), 0)?;
+    call.require_room(ANSWER_BYTES + cpus::all().len().div_ceil(8))?;
     let mut message = wire::builder();
     let root = message.init_root::<cpus_results::Builder<'_>>();
     {

@@ -16,7 +16,7 @@ use schema_gen::system::process_spawner::spawn_params;
 use schema_gen::system::{CapGrantMode, cap_grant, cap_grant_source};
 
 use super::pipe;
-use crate::call::{Answer, Call, Reply, Trouble, invalid, overloaded, unimplemented};
+use crate::call::{Answer, Call, Reply, Room, Trouble, invalid, overloaded, unimplemented};
 use crate::capability::{Capability, Object};
 use crate::endpoint::leaving;
 use crate::objects::sources;
@@ -80,7 +80,7 @@ fn spawn(call: &Call<'_, '_>) -> Answer {
         )
     });
     match started {
-        Ok(child) => {
+        Ok((child, room)) => {
             leaving::hand_over(parent, plan.parcel);
             let mut results = vec![
                 Capability::new(Object::ProcessHandle(child.clone()), interfaces::PROCESS_HANDLE),
@@ -88,7 +88,7 @@ fn spawn(call: &Call<'_, '_>) -> Answer {
             ];
             results.extend(plan.facets);
             // handleIndex 0, capabilityManagerIndex 1.
-            Ok(Reply::Capabilities(wire::data_struct(&[1 << 16]), results))
+            Ok(Reply::Capabilities(wire::data_struct(&[1 << 16]), results, room))
         }
         Err(trouble) => {
             leaving::give_back(parent, plan.parcel);
@@ -103,18 +103,19 @@ fn start(
     image: &image::Image,
     grants: Vec<Grant>,
     facets: usize,
-) -> Result<Arc<Process>, Trouble> {
+) -> Result<(Arc<Process>, Room), Trouble> {
     let parent = call.process();
-    call.require_room(ANSWER_BYTES, 2 + facets)?;
+    let room = call.keep_room(ANSWER_BYTES, 2 + facets)?;
     if !take_one(&parent.children, parent.quota.children) {
         return Err(overloaded("as many children as this process may have"));
     }
     let quota = Quota::default();
     let account = quota.account();
-    spawn::create(name, parent.pid, image, quota, account, grants).map_err(|error| {
+    let child = spawn::create(name, parent.pid, image, quota, account, grants).map_err(|error| {
         parent.children.fetch_sub(1, Relaxed);
         trouble(&error)
-    })
+    })?;
+    Ok((child, room))
 }
 
 fn trouble(error: &SpawnError) -> Trouble {

@@ -63,7 +63,7 @@ fn change(
     weight: Option<Weight>,
     class: Option<LatencyClass>,
 ) -> Answer {
-    call.require_room(wire::EMPTY_STRUCT.len(), 0)?;
+    call.require_room(wire::EMPTY_STRUCT.len())?;
     match protocol::reweigh(&mut Host(call.caller.cpu), thread, Reweigh { weight, class }) {
         Reached::Done => {}
         Reached::Dying | Reached::OnItsWay => {

@@ -43,9 +43,13 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
         }
         _ => return Err(unimplemented()),
     };
-    call.require_room(ANSWER_BYTES, 1)?;
+    let room = call.keep_room(ANSWER_BYTES, 1)?;
     // The index is 0, whatever it is an index of.
-    Ok(Reply::Capabilities(wire::data_struct(&[0]), vec![capability]))
+    Ok(Reply::Capabilities(
+        wire::data_struct(&[0]),
+        vec![capability],
+        room,
+    ))
 }
 
 /// The living process with this number.

@@ -79,6 +79,6 @@ fn trouble(refused: Refused<Trouble>) -> Trouble {
 
 /// How many bytes an answer can carry.
 fn room(call: &Call<'_, '_>) -> Result<usize, Trouble> {
-    call.require_room(OVERHEAD + WORD, 0)?;
+    call.require_room(OVERHEAD + WORD)?;
     Ok((call.result.len as usize - OVERHEAD) & !(WORD - 1))
 }

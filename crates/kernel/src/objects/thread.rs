@@ -71,7 +71,7 @@ pub(super) fn spawner(call: &Call<'_, '_>) -> Answer {
     if entry >= USER_LIMIT || stack > USER_LIMIT || params.get_fs_base() >= USER_LIMIT {
         return Err(invalid("entry, stack or thread pointer is not a user address"));
     }
-    call.require_room(CREATE_ANSWER, 1)?;
+    let room = call.keep_room(CREATE_ANSWER, 1)?;
     let process = call.process();
     let (ring, ring_address) = if flags & OWN_RING != 0 {
         spawn::add_own_ring(process).map_err(|_| overloaded("no room for another ring"))?
@@ -96,7 +96,7 @@ pub(super) fn spawner(call: &Call<'_, '_>) -> Answer {
         }
     })?;
     let handle = Capability::new(Object::ThreadHandle(thread), interfaces::THREAD_HANDLE);
-    Ok(Reply::Capabilities(wire::data_struct(&[0]), vec![handle]))
+    Ok(Reply::Capabilities(wire::data_struct(&[0]), vec![handle], room))
 }
 
 pub(super) fn handle(call: &Call<'_, '_>, thread: &Arc<Thread>) -> Answer {

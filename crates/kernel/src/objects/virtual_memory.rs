@@ -48,7 +48,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
         0 => {
             let params = message.get_root::<map_params::Reader<'_>>()?;
             let protection = protection(params.get_prot())?;
-            call.require_room(ADDRESS_ANSWER, 0)?;
+            call.require_room(ADDRESS_ANSWER)?;
             let address = space
                 .map(params.get_hint(), params.get_size(), protection)
                 .map_err(refused)?;
@@ -68,7 +68,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
         }
         3 => {
             let params = message.get_root::<reserve_params::Reader<'_>>()?;
-            call.require_room(ADDRESS_ANSWER, 0)?;
+            call.require_room(ADDRESS_ANSWER)?;
             let address = space
                 .reserve(params.get_hint(), params.get_size())
                 .map_err(refused)?;

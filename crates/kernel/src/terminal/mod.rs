@@ -14,6 +14,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use machine::apic::{ApicId, io};
+use machine::lock::LockGuard;
 use machine::serial::{DataBits, Format, Line, Parity, StopBits, Uart};
 use machine::{BootCell, Lock, cpu, vector};
 use manifest::kernel::uart;
@@ -131,7 +132,7 @@ pub fn input() {
     while let Some(byte) = state.uart.try_read() {
         state.input.push(byte);
     }
-    state.serve();
+    terminal.serve(state);
 }
 
 impl Terminal {
@@ -177,7 +178,7 @@ impl Terminal {
             visible: request.visible,
         });
         state.uart.write_all(prompt);
-        state.serve();
+        self.serve(state);
         Ok(())
     }
 
@@ -206,7 +207,19 @@ impl Terminal {
         room.map_err(|short| Refused::Begin(short.into()))?;
         let operation = begin().map_err(Refused::Begin)?;
         state.readers.push_back(Reader { operation, max });
+        self.serve(state);
         Ok(Now::Waits)
+    }
+
+    /// Gives what was typed to those who wait for it, as many as wait now: whoever comes to wait meanwhile serves, too. Each
+    /// is let go of without the lock, because it may be the last to hold its ring.
+    fn serve<'a>(&'a self, mut state: LockGuard<'a, State>) {
+        for _ in 0..usize::from(state.line.is_some()) + state.readers.len() {
+            let Some(served) = state.serve_one() else { return };
+            drop(state);
+            drop(served);
+            state = self.state.lock();
+        }
     }
 }
 
@@ -230,19 +243,18 @@ impl WaitPlace for Terminal {
             gone = state.readers.remove(index).map(|reader| reader.operation);
         }
         // What is typed belongs to the next in the queue now.
-        state.serve();
-        drop(state);
+        self.serve(state);
         drop(gone);
     }
 }
 
 impl State {
-    /// Gives what was typed to those who wait for it, the line first.
-    fn serve(&mut self) {
-        while let Some(line) = self.line.take() {
+    /// Completes the line, or if none is read the first raw read, if what was typed is enough for it.
+    fn serve_one(&mut self) -> Option<Operation> {
+        if let Some(line) = self.line.take() {
             let Some(finished) = self.edit() else {
                 self.line = Some(line);
-                return;
+                return None;
             };
             let told = line.operation.complete_bytes(&answer::line(&finished));
             if !told.is_yes()
@@ -251,15 +263,14 @@ impl State {
                 self.input.put_back(&[RETURN]);
                 self.input.put_back(&text);
             }
+            return Some(line.operation);
         }
-        while let Some(max) = self.readers.front().map(|reader| reader.max)
-            && let Some((count, answer)) = self.look(max)
-            && let Some(Reader { operation, .. }) = self.readers.pop_front()
-        {
-            if operation.complete_bytes(&answer).is_yes() {
-                self.input.consume(count);
-            }
+        let (count, answer) = self.look(self.readers.front()?.max)?;
+        let Reader { operation, .. } = self.readers.pop_front()?;
+        if operation.complete_bytes(&answer).is_yes() {
+            self.input.consume(count);
         }
+        Some(operation)
     }
 
     /// Feeds typed bytes to the line, with their echo, until it ends or they are used up.
