@@ -6,7 +6,7 @@
 //!
 //! The board, its words' steps, the searches and the queues are the kernel's: [`LoadBoard`], [`helper`],
 //! [`steal_order`], [`Cpu`]. What is written down here once more, smaller, so that loom can try everything, is the order in which
-//! the crate `protocol` calls them (`choose`, `steal`, `put` and `call_helper`); [`crate::machine`] runs that crate itself.
+//! the crate `protocol` calls them (`choose`, `steal`, `put` and `summon_helper`); [`crate::machine`] runs that crate itself.
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::sync::{Arc, Mutex};
@@ -89,27 +89,27 @@ impl<W: AtomicWord> System<W> {
     }
 
     /// A thread wakes up on a busy CPU and has to wait there.
-    fn put(&self, busy: u32) {
+    fn arrive(&self, busy: u32) {
         let mut cpu = self.cpus[busy as usize].lock().unwrap();
         let _ = cpu.enqueue(thread(100 + u64::from(busy)), EnqueueReason::Wake, Instant::BOOT);
         if self.mistake == Mistake::AskBeforePublishing {
             let early = helper(&cpu, &self.topology, &self.board);
             self.board.publish(&cpu);
-            return self.call(early);
+            return self.summon(early);
         }
         self.board.publish(&cpu);
         let helper = helper(&cpu, &self.topology, &self.board);
         drop(cpu);
-        self.call(helper);
+        self.summon(helper);
     }
 
-    fn call(&self, helper: Option<CpuId>) {
+    fn summon(&self, helper: Option<CpuId>) {
         let Some(helper) = helper else { return };
-        if self.mistake != Mistake::CallWithoutClaiming && !self.board.call(helper) {
+        if self.mistake != Mistake::SummonWithoutClaiming && !self.board.summon(helper) {
             return;
         }
         if self.cpus[helper.index()].lock().unwrap().request_reschedule()
-            || self.mistake == Mistake::CallWithoutClaiming
+            || self.mistake == Mistake::SummonWithoutClaiming
         {
             self.sent.fetch_add(1, Ordering::Relaxed);
         }
@@ -135,7 +135,7 @@ fn against<W: AtomicWord + Send + Sync + 'static>(busy: u32, mistake: Mistake) {
     let wakers: Vec<_> = (1..=busy)
         .map(|cpu| {
             let system = system.clone();
-            thread::spawn(move || system.put(cpu))
+            thread::spawn(move || system.arrive(cpu))
         })
         .collect();
     let mut found = system.look_for_work();
@@ -150,7 +150,7 @@ fn against<W: AtomicWord + Send + Sync + 'static>(busy: u32, mistake: Mistake) {
 }
 
 /// One CPU goes to sleep while a thread begins to wait on another.
-pub fn sleeps_only_when_it_will_be_called(mistake: Mistake) {
+pub fn sleeps_only_when_it_will_be_summoned(mistake: Mistake) {
     match mistake {
         Mistake::WeakWords => against::<crate::word::Weak>(1, mistake),
         _ => against::<crate::word::Word>(1, mistake),
@@ -158,6 +158,6 @@ pub fn sleeps_only_when_it_will_be_called(mistake: Mistake) {
 }
 
 /// The same with two others at the same time: one of them calls it.
-pub fn is_called_by_one(mistake: Mistake) {
+pub fn is_summoned_by_one(mistake: Mistake) {
     against::<crate::word::Word>(2, mistake);
 }

@@ -44,7 +44,7 @@ pub enum Mistake {
     /// Pass a crowded CPU over because its lock is held.
     StealOnlyWithoutWaiting,
     /// Interrupt an idle CPU without having claimed it.
-    CallWithoutClaiming,
+    SummonWithoutClaiming,
     /// Words whose steps order nothing but themselves.
     WeakWords,
     /// Queue a thread on another CPU without interrupting that.

@@ -40,13 +40,13 @@ fn b4_a_wake_that_finds_nobody_at_rest_and_is_forgotten_is_caught() {
 }
 
 #[test]
-fn b1_a_cpu_sleeps_only_when_it_will_be_called() {
-    explore(5, || board::sleeps_only_when_it_will_be_called(Mistake::None));
+fn b1_a_cpu_sleeps_only_when_it_will_be_summoned() {
+    explore(5, || board::sleeps_only_when_it_will_be_summoned(Mistake::None));
 }
 
 #[test]
-fn b4_an_idle_cpu_is_called_by_one() {
-    explore(3, || board::is_called_by_one(Mistake::None));
+fn b4_an_idle_cpu_is_summoned_by_one() {
+    explore(3, || board::is_summoned_by_one(Mistake::None));
 }
 
 #[test]
@@ -58,16 +58,16 @@ fn b1_a_cpu_that_sleeps_beside_a_waiting_thread_is_caught() {
         Mistake::WeakWords,
     ] {
         assert!(
-            is_caught(move || board::sleeps_only_when_it_will_be_called(mistake)),
+            is_caught(move || board::sleeps_only_when_it_will_be_summoned(mistake)),
             "{mistake:?}"
         );
     }
 }
 
 #[test]
-fn b4_a_cpu_that_is_called_twice_is_caught() {
-    assert!(is_caught(|| board::is_called_by_one(
-        Mistake::CallWithoutClaiming
+fn b4_a_cpu_that_is_summoned_twice_is_caught() {
+    assert!(is_caught(|| board::is_summoned_by_one(
+        Mistake::SummonWithoutClaiming
     )));
 }
 

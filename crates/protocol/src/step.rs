@@ -15,7 +15,7 @@ pub enum Step<B> {
     Place(Box<Entity<B>>, EnqueueReason),
     /// Queues it there.
     Put(Box<Entity<B>>, CpuId, EnqueueReason),
-    /// Calls an idle CPU that may take over a waiting thread.
+    /// Summons an idle CPU that may take over a waiting thread.
     Help(CpuId),
     /// Sends a reschedule interrupt.
     Send(CpuId),
@@ -38,7 +38,7 @@ impl<B> Step<B> {
         match self {
             Step::Place(thread, why) => wake::place(host, thread, why),
             Step::Put(thread, target, why) => wake::put(host, thread, target, why),
-            Step::Help(helper) => wake::call_helper(host, helper),
+            Step::Help(helper) => wake::summon_helper(host, helper),
             Step::Send(target) => host.send(target),
             Step::Settle => wake::settle_candidate(host),
             Step::Balance => balance::balance(host),

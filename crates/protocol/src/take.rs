@@ -77,7 +77,7 @@ pub(crate) fn choose<H: Host>(host: &mut H, mut cpu: H::Locked, at: Instant) -> 
     Some(thread)
 }
 
-/// Publishes this CPU's load after a choice, and calls an idle CPU if somebody is left waiting.
+/// Publishes this CPU's load after a choice, and summons an idle CPU if somebody is left waiting.
 #[inline(always)]
 pub(crate) fn let_others_know<H: Host>(host: &mut H, cpu: H::Locked) {
     if host.is_alone() {

@@ -145,8 +145,8 @@ pub fn put<H: Host>(host: &mut H, thread: Owned<H>, target: CpuId, why: EnqueueR
 }
 
 /// Wakes an idle CPU to take over a thread that waits behind another: it finds its own queue empty and steals.
-pub fn call_helper<H: Host>(host: &mut H, helper: CpuId) {
-    if host.ground().board.call(helper) {
+pub fn summon_helper<H: Host>(host: &mut H, helper: CpuId) {
+    if host.ground().board.summon(helper) {
         interrupt(host, helper);
     }
 }

@@ -21,11 +21,13 @@
 use alloc::boxed::Box;
 use core::mem::swap;
 
-use crate::board::{LoadBoard, LoadView, Pace};
+use crate::board::{LoadBoard, Pace};
 use crate::cpu::Cpu;
-use crate::entity::{Entity, Reach};
+use crate::entity::Entity;
 use crate::fair::{DEFAULT_REQUEST, Share};
 use crate::ids::CpuId;
+use crate::load::LoadView;
+use crate::outline::Outline;
 use crate::placement::SCAN_LIMIT;
 use crate::rank::Rank;
 use crate::time::{Instant, Nanos, VirtualTime};
@@ -74,9 +76,9 @@ pub fn give<P>(
     now: Instant,
 ) -> Option<Given<P>> {
     cpu.running()?;
-    let reach = cpu.queue().reach()?;
+    let outline = cpu.queue().outline()?;
     let _ = cpu.uncollected(now);
-    let look = Look::around(cpu, reach, topology, board, now)?;
+    let look = Look::around(cpu, outline, topology, board, now)?;
     let Move { going, target, why } = even_out(cpu, &look)
         .or_else(|| held_up(cpu, &look))
         .or_else(|| make_room(cpu, &look, topology, board, now))?;
@@ -113,7 +115,7 @@ struct Look {
     /// The weight here.
     here: u64,
     /// Where the threads that wait here may go, all together.
-    reach: Reach,
+    outline: Outline,
     /// Those ahead where some thread that waits here may go.
     ahead: Ahead,
     /// Those ahead where none may.
@@ -124,7 +126,7 @@ impl Look {
     /// `None`: an idle CPU takes care of the threads here.
     fn around<P>(
         cpu: &Cpu<P>,
-        reach: Reach,
+        outline: Outline,
         topology: &Topology,
         board: &LoadBoard<impl AtomicWord>,
         now: Instant,
@@ -132,13 +134,13 @@ impl Look {
         let mut look = Look {
             own: board.comparable(cpu.id(), cpu.level()),
             here: cpu.total_weight(),
-            reach,
+            outline,
             ahead: Ahead::default(),
             beyond: Ahead::default(),
         };
         for other in topology.others(cpu.id()).take(SCAN_LIMIT) {
             let Some(mut pace) = board.pace(other, now) else {
-                let idles = board.load(other).is_some() && reach.may_include(other);
+                let idles = board.load(other).is_some() && outline.may_include(other);
                 if idles && cpu.queued_for(other).next().is_some() {
                     // It has been called, or will be, and fetches a thread: whoever went elsewhere now would be missed.
                     return None;
@@ -155,7 +157,7 @@ impl Look {
             }
             if pace.level > look.own {
                 // Who is ahead where nobody may go must not hide the others.
-                let kind = if reach.may_include(other) {
+                let kind = if outline.may_include(other) {
                     &mut look.ahead
                 } else {
                     &mut look.beyond
@@ -255,7 +257,7 @@ fn held_up<P>(cpu: &Cpu<P>, look: &Look) -> Option<Move> {
     look.targets().find_map(|target| {
         let runs_here = cpu
             .running()
-            .is_some_and(|running| !running.reach().may_include(target.to));
+            .is_some_and(|running| !running.outline().may_include(target.to));
         let stays = |waiting: &Entity<P>| !waiting.affinity().allows(target.to);
         if !runs_here && !cpu.queue().iter().take(LOOK_AHEAD).any(stays) {
             return None;
@@ -285,12 +287,12 @@ fn make_room<P>(
     }
     let others = topology.others(cpu.id()).take(SCAN_LIMIT);
     others
-        .filter(|other| look.reach.may_include(*other))
+        .filter(|other| look.outline.may_include(*other))
         .find_map(|to| {
             let only = board.pace(to, now).filter(|pace| pace.alone)?;
             let going = cpu.queued_for(to).next()?;
             let weight = going.share().effective().wide();
-            let idles = somebody_idles && board.some_idle(only.reach);
+            let idles = somebody_idles && board.some_idle_of(only.outline);
             let has_room = |place: (CpuId, Pace)| {
                 has_room(&only, place, look, [(to, weight), (cpu.id(), look.here - weight)])
             };
@@ -319,12 +321,12 @@ fn has_room(only: &Pace, (ahead, there): (CpuId, Pace), look: &Look, then: [(Cpu
     let turn = virtual_slice(only.weight).max(virtual_slice(there.weight));
     let lags = there.level.0 - look.own.0 >= WORTH_MOVING * turn;
     let goes_on = |(third, beside): (CpuId, u64)| {
-        third != ahead && there.reach.may_include(third) && there.weight + beside < look.here
+        third != ahead && there.outline.may_include(third) && there.weight + beside < look.here
     };
     let others = look.beyond.all().chain(look.ahead.all());
     let mut places = others.map(|(cpu, pace)| (cpu, pace.weight)).chain(then);
     let fits = there.weight + only.weight < look.here || there.alone && places.any(goes_on);
-    only.reach.may_include(ahead) && lags && fits
+    only.outline.may_include(ahead) && lags && fits
 }
 
 /// How far a CPU on which this weight is runnable comes in one normal turn.

@@ -17,11 +17,12 @@ use alloc::sync::Arc;
 use core::mem::swap;
 
 use crate::accounting::{Charge, CpuCounters};
-use crate::board::Load;
-use crate::entity::{Affinity, Entity, Home, Reach};
+use crate::entity::{Affinity, Entity, Home};
 use crate::fair::{Policy, Share, VirtualClock};
 use crate::horizon::Horizon;
 use crate::ids::{CpuId, ThreadId};
+use crate::load::Load;
+use crate::outline::Outline;
 use crate::principal::{Membership, Principal};
 use crate::rank::{Rank, Standing};
 use crate::run_tree::RunTree;
@@ -61,7 +62,7 @@ pub struct Running {
     /// Whether `turn_ends` is this CPU's horizon: somebody waits, and a timer for it has been asked for.
     is_bounded: bool,
     /// Where it may run.
-    reach: Reach,
+    outline: Outline,
 }
 
 impl Running {
@@ -85,8 +86,8 @@ impl Running {
     }
 
     /// Where it may run.
-    pub(crate) const fn reach(&self) -> Reach {
-        self.reach
+    pub(crate) const fn outline(&self) -> Outline {
+        self.outline
     }
 
     /// Everything before this instant has been charged.

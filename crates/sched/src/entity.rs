@@ -12,6 +12,7 @@ use crate::accounting::Account;
 use crate::fair::Share;
 use crate::ids::{CpuId, ThreadId, scatter};
 use crate::mask::CpuMask;
+use crate::outline::Outline;
 use crate::principal::{Membership, Principal};
 use crate::rank::{Rank, Standing};
 use crate::time::{Instant, Nanos, VirtualTime};
@@ -42,49 +43,6 @@ impl Affinity {
     }
 }
 
-/// A set of CPUs in one word: CPU n is bit n mod 64. On machines of up to 64 CPUs it is exact; on larger ones it may say
-/// yes where the answer is no, never the other way round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reach(u64);
-
-impl Reach {
-    pub(crate) const NOWHERE: Reach = Reach(0);
-    const EVERYWHERE: Reach = Reach(u64::MAX);
-
-    /// The word.
-    pub(crate) const fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// The set in a word.
-    pub(crate) const fn from_bits(bits: u64) -> Reach {
-        Reach(bits)
-    }
-
-    pub(crate) fn of(affinity: &Affinity) -> Reach {
-        match affinity {
-            Affinity::Any => Reach::EVERYWHERE,
-            Affinity::One(cpu) => Reach::only(*cpu),
-            Affinity::Mask(mask) => mask
-                .iter()
-                .fold(Reach::NOWHERE, |all, cpu| all.or(Reach::only(cpu))),
-        }
-    }
-
-    const fn only(cpu: CpuId) -> Reach {
-        Reach(1 << (cpu.0 % u64::BITS))
-    }
-
-    pub(crate) const fn or(self, other: Reach) -> Reach {
-        Reach(self.0 | other.0)
-    }
-
-    /// Whether `cpu` may be among them.
-    pub(crate) const fn may_include(self, cpu: CpuId) -> bool {
-        self.0 & Reach::only(cpu).0 != 0
-    }
-}
-
 /// The CPU on whose clock a virtual runtime is measured, and what that clock showed when the entity left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Home {
@@ -101,8 +59,8 @@ pub struct Entity<P> {
     /// The smallest virtual runtime in the subtree below and including this entity.
     slowest: VirtualTime,
     /// Where this entity may run, and where those of the subtree below and including it may.
-    reach: Reach,
-    reach_below: Reach,
+    outline: Outline,
+    outline_below: Outline,
     pub(crate) share: Share,
     pub(crate) standing: Standing,
     /// Whom it belongs to, except while it runs: then its CPU has this.
@@ -126,8 +84,8 @@ impl<P> Entity<P> {
             priority: scatter(id.0),
             links: Links::none(),
             slowest: VirtualTime::ZERO,
-            reach: Reach::EVERYWHERE,
-            reach_below: Reach::EVERYWHERE,
+            outline: Outline::EVERYWHERE,
+            outline_below: Outline::EVERYWHERE,
             share: Share::new(weight, class),
             standing: Standing::Fair,
             membership: None,
@@ -214,7 +172,7 @@ impl<P> Entity<P> {
     /// The same, and the one that it had comes back, so that nothing is freed here.
     pub fn swap_affinity(&mut self, affinity: &mut Affinity) {
         swap(&mut self.affinity, affinity);
-        self.reach = Reach::of(&self.affinity);
+        self.outline = Outline::of(&self.affinity);
     }
 
     /// Sets the length of a normal turn for this thread alone (D5); takes effect with its next turn.
@@ -290,13 +248,13 @@ impl<P> Entity<P> {
     }
 
     /// Where this entity may run, roughly.
-    pub(crate) const fn reach(&self) -> Reach {
-        self.reach
+    pub(crate) const fn outline(&self) -> Outline {
+        self.outline
     }
 
     /// Where the entities of this subtree may run, roughly.
-    pub(crate) const fn reach_below(&self) -> Reach {
-        self.reach_below
+    pub(crate) const fn outline_below(&self) -> Outline {
+        self.outline_below
     }
 }
 
@@ -355,10 +313,10 @@ impl<P> Node for Entity<P> {
             .vruntime()
             .min(below(self.links.left()))
             .min(below(self.links.right()));
-        let reach = |child: Option<&Self>| child.map_or(Reach::NOWHERE, Entity::reach_below);
-        self.reach_below = self
-            .reach
-            .or(reach(self.links.left()))
-            .or(reach(self.links.right()));
+        let outline = |child: Option<&Self>| child.map_or(Outline::NOWHERE, Entity::outline_below);
+        self.outline_below = self
+            .outline
+            .or(outline(self.links.left()))
+            .or(outline(self.links.right()));
     }
 }

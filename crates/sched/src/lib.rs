@@ -8,7 +8,7 @@
 //! [`entity`] is a schedulable thread and [`principal`] on whose behalf it runs; [`rank`] says where it waits,
 //! [`waiting`] and [`run_tree`] hold and order the waiting ones, [`whereabouts`] finds them; [`cpu`] is one CPU's state machine,
 //! [`horizon`] when it has to look again;
-//! [`topology`], [`board`] (on [`word`]s) and [`placement`] choose between CPUs, and
+//! [`topology`], [`load`], [`board`] (on [`word`]s) and [`placement`] choose between CPUs, and
 //! [`balance`] keeps busy CPUs level; [`parking`] is where a thread waits; [`check`] states what must always
 //! be true.
 #![no_std]
@@ -28,7 +28,9 @@ pub mod entity;
 pub mod fair;
 pub mod horizon;
 pub mod ids;
+pub mod load;
 pub mod mask;
+mod outline;
 pub mod parking;
 pub mod placement;
 pub mod principal;
@@ -43,7 +45,7 @@ pub mod whereabouts;
 pub mod word;
 
 pub use accounting::{Account, Charge, CpuCounters, Usage};
-pub use board::{Load, LoadBoard, LoadView};
+pub use board::LoadBoard;
 pub use cpu::{
     Cpu, Effect, EndReason, EnqueueReason, Enqueued, HandedOver, HandoffRefused, Picked, Rotated, Verdict,
 };
@@ -52,6 +54,7 @@ pub use entity::{Affinity, Entity};
 pub use fair::{Policy, Share};
 pub use horizon::{Horizon, HorizonReason, OneShot};
 pub use ids::{CpuId, ThreadId};
+pub use load::{Load, LoadView};
 pub use mask::{CpuMask, MaskError};
 pub use parking::Parking;
 pub use placement::{Placement, PlacementReason};

@@ -7,10 +7,10 @@
 //! beyond those by number, in steps of 64 CPUs. "Wasted cores" (Lozi and others, EuroSys 2016) are what becomes of a
 //! search that ends earlier.
 
-use crate::board::{GROUP, Load, LoadView};
 use crate::cpu::Cpu;
 use crate::entity::{Affinity, Entity};
 use crate::ids::CpuId;
+use crate::load::{GROUP, Load, LoadView};
 use crate::topology::Topology;
 
 /// How many other CPUs, near to far, one decision looks at one by one. The bound keeps a wake-up short on large machines;
@@ -115,7 +115,7 @@ pub fn new_thread_target(
 ///
 /// To be asked whenever `busy` runs one thread while others wait: after an arrival there, after it has begun a thread
 /// and when a turn ends; each time after its load was published. The helper is reserved with
-/// [`crate::board::LoadBoard::call`] and interrupted; it finds its own queue empty and steals. Without this a thread
+/// [`crate::board::LoadBoard::summon`] and interrupted; it finds its own queue empty and steals. Without this a thread
 /// that was preempted, demoted from a handoff or passed over would wait beside an idle CPU until that has other
 /// reasons to look (B1; the "wasted cores" of Lozi and others, EuroSys 2016).
 pub fn helper<P>(busy: &Cpu<P>, topology: &Topology, loads: &impl LoadView) -> Option<CpuId> {

@@ -7,8 +7,9 @@
 
 use alloc::boxed::Box;
 
-use crate::entity::{ByFinish, Entity, Reach};
+use crate::entity::{ByFinish, Entity};
 use crate::ids::{CpuId, ThreadId};
+use crate::outline::Outline;
 use crate::time::VirtualTime;
 use crate::treap::{Node, Treap};
 
@@ -99,8 +100,8 @@ impl<P> RunTree<P> {
     }
 
     /// Where the entities here may run, all together; `None` when there are none.
-    pub(crate) fn reach(&self) -> Option<Reach> {
-        self.tree.root().map(Entity::reach_below)
+    pub(crate) fn outline(&self) -> Option<Outline> {
+        self.tree.root().map(Entity::outline_below)
     }
 
     /// The entities that may run on `cpu`, in queue order. Each step takes the height of the tree, however many
@@ -122,8 +123,8 @@ impl<P> RunTree<P> {
                 let right = node
                     .links()
                     .right()
-                    .is_some_and(|right| right.reach_below().may_include(cpu));
-                if right || node.reach().may_include(cpu) {
+                    .is_some_and(|right| right.outline_below().may_include(cpu));
+                if right || node.outline().may_include(cpu) {
                     above = Some(node);
                 }
                 node.links().left()
@@ -137,7 +138,7 @@ impl<P> RunTree<P> {
             };
         }
         let above = above?;
-        if above.reach().may_include(cpu) {
+        if above.outline().may_include(cpu) {
             return Some(above);
         }
         leftmost_within(above.links().right(), cpu)
@@ -182,15 +183,15 @@ impl<P> RunTree<P> {
 
 /// The first entity of a subtree that may be allowed on `cpu`.
 fn leftmost_within<P>(subtree: Option<&Entity<P>>, cpu: CpuId) -> Option<&Entity<P>> {
-    let mut at = subtree.filter(|root| root.reach_below().may_include(cpu))?;
+    let mut at = subtree.filter(|root| root.outline_below().may_include(cpu))?;
     loop {
         let left = at
             .links()
             .left()
-            .filter(|left| left.reach_below().may_include(cpu));
+            .filter(|left| left.outline_below().may_include(cpu));
         at = match left {
             Some(left) => left,
-            None if at.reach().may_include(cpu) => return Some(at),
+            None if at.outline().may_include(cpu) => return Some(at),
             None => at.links().right()?,
         };
     }

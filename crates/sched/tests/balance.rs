@@ -286,7 +286,7 @@ fn d8_an_only_thread_makes_room_when_the_next_one_does() {
     }
 }
 
-/// The heavy thread waits once in 128 ms, and then the idle CPU is called to fetch it.
+/// The heavy thread waits once in 128 ms, and then the idle CPU is summoned to fetch it.
 #[test]
 fn d8_whoever_an_idle_cpu_fetches_is_not_given_away() {
     let hogs = [(32, 0b100), (128, 0), (4, 0b001)];

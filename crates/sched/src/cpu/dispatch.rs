@@ -121,7 +121,7 @@ impl<P> Cpu<P> {
             uncollected: Charge::default(),
             turn_ends,
             is_bounded,
-            reach: entity.reach(),
+            outline: entity.outline(),
         });
         self.lend_membership(entity);
         self.horizon(is_bounded, turn_ends)

@@ -122,7 +122,7 @@ impl<P> Cpu<P> {
         // The turn goes on and is charged up to now: only who runs changes.
         running.id = to.id();
         running.share = share;
-        running.reach = to.reach();
+        running.outline = to.outline();
         running.standing = to.standing;
         running.is_bounded = is_bounded;
         let turn_ends = running.turn_ends;

@@ -7,7 +7,8 @@ use super::arrive::{Effect, Enqueued};
 use super::dispatch::{EndReason, Verdict};
 use super::{Cpu, State};
 use crate::accounting::Charge;
-use crate::entity::{Affinity, Entity, Reach, effective};
+use crate::entity::{Affinity, Entity, effective};
+use crate::outline::Outline;
 use crate::rank::Rank;
 use crate::time::Instant;
 use crate::weight::{LatencyClass, Weight};
@@ -81,7 +82,7 @@ impl<P> Cpu<P> {
         swap(&mut self.affinity, affinity);
         self.affinity_is_new = true;
         if let State::Busy(running) = &mut self.state {
-            running.reach = Reach::of(&self.affinity);
+            running.outline = Outline::of(&self.affinity);
         }
         if self.running_must_leave() {
             self.settle(now);

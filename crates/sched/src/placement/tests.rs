@@ -302,7 +302,7 @@ fn thousand() -> (Topology, LoadBoard, Vec<Cpu<()>>) {
     (Topology::flat(1_024), board, cpus)
 }
 
-// docs/mutants.md, row 1: while a decision looked at 64 CPUs at most, an idle one beyond them was never called.
+// docs/mutants.md, row 1: while a decision looked at 64 CPUs at most, an idle one beyond them was never summoned.
 #[test]
 fn b1_the_only_idle_cpu_of_a_thousand_is_found_from_everywhere() {
     let (topology, board, mut cpus) = thousand();

@@ -24,7 +24,7 @@ impl Machine {
         let busy = &self.cpus[cpu.index()];
         self.board.publish(busy);
         if let Some(idle) = helper(busy, &self.topology, &self.board)
-            && self.board.call(idle)
+            && self.board.summon(idle)
         {
             self.interrupt(idle);
         }
