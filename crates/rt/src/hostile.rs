@@ -9,11 +9,13 @@
 pub mod registers;
 
 use core::arch::asm;
+use core::marker::PhantomData;
 
 use abi::ring::{Cqe, Sqe};
 
 use crate::cap::{Cap, Client};
 use crate::error::Error;
+use crate::lane::Ticket;
 use crate::memory::{Protection, VirtualMemory};
 use crate::message::{Flat, root_field};
 use crate::pending::{VOID_ROOM, call};
@@ -27,20 +29,43 @@ pub fn syscall(number: u64, first: u64, second: u64) -> u64 {
 
 /// Submits exactly `sqe` (only its `user_data` is replaced) and waits for the completion, at most `timeout_ns`.
 pub fn submit(sqe: Sqe, timeout_ns: u64) -> Option<Cqe> {
+    start(sqe)?.finish(timeout_ns)
+}
+
+/// Submits exactly `sqe` (only its `user_data` is replaced), enters once, and waits for nothing.
+pub fn start(sqe: Sqe) -> Option<Started> {
     with_lane(|lane| {
         // SAFETY: none; see the introduction. Attackers keep what they name in static memory, or name nothing
         // of Rust's at all.
         let ticket = unsafe { lane.submit(sqe) }.ok()?;
         crate::syscall::enter(0, 0);
-        if !lane.is_done(ticket) {
-            crate::syscall::enter(1, timeout_ns);
-        }
-        if lane.is_done(ticket) {
-            return lane.take(ticket);
-        }
-        lane.abandon(ticket, Default::default());
-        None
+        Some(Started {
+            ticket,
+            _stays_on_this_thread: PhantomData,
+        })
     })
+}
+
+/// A submission under way on the calling thread.
+pub struct Started {
+    ticket: Ticket,
+    _stays_on_this_thread: PhantomData<*const ()>,
+}
+
+impl Started {
+    /// Waits for the completion, at most `timeout_ns`. One that comes later is ignored.
+    pub fn finish(self, timeout_ns: u64) -> Option<Cqe> {
+        with_lane(|lane| {
+            if !lane.is_done(self.ticket) {
+                crate::syscall::enter(1, timeout_ns);
+            }
+            if lane.is_done(self.ticket) {
+                return lane.take(self.ticket);
+            }
+            lane.abandon(self.ticket, Default::default());
+            None
+        })
+    }
 }
 
 /// The calling thread's ring, with nobody keeping books: submissions name any memory, and completions come as they come.

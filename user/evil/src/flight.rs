@@ -6,10 +6,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use abi::result::Failure;
-use abi::ring::{Opcode, Sqe};
+use abi::ring::{Cqe, Opcode, Sqe};
 use abi::transfer::{RECORD_BYTES, Record};
 use rt::endpoint::Endpoint;
-use rt::hostile::{forge, submit};
+use rt::hostile::{forge, start, submit};
 use rt::memory::{Protection, VirtualMemory};
 use rt::message::Aligned;
 use rt::pending::Pending;
@@ -77,9 +77,13 @@ impl Ground<'_> {
 pub(crate) fn received(endpoint: &Endpoint) -> Result<(u32, Option<u32>), Error> {
     let mut buffer = Aligned::<1024>::zeroed();
     let arrived = submit(receive_into(endpoint, &mut buffer.0), PATIENCE_NS).ok_or(Error::Malformed)?;
+    call_in(&buffer.0, arrived)
+}
+
+/// The call that `arrived` in `buffer`.
+fn call_in(buffer: &[u8], arrived: Cqe) -> Result<(u32, Option<u32>), Error> {
     let at = usize::try_from(arrived.result).map_err(|_| Error::Malformed)?;
     let record = buffer
-        .0
         .get(at..at + RECORD_BYTES)
         .and_then(|bytes| bytes.first_chunk());
     let first = record.filter(|_| arrived.cap_count > 0);
@@ -226,8 +230,12 @@ fn answered_while_dying(ground: &Ground<'_>, report: &mut Report) {
 fn answer_dying(ground: &Ground<'_>, round: u64, payload: u64) -> Result<bool, Error> {
     let (read, write) = ground.spawner.pipe(16)?;
     let grants = vec![Grant::client_of(SERVICE, &ground.meeting, round)];
+    // The receive is there before the child is: a call that still waits in the queue ends with its caller.
+    let mut buffer = Aligned::<1024>::zeroed();
+    let receiving = start(receive_into(&ground.meeting, &mut buffer.0)).ok_or(Error::Malformed)?;
     let child = child::start_with(ground.env, &ground.spawner, partners::DIES, grants)?;
-    let (call, _) = received(&ground.meeting)?;
+    let arrived = receiving.finish(PATIENCE_NS).ok_or(Error::Malformed)?;
+    let (call, _) = call_in(&buffer.0, arrived)?;
     let write = write.into_cap().into_id();
     let answer = partners::moving_answer(ground.meeting.cap().id(), call, payload, write);
     let answered = submit(answer, PATIENCE_NS);

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Display;
 
 use abi::result::Failure;
@@ -14,7 +15,8 @@ use rt::{Error, Kind, println};
 pub struct Report {
     group: &'static str,
     held: u32,
-    broken: u32,
+    /// What was said of each attack that did not fail: said again at the end, where somebody looks first.
+    broken: Vec<String>,
 }
 
 impl Report {
@@ -25,9 +27,14 @@ impl Report {
 
     /// Records one attack.
     pub fn line(&mut self, held: bool, attack: impl Display, answer: impl Display) {
-        let verdict = if held { "held  " } else { "BROKEN" };
-        println!("{verdict} {:<11} {attack}: {answer}", self.group);
-        *(if held { &mut self.held } else { &mut self.broken }) += 1;
+        if held {
+            println!("held   {:<11} {attack}: {answer}", self.group);
+            self.held += 1;
+        } else {
+            let said = format!("BROKEN {:<11} {attack}: {answer}", self.group);
+            println!("{said}");
+            self.broken.push(said);
+        }
     }
 
     /// A completion that must carry exactly this result.
@@ -76,14 +83,18 @@ impl Report {
         }
     }
 
-    /// The last line, and the exit code.
+    /// What was broken, the last line, and the exit code.
     pub fn finish(&self) -> i64 {
-        let attacks = self.held + self.broken;
-        match self.broken {
+        let broken = self.broken.len();
+        let attacks = self.held as usize + broken;
+        for said in &self.broken {
+            println!("{said}");
+        }
+        match broken {
             0 => println!("all {attacks} attacks were answered as they should be"),
             broken => println!("{broken} of {attacks} attacks were NOT answered as they should be"),
         }
-        i64::from(self.broken > 0)
+        i64::from(broken > 0)
     }
 }
 
@@ -114,6 +125,6 @@ mod tests {
         report.result("c", Some(Cqe::plain(0, 0)), -1);
         report.result("d", None, -1);
         report.exception("e", Ok(()), Kind::Failed);
-        assert_eq!((report.held, report.broken, report.finish()), (2, 3, 1));
+        assert_eq!((report.held, report.broken.len(), report.finish()), (2, 3, 1));
     }
 }
