@@ -82,7 +82,7 @@ impl<W: AtomicWord> System<W> {
         let Some(stolen) = stolen else { return false };
         let mut own = self.cpus[IDLE.index()].lock().unwrap();
         let _ = own.enqueue(stolen, EnqueueReason::Migrated, Instant::BOOT);
-        let mut next = own.pick(Instant::BOOT).unwrap().entity;
+        let mut next = own.pick(Instant::BOOT).unwrap();
         let _ = own.begin(&mut next, Instant::BOOT);
         self.board.publish(&own);
         true

@@ -70,8 +70,9 @@ fn queue(runnable: u64) -> Option<Cpu<()>> {
 fn turns(cpu: &mut Cpu<()>, steps: u64) -> u64 {
     let mut now = Instant::BOOT;
     for step in 0..steps {
-        let Some(picked) = cpu.pick(now) else { return step };
-        let mut entity = picked.entity;
+        let Some(mut entity) = cpu.pick(now) else {
+            return step;
+        };
         let _ = cpu.begin(&mut entity, now);
         // From a tenth of a slice to a whole one, in an order that repeats late.
         now = now + Nanos::from_micros(300 + step * 7919 % 2700);

@@ -65,8 +65,7 @@ pub fn adopt<H: Host>(host: &mut H, thread: Owned<H>) -> Option<Owned<H>> {
 /// Out of line, as are the ways to it: what a CPU does at every boundary is short, and keeps its registers.
 #[inline(never)]
 pub(crate) fn choose<H: Host>(host: &mut H, mut cpu: H::Locked, at: Instant) -> Option<Owned<H>> {
-    let begun = cpu.pick(at).map(|picked| {
-        let mut thread = picked.entity;
+    let begun = cpu.pick(at).map(|mut thread| {
         let horizon = cpu.begin(&mut thread, at);
         (thread, horizon)
     });

@@ -167,7 +167,7 @@ pub fn the_queue_knows_who_may_leave<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
 /// [`Broken::OnAnotherClock`].
 pub fn every_waiting_thread_is_measured_here<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
     let strange = |entity: &&Entity<P>| entity.home.is_none_or(|home| home.cpu != cpu.id());
-    match cpu.queued().chain(cpu.handoff()).find(strange) {
+    match cpu.queued().find(strange) {
         Some(entity) => Err(Broken::OnAnotherClock(cpu.id(), entity.id())),
         None => Ok(()),
     }
@@ -260,7 +260,7 @@ pub fn principals_count_who_is_runnable<P>(
             _ => 0,
         };
         let on_cpu = |cpu: &Cpu<P>| {
-            let waiting = cpu.queued().chain(cpu.handoff());
+            let waiting = cpu.queued();
             let waiting: u32 = waiting
                 .map(|thread| of_this(thread.membership.as_ref(), thread.share()))
                 .sum();
@@ -320,7 +320,7 @@ pub fn time_is_conserved<P, C: Borrow<Cpu<P>>>(cpus: &[C], collected: Nanos) -> 
 fn places<P, C: Borrow<Cpu<P>>>(cpus: &[C], parked: &[ThreadId]) -> Vec<ThreadId> {
     let mut places = Vec::from(parked);
     for cpu in cpus.iter().map(C::borrow) {
-        places.extend(cpu.queued().chain(cpu.handoff()).map(Entity::id));
+        places.extend(cpu.queued().map(Entity::id));
         places.extend(cpu.running().map(|running| running.id()));
     }
     places.sort_unstable();

@@ -1,7 +1,7 @@
 //! One CPU's dispatch state. Rules B1, B2, B4, B6, C1, D1 to D5 and X1 (docs/rules/scheduler.md).
 //!
-//! A thread's life on a CPU: `enqueue` (or `offer_handoff`), `pick`, `begin`, maybe `charge`, `end`; or `hand_over`,
-//! and `rotate`, which end one thread and begin another in one step. Every operation takes the time, none allocates, and each returns a small value that says what the caller must do now: send an
+//! A thread's life on a CPU: `enqueue`, `pick`, `begin`, maybe `charge`, `end`; or `hand_over` and `rotate`, which end one
+//! thread and begin another in one step. Every operation takes the time, none allocates, and each returns a small value that says what the caller must do now: send an
 //! interrupt, arm a timer, switch.
 //!
 //! The *running* entity is not in here: whoever runs the CPU owns its box. What stays is [`Running`], a snapshot with
@@ -12,7 +12,6 @@
 //! The operations are in the files below: [`arrive`] puts threads in, [`dispatch`] runs them, [`rotate`] lets the next one
 //! run, [`handoff`] passes the CPU on directly, [`policy`] changes weights, [`leave`] takes waiting threads out.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::mem::swap;
 
@@ -39,7 +38,7 @@ pub mod rotate;
 mod tests;
 
 pub use arrive::{Effect, EnqueueReason, Enqueued};
-pub use dispatch::{EndReason, Picked, PickedFrom, Verdict};
+pub use dispatch::{EndReason, Verdict};
 pub use handoff::{HandedOver, HandoffRefusal, HandoffRefused};
 pub use policy::Restricted;
 pub use rotate::Rotated;
@@ -131,9 +130,6 @@ pub struct Cpu<P> {
     id: CpuId,
     policy: Policy,
     waiting: Waiting<P>,
-    handoff: Option<Box<Entity<P>>>,
-    /// The end of the turn that a handoff continues.
-    lent_turn: Option<Instant>,
     clock: VirtualClock,
     state: State,
     /// Whom the running thread belongs to, if anybody. Its entity gets this back when it ends.
@@ -153,8 +149,6 @@ impl<P> Cpu<P> {
             id,
             policy,
             waiting: Waiting::new(),
-            handoff: None,
-            lent_turn: None,
             clock: VirtualClock::new(),
             state: State::Idle { since: now },
             membership: None,
@@ -197,7 +191,7 @@ impl<P> Cpu<P> {
         self.membership.as_ref()
     }
 
-    /// The waiting threads in the order of their ranks, without the one in the handoff slot.
+    /// The waiting threads in the order of their ranks.
     pub fn queued(&self) -> impl Iterator<Item = &Entity<P>> {
         self.waiting.iter()
     }
@@ -221,12 +215,6 @@ impl<P> Cpu<P> {
     #[cfg(test)]
     pub(crate) const fn queue_mut(&mut self) -> &mut RunTree<P> {
         self.waiting.fair_mut()
-    }
-
-    /// The thread that will run next because it was handed the CPU.
-    #[must_use]
-    pub fn handoff(&self) -> Option<&Entity<P>> {
-        self.handoff.as_deref()
     }
 
     /// The virtual clock as of the last charge.
@@ -259,7 +247,7 @@ impl<P> Cpu<P> {
     /// How busy this CPU is, for the board that placement reads.
     #[must_use]
     pub fn load(&self) -> Load {
-        let waiting = self.waiting.ready() as u32 + u32::from(self.handoff.is_some());
+        let waiting = self.waiting.ready() as u32;
         let running = self.running().is_some();
         Load {
             waiting,
@@ -328,9 +316,6 @@ impl<P> Cpu<P> {
             self.clock.advance(ran, total_weight);
             if let Some(waiting) = self.queue().slowest() {
                 slowest = slowest.min(waiting);
-            }
-            if let Some(next) = &self.handoff {
-                slowest = slowest.min(next.share.vruntime());
             }
         }
         self.clock.catch_up(slowest);
@@ -411,16 +396,12 @@ impl<P> Cpu<P> {
         let running = self
             .running()
             .map_or(0, |running| running.share.effective().wide());
-        let next = self
-            .handoff
-            .as_ref()
-            .map_or(0, |next| next.share.effective().wide());
-        self.queue().weight() + running + next
+        self.queue().weight() + running
     }
 
     /// Whether anybody waits for the running thread's CPU.
     fn somebody_waits(&self) -> bool {
-        !self.waiting.none_is_ready() || self.handoff.is_some()
+        !self.waiting.none_is_ready()
     }
 
     /// The queued thread that would be served next.

@@ -47,7 +47,7 @@ pub mod word;
 pub use accounting::{Account, Charge, CpuCounters, Usage};
 pub use board::LoadBoard;
 pub use cpu::{
-    Cpu, Effect, EndReason, EnqueueReason, Enqueued, HandedOver, HandoffRefused, Picked, Rotated, Verdict,
+    Cpu, Effect, EndReason, EnqueueReason, Enqueued, HandedOver, HandoffRefused, Rotated, Verdict,
 };
 pub use deadline::{Deadline, DeadlineKey, DeadlineQueue};
 pub use entity::{Affinity, Entity};

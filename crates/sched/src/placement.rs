@@ -116,7 +116,7 @@ pub fn new_thread_target(
 /// To be asked whenever `busy` runs one thread while others wait: after an arrival there, after it has begun a thread
 /// and when a turn ends; each time after its load was published. The helper is reserved with
 /// [`crate::board::LoadBoard::summon`] and interrupted; it finds its own queue empty and steals. Without this a thread
-/// that was preempted, demoted from a handoff or passed over would wait beside an idle CPU until that has other
+/// that was preempted, refused a handoff or passed over would wait beside an idle CPU until that has other
 /// reasons to look (B1; the "wasted cores" of Lozi and others, EuroSys 2016).
 pub fn helper<P>(busy: &Cpu<P>, topology: &Topology, loads: &impl LoadView) -> Option<CpuId> {
     if busy.running().is_none() || busy.queue().is_empty() || !loads.somebody_is_idle() {

@@ -34,7 +34,7 @@ fn d5_the_papers_example_comes_out_as_printed() {
     let mut seen = Vec::new();
     for quantum in 0..8 {
         let now = Instant(quantum * QUANTUM.0);
-        let mut running = cpu.pick(now).unwrap().entity;
+        let mut running = cpu.pick(now).unwrap();
         let _ = cpu.begin(&mut running, now);
         let share = *running.share();
         seen.push((

@@ -47,7 +47,7 @@ fn b3_a_whole_scheduling_life_allocates_nothing() {
             }
             for round in 0..2_000_u64 {
                 now = now + Nanos(10_000 + round);
-                let mut running = cpus[0].pick(now).unwrap().entity;
+                let mut running = cpus[0].pick(now).unwrap();
                 let _ = cpus[0].begin(&mut running, now);
                 now = now + Nanos(100_000);
                 let _ = cpus[0].charge(&mut running, now);
@@ -58,10 +58,7 @@ fn b3_a_whole_scheduling_life_allocates_nothing() {
                     _ => (EndReason::Yielded, EnqueueReason::Yielded),
                 };
                 let _ = cpus[0].end(&mut running, now, why);
-                match cpus[0].offer_handoff(running, now) {
-                    Ok(()) => drop(cpus[0].demote_handoff(now)),
-                    Err(refused) => drop(cpus[0].enqueue(refused.entity, again, now)),
-                }
+                let _ = cpus[0].enqueue(running, again, now);
                 if let Some(stolen) = cpus[0].steal_for(CpuId(1), now) {
                     let rank = cpus[1].enqueue(stolen, EnqueueReason::Migrated, now).rank;
                     let moved = cpus[1]
@@ -72,7 +69,7 @@ fn b3_a_whole_scheduling_life_allocates_nothing() {
                 }
             }
             while let Some(picked) = cpus[0].pick(now) {
-                left.push(picked.entity);
+                left.push(picked);
             }
         });
         assert_eq!((touched, left.len()), (0, 500), "{policy:?}");
@@ -127,7 +124,7 @@ fn b3_a_thread_changes_to_the_cpu_that_is_ahead_without_memory() {
         for id in ids {
             let _ = cpu.enqueue(thread(id), EnqueueReason::New, Instant::BOOT);
         }
-        let mut first = cpu.pick(Instant::BOOT).unwrap().entity;
+        let mut first = cpu.pick(Instant::BOOT).unwrap();
         let _ = cpu.begin(&mut first, Instant::BOOT);
         running.push(first);
         board.publish(cpu);

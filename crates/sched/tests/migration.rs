@@ -14,7 +14,7 @@ impl Busy {
         let mut cpu = Cpu::new(CpuId(id), policy, Instant::BOOT);
         let hog = Entity::new(ThreadId(1_000 + u64::from(id)), weight, LatencyClass::Normal, ());
         let _ = cpu.enqueue(hog, EnqueueReason::New, Instant::BOOT);
-        let mut runs = cpu.pick(Instant::BOOT).unwrap().entity;
+        let mut runs = cpu.pick(Instant::BOOT).unwrap();
         let _ = cpu.begin(&mut runs, Instant::BOOT);
         Busy { cpu, _runs: runs }
     }

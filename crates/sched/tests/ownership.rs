@@ -35,10 +35,6 @@ enum Step {
         cpu: u32,
         which: usize,
     },
-    OfferAndDemote {
-        cpu: u32,
-        which: usize,
-    },
     Kill {
         which: usize,
     },
@@ -66,7 +62,6 @@ impl Step {
             | Step::Exit { cpu }
             | Step::Yield { cpu }
             | Step::HandOver { cpu, .. }
-            | Step::OfferAndDemote { cpu, .. }
             | Step::Deliver { cpu } => *cpu = 0,
             Step::Kill { .. } | Step::Reweigh { .. } | Step::Pass { .. } => {}
         }
@@ -87,7 +82,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => cpu.clone().prop_map(|cpu| Step::Exit { cpu }),
         2 => cpu.clone().prop_map(|cpu| Step::Yield { cpu }),
         3 => (cpu.clone(), which).prop_map(|(cpu, which)| Step::HandOver { cpu, which }),
-        1 => (cpu.clone(), which).prop_map(|(cpu, which)| Step::OfferAndDemote { cpu, which }),
         1 => which.prop_map(|which| Step::Kill { which }),
         2 => (which, weight, 0..4_u16).prop_map(|(which, weight, class)| Step::Reweigh { which, weight, class }),
         5 => cpu.prop_map(|cpu| Step::Deliver { cpu }),
@@ -129,11 +123,6 @@ fn apply(machine: &mut Machine, step: &Step) {
         Step::HandOver { cpu, which } => {
             if let Some(id) = choose(machine.parked.keys().copied(), which) {
                 machine.hand_over(CpuId(cpu), id);
-            }
-        }
-        Step::OfferAndDemote { cpu, which } => {
-            if let Some(id) = choose(machine.parked.keys().copied(), which) {
-                machine.offer_and_demote(CpuId(cpu), id);
             }
         }
         Step::Kill { which } => {

@@ -136,9 +136,7 @@ impl<'m> View<'m> {
             stranded: BTreeMap::new(),
         };
         for (cpu, side) in machine.cpus.iter().zip(&machine.sides) {
-            cpu.queued()
-                .chain(cpu.handoff())
-                .for_each(|thread| view.add(thread));
+            cpu.queued().for_each(|thread| view.add(thread));
             let held = side.running.iter().map(|thread| &**thread);
             held.chain(side.carried()).for_each(|thread| view.add(thread));
         }

@@ -348,9 +348,7 @@ impl Machine {
             kinds[usize::from(thread.payload.kind.0)].1 += thread.account().runtime + more;
         };
         for (cpu, side) in self.cpus.iter().zip(&self.sides) {
-            cpu.queued()
-                .chain(cpu.handoff())
-                .for_each(|thread| add(thread, Nanos::ZERO));
+            cpu.queued().for_each(|thread| add(thread, Nanos::ZERO));
             let uncollected = cpu
                 .running()
                 .map_or(Nanos::ZERO, |running| running.uncollected().ran);

@@ -254,5 +254,5 @@ impl Machine {
 
 /// The rank of somebody who waits for a CPU.
 fn first_waiting(cpu: &Cpu<Task>) -> Option<Rank> {
-    cpu.handoff().or_else(|| cpu.queued().next()).map(Entity::rank)
+    cpu.queued().next().map(Entity::rank)
 }

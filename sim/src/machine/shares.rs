@@ -123,11 +123,7 @@ impl Machine {
     fn competing(&self) -> impl Iterator<Item = (&Entity<Task>, Nanos)> {
         let mut found: Vec<(&Entity<Task>, Nanos)> = Vec::new();
         for (cpu, side) in self.cpus.iter().zip(&self.sides) {
-            found.extend(
-                cpu.queued()
-                    .chain(cpu.handoff())
-                    .map(|thread| (thread, Nanos::ZERO)),
-            );
+            found.extend(cpu.queued().map(|thread| (thread, Nanos::ZERO)));
             let now = side.clock.read(self.now);
             let running = cpu.running().map_or(Nanos::ZERO, |running| {
                 running.uncollected().ran + now.since(running.charged_to())

@@ -19,7 +19,7 @@ fn busy(id: u32, count: u64, ahead: u64) -> Cpu<()> {
         });
         let _ = cpu.enqueue(thread, EnqueueReason::Preempted, Instant::BOOT);
     }
-    let mut running = cpu.pick(Instant::BOOT).unwrap().entity;
+    let mut running = cpu.pick(Instant::BOOT).unwrap();
     let _ = cpu.begin(&mut running, Instant::BOOT);
     cpu
 }

@@ -10,25 +10,6 @@ use crate::horizon::Horizon;
 use crate::rank::Rank;
 use crate::time::{Instant, VirtualTime};
 
-/// Where a picked thread came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PickedFrom {
-    /// Another thread handed it the CPU.
-    Handoff,
-    /// It was first in the queue.
-    Queue,
-}
-
-/// A thread that is to run now: the caller owns it until it ends.
-#[must_use = "a picked thread must begin, or go back into a queue"]
-#[derive(Debug)]
-pub struct Picked<P> {
-    /// The thread.
-    pub entity: Box<Entity<P>>,
-    /// Where it came from.
-    pub from: PickedFrom,
-}
-
 /// Why a thread stops running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndReason {
@@ -38,8 +19,6 @@ pub enum EndReason {
     Preempted,
     /// It gave way of its own accord and stays runnable.
     Yielded,
-    /// It waits and has given the rest of its turn to the thread in the handoff slot.
-    HandedOff,
     /// It is gone.
     Exited,
 }
@@ -56,27 +35,17 @@ pub enum Verdict {
 }
 
 impl<P> Cpu<P> {
-    /// Takes the thread that is to run next: the one in the handoff slot, else the first of the queue.
-    pub fn pick(&mut self, now: Instant) -> Option<Picked<P>> {
+    /// Takes the thread that is to run next, the first of the queue.
+    #[must_use = "a picked thread must begin, or go back into a queue"]
+    pub fn pick(&mut self, now: Instant) -> Option<Box<Entity<P>>> {
         debug_assert!(self.running().is_none(), "the running thread has not ended");
-        if let Some(mut entity) = self.handoff.take() {
-            entity.account.waiting += now.since(entity.ready_since);
-            return Some(Picked {
-                entity,
-                from: PickedFrom::Handoff,
-            });
-        }
-        self.lent_turn = None;
         // Nothing runs, so the queue holds everybody the clock may not fall behind.
         if let Some(slowest) = self.queue().slowest() {
             self.clock.catch_up(slowest);
         }
         let mut entity = self.waiting.take_first(self.policy, self.clock.now())?;
         entity.account.waiting += now.since(entity.ready_since);
-        Some(Picked {
-            entity,
-            from: PickedFrom::Queue,
-        })
+        Some(entity)
     }
 
     /// Starts a picked thread. Returns its horizon; `None` when nobody waits (X1).
@@ -87,13 +56,7 @@ impl<P> Cpu<P> {
         if entity.membership.is_some() {
             entity.resize(self.clock.now());
         }
-        let turn_ends = match self.lent_turn.take() {
-            Some(lent) => {
-                self.counters.handoffs += 1;
-                lent
-            }
-            None => now + entity.share.turn_left(),
-        };
+        let turn_ends = now + entity.share.turn_left();
         self.start(entity, turn_ends, now)
     }
 
@@ -177,10 +140,6 @@ impl<P> Cpu<P> {
         self.return_membership(entity, stays);
         match why {
             EndReason::Blocked => self.count_block(entity),
-            EndReason::HandedOff => {
-                self.count_block(entity);
-                self.lent_turn = self.running().map(Running::turn_ends);
-            }
             EndReason::Preempted => {
                 entity.account.preemptions += 1;
                 self.counters.preemptions += 1;
@@ -201,8 +160,7 @@ impl<P> Cpu<P> {
         if self.running_must_leave() {
             return Verdict::Switch;
         }
-        let next = self.handoff().or_else(|| self.head()).map(Entity::rank);
-        let is_handed = self.handoff.is_some();
+        let next = self.head().map(Entity::rank);
         let somebody_waits = self.somebody_waits();
         let State::Busy(running) = &mut self.state else {
             return if somebody_waits {
@@ -228,7 +186,7 @@ impl<P> Cpu<P> {
             // In the middle of a turn only an earlier finish takes the CPU away.
             Some(next) if !turn_is_over => next.interrupts(own),
             // At its end the two are compared as they would be in the queue.
-            Some(next) => is_handed || next.precedes(own) || !own_may,
+            Some(next) => next.precedes(own) || !own_may,
         };
         if next_wins {
             return Verdict::Switch;

@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::arrive::{EnqueueReason, Enqueued};
+use super::arrive::EnqueueReason;
 use super::{Cpu, State};
 use crate::accounting::Charge;
 use crate::entity::Entity;
@@ -18,8 +18,6 @@ use crate::time::Instant;
 /// Why a thread cannot be handed the CPU. In each case the queue is the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HandoffRefusal {
-    /// Another thread is already next.
-    SlotTaken,
     /// The thread may not run on this CPU.
     NotAllowedHere,
     /// The caller's turn is used up and others wait.
@@ -55,34 +53,8 @@ pub struct HandedOver<P> {
 }
 
 impl<P> Cpu<P> {
-    /// Makes a woken thread the next one to run here, ahead of the queue. The running thread should end now, as
-    /// [`super::EndReason::HandedOff`]; if it does not, call [`Cpu::demote_handoff`].
-    ///
-    /// # Errors
-    /// Gives the entity back when a rule forbids the handoff; enqueue it instead.
-    pub fn offer_handoff(
-        &mut self,
-        mut entity: Box<Entity<P>>,
-        now: Instant,
-    ) -> Result<(), HandoffRefused<P>> {
-        self.settle(now);
-        self.count_arrival(&mut entity);
-        let mut share = entity.share;
-        self.adapt(&mut share, entity.home, EnqueueReason::Wake);
-        if let Some(reason) = self.handoff_refusal(&entity, &share, now) {
-            entity.discount();
-            self.counters.handoff_fallbacks += 1;
-            return Err(HandoffRefused { entity, reason });
-        }
-        entity.share = share;
-        entity.home = Some(self.home());
-        entity.ready_since = now;
-        self.handoff = Some(entity);
-        Ok(())
-    }
-
-    /// Ends the running thread `from`, which now waits for something, and runs the woken thread `to` in its place: what
-    /// `offer_handoff`, `end`, `pick` and `begin` do one after the other, in one step.
+    /// Ends the running thread `from`, which now waits for something, and runs the woken thread `to` in its place, in one
+    /// step: `to` goes on with the turn that `from` had begun.
     ///
     /// # Errors
     /// Gives `to` back when a rule forbids the handoff; then `from` still runs.
@@ -136,24 +108,8 @@ impl<P> Cpu<P> {
         })
     }
 
-    /// Moves an unused handoff into the queue, for instance when the thread that offered it goes on running.
-    pub fn demote_handoff(&mut self, now: Instant) -> Option<Enqueued> {
-        self.settle(now);
-        let mut entity = self.handoff.take()?;
-        self.counters.handoff_fallbacks += 1;
-        entity.account.waiting += now.since(entity.ready_since);
-        let rank = self.insert(entity, now);
-        Some(Enqueued {
-            rank,
-            effect: self.effect_of(rank, now),
-        })
-    }
-
     /// The rule that forbids a handoff to this entity with this share, if one does.
     fn handoff_refusal(&self, entity: &Entity<P>, share: &Share, now: Instant) -> Option<HandoffRefusal> {
-        if self.handoff.is_some() {
-            return Some(HandoffRefusal::SlotTaken);
-        }
         if !entity.affinity().allows(self.id) {
             return Some(HandoffRefusal::NotAllowedHere);
         }

@@ -10,8 +10,7 @@ use crate::rank::Rank;
 use crate::time::Instant;
 
 impl<P> Cpu<P> {
-    /// Takes a waiting thread out, from the queue or the handoff slot; it is not runnable until it is queued again. `None`:
-    /// no such thread waits here.
+    /// Takes a waiting thread out; it is not runnable until it is queued again. `None`: no such thread waits here.
     pub fn remove(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
         let mut entity = self.take(rank, now)?;
         self.leaves(&entity.share);
@@ -22,10 +21,7 @@ impl<P> Cpu<P> {
     /// Takes a waiting thread out that another CPU will queue.
     pub(super) fn take(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
         self.settle(now);
-        let mut entity = match self.handoff.take_if(|next| next.id() == rank.id()) {
-            Some(entity) => entity,
-            None => self.waiting.remove(rank)?,
-        };
+        let mut entity = self.waiting.remove(rank)?;
         entity.account.waiting += now.since(entity.ready_since);
         entity.ready_since = now;
         // The lag it leaves with is what it takes to its next queue.

@@ -24,16 +24,6 @@ impl<P> Cpu<P> {
     ) -> Option<Enqueued> {
         self.settle(now);
         let clock = self.clock.now();
-        if let Some(next) = &mut self.handoff
-            && next.id() == rank.id()
-        {
-            let effective = effective(next.membership.as_mut(), weight);
-            next.share.reweigh_as(weight, class, effective, clock);
-            return Some(Enqueued {
-                rank: next.rank(),
-                effect: Effect::Nothing,
-            });
-        }
         let mut entity = self.waiting.remove(rank)?;
         let effective = effective(entity.membership.as_mut(), weight);
         entity.share.reweigh_as(weight, class, effective, clock);

@@ -70,13 +70,10 @@ impl<P> Cpu<P> {
         }
     }
 
-    /// Takes the thread that was found to be next out of the handoff slot or the queue.
+    /// Takes the thread that was found to be next out of the queue.
     #[inline]
     fn take_next(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
-        let mut next = match self.handoff.take() {
-            Some(next) => next,
-            None => self.waiting.remove(rank)?,
-        };
+        let mut next = self.waiting.remove(rank)?;
         next.account.waiting += now.since(next.ready_since);
         Some(next)
     }
@@ -84,10 +81,6 @@ impl<P> Cpu<P> {
     /// Whose turn it is among the waiting threads and `own`, which is in no queue and would wait at `rank`.
     #[inline]
     fn next_beside(&mut self, own: &Entity<P>, rank: Rank) -> Next {
-        if let Some(next) = &self.handoff {
-            return Next::Queued(next.rank());
-        }
-        self.lent_turn = None;
         let mut slowest = own.share.vruntime();
         if let Some(waiting) = self.queue().slowest() {
             slowest = slowest.min(waiting);

@@ -84,7 +84,7 @@ impl Bench {
 
     fn dispatch(&mut self) {
         assert!(self.running.is_none());
-        let Some(Picked { mut entity, .. }) = self.cpu.pick(self.now) else {
+        let Some(mut entity) = self.cpu.pick(self.now) else {
             return;
         };
         self.timer = self.cpu.begin(&mut entity, self.now).map(|horizon| horizon.at);
@@ -145,8 +145,8 @@ impl Bench {
     fn runtimes(mut self) -> alloc::collections::BTreeMap<u64, u64> {
         let mut entities = alloc::vec::Vec::new();
         entities.extend(self.running.is_some().then(|| self.end(EndReason::Blocked)));
-        while let Some(picked) = self.cpu.pick(self.now) {
-            entities.push(picked.entity);
+        while let Some(entity) = self.cpu.pick(self.now) {
+            entities.push(entity);
         }
         entities
             .iter()

@@ -1,6 +1,6 @@
 use super::*;
 use crate::cpu::{Cpu, EndReason, EnqueueReason};
-use crate::entity::Entity;
+use crate::entity::{Affinity, Entity};
 use crate::fair::Policy;
 use crate::ids::{CpuId, ThreadId};
 use crate::time::Instant;
@@ -35,7 +35,7 @@ impl Bench {
     }
 
     fn run(&mut self) -> Box<Entity<()>> {
-        let mut thread = self.cpu.pick(NOW).unwrap().entity;
+        let mut thread = self.cpu.pick(NOW).unwrap();
         let _ = self.cpu.begin(&mut thread, NOW);
         thread
     }
@@ -107,17 +107,20 @@ fn d7_a_handoff_exchanges_one_for_the_other_and_a_refused_one_neither() {
     let server = bench.cpu.hand_over(&mut caller, server, NOW).unwrap().entity;
     assert_eq!(bench.sum(), 100);
     assert!(caller.principal().is_some() && server.principal().is_none());
-    let third = bench.thread(3, 7);
-    bench.cpu.offer_handoff(third, NOW).unwrap();
-    assert_eq!(bench.sum(), 107);
-    let fourth = bench.thread(4, 5);
-    let refused = bench.cpu.offer_handoff(fourth, NOW).unwrap_err().entity;
-    assert_eq!(bench.sum(), 107);
+    let (mut running, mut stranger) = (server, bench.thread(3, 7));
+    stranger.set_affinity(Affinity::One(CpuId(7)));
+    let mut refused = bench
+        .cpu
+        .hand_over(&mut running, stranger, NOW)
+        .unwrap_err()
+        .entity;
+    assert_eq!(bench.sum(), 100);
+    refused.set_affinity(Affinity::Any);
     let _ = bench.cpu.enqueue(refused, EnqueueReason::Wake, NOW);
-    assert_eq!(bench.sum(), 112);
+    assert_eq!(bench.sum(), 107);
     // Whole, as the sum it was computed for: the refusal left nothing stale behind.
     let waiting = bench.cpu.queued().next().unwrap();
-    assert_eq!(waiting.share().effective().wide(), 64 * 16 * 256 * 5 / 112);
+    assert_eq!(waiting.share().effective().wide(), 64 * 16 * 256 * 7 / 107);
 }
 
 #[test]

@@ -132,7 +132,7 @@ pub fn check(machine: &Machine) {
     }
     let mut of_cpus = Counted::default();
     for (index, cpu) in machine.cpus.iter().enumerate() {
-        for thread in cpu.queued().chain(cpu.handoff()) {
+        for thread in cpu.queued() {
             ledger.agrees(thread, since(thread), Nanos::ZERO, now);
             of_threads.add_thread(thread.account());
         }

@@ -38,8 +38,7 @@ impl Machine {
             self.board.publish(&self.cpus[index]);
             self.steal(cpu);
         }
-        if let Some(picked) = self.cpus[index].pick(self.now) {
-            let mut thread = picked.entity;
+        if let Some(mut thread) = self.cpus[index].pick(self.now) {
             assert!(
                 thread.affinity().allows(cpu),
                 "{} runs where it may not",

@@ -122,7 +122,6 @@ impl Machine {
             }
             used.extend(
                 cpu.queued()
-                    .chain(cpu.handoff())
                     .map(|thread| (thread.id(), thread.account().runtime.0)),
             );
         }

@@ -104,7 +104,7 @@ impl Machine {
         self.ledger.left(thread.id(), charge, self.now);
         let id = named(thread.id());
         let event = match why {
-            EndReason::Blocked | EndReason::HandedOff => Event::Block {
+            EndReason::Blocked => Event::Block {
                 reason: 0,
                 thread: id,
             },
@@ -187,7 +187,7 @@ impl Machine {
         self.publish(cpu);
     }
 
-    /// The running thread calls a parked one and waits for it; threads with even ids are handed over to in one step.
+    /// The running thread calls a parked one and waits for it.
     pub fn hand_over(&mut self, cpu: CpuId, to: ThreadId) {
         let index = cpu.index();
         let Some(mut caller) = self.running[index].take() else {
@@ -198,68 +198,29 @@ impl Machine {
             self.running[index] = Some(caller);
             return;
         };
-        let refused = if to.0.is_multiple_of(2) {
-            match self.cpus[index].hand_over(&mut caller, thread, self.now) {
-                Ok(done) => {
-                    self.usage.add(done.charge);
-                    self.ledger.left(caller.id(), done.charge, self.now);
-                    self.ledger.woken(to, self.now);
-                    self.set_timer(cpu, done.horizon);
-                    self.parked.insert(caller.id(), caller);
-                    self.running[index] = Some(done.entity);
-                    self.note(
-                        cpu,
-                        Event::Handoff {
-                            from: named(from),
-                            to: named(to),
-                        },
-                    );
-                    self.publish(cpu);
-                    return;
-                }
-                Err(refused) => refused,
+        let refused = match self.cpus[index].hand_over(&mut caller, thread, self.now) {
+            Ok(done) => {
+                self.usage.add(done.charge);
+                self.ledger.left(caller.id(), done.charge, self.now);
+                self.ledger.woken(to, self.now);
+                self.set_timer(cpu, done.horizon);
+                self.parked.insert(caller.id(), caller);
+                self.running[index] = Some(done.entity);
+                self.note(
+                    cpu,
+                    Event::Handoff {
+                        from: named(from),
+                        to: named(to),
+                    },
+                );
+                return self.publish(cpu);
             }
-        } else {
-            match self.cpus[index].offer_handoff(thread, self.now) {
-                Ok(()) => {
-                    self.ledger.woken(to, self.now);
-                    self.running[index] = Some(caller);
-                    let caller = self.end(cpu, EndReason::HandedOff).unwrap();
-                    self.parked.insert(caller.id(), caller);
-                    self.note(
-                        cpu,
-                        Event::Handoff {
-                            from: named(from),
-                            to: named(to),
-                        },
-                    );
-                    self.dispatch(cpu);
-                    return;
-                }
-                Err(refused) => refused,
-            }
+            Err(refused) => refused,
         };
         self.running[index] = Some(caller);
         self.parked.insert(to, refused.entity);
         self.wake(to, cpu);
         self.block(cpu);
-    }
-
-    /// Offers a handoff and takes it back: the offering thread goes on.
-    pub fn offer_and_demote(&mut self, cpu: CpuId, to: ThreadId) {
-        let Some(thread) = self.parked.remove(&to) else {
-            return;
-        };
-        match self.cpus[cpu.index()].offer_handoff(thread, self.now) {
-            Ok(()) => {
-                self.ledger.woken(to, self.now);
-                let demoted = self.cpus[cpu.index()].demote_handoff(self.now).unwrap();
-                self.act(cpu, to, demoted);
-            }
-            Err(refused) => {
-                self.parked.insert(to, refused.entity);
-            }
-        }
     }
 
     pub fn kill_waiting(&mut self, id: ThreadId) -> bool {

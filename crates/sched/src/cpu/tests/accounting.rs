@@ -8,7 +8,6 @@ fn c1_every_way_off_the_cpu_charges_the_interval() {
         EndReason::Blocked,
         EndReason::Preempted,
         EndReason::Yielded,
-        EndReason::HandedOff,
         EndReason::Exited,
     ] {
         let mut bench = Bench::new();

@@ -20,7 +20,7 @@ fn g2_the_earliest_deadline_runs_first_and_whoever_is_throttled_does_not_run() {
         assert_eq!(bench.cpu.load().waiting, 3);
         let mut order = std::vec::Vec::new();
         while let Some(picked) = bench.cpu.pick(bench.now) {
-            order.push(picked.entity.id().0);
+            order.push(picked.id().0);
         }
         assert_eq!(order, [4, 3, 2]);
         assert_eq!(bench.cpu.queued().map(Entity::id).next(), Some(ThreadId(1)));

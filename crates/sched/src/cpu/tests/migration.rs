@@ -151,7 +151,7 @@ fn c2_migrations_are_counted_where_the_thread_runs_again() {
     let mut stolen = old.cpu.steal_for(CpuId(1), old.now).unwrap();
     let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, old.now);
     let _ = new.enqueue(stolen, EnqueueReason::Migrated, old.now);
-    stolen = new.pick(old.now).unwrap().entity;
+    stolen = new.pick(old.now).unwrap();
     let _ = new.begin(&mut stolen, old.now);
     assert_eq!(
         (stolen.account().migrations, stolen.last_cpu()),
@@ -167,7 +167,7 @@ fn c2_waiting_is_counted_across_a_migration() {
     let mut stolen = old.cpu.steal_for(CpuId(1), Instant(300)).unwrap();
     let mut new: Cpu<()> = Cpu::new(CpuId(1), Policy::WeightedFair, Instant::BOOT);
     let _ = new.enqueue(stolen, EnqueueReason::Migrated, Instant(350));
-    stolen = new.pick(Instant(500)).unwrap().entity;
+    stolen = new.pick(Instant(500)).unwrap();
     let _ = new.begin(&mut stolen, Instant(500));
     assert_eq!(stolen.account().waiting, Nanos(300 + 150));
 }

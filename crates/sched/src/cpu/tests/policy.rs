@@ -84,19 +84,6 @@ fn d3_setting_the_weight_again_and_again_does_not_lengthen_a_turn() {
 }
 
 #[test]
-fn d3_a_weight_change_in_the_handoff_slot_takes_effect() {
-    let mut bench = Bench::running_one();
-    assert!(bench.cpu.offer_handoff(thread(2), bench.now).is_ok());
-    let rank = Rank::Fair(VirtualTime::ZERO, ThreadId(2));
-    let moved = bench
-        .cpu
-        .reweigh_queued(rank, weight(7), LatencyClass::Batch, bench.now)
-        .unwrap();
-    assert_eq!(moved.effect, Effect::Nothing);
-    assert_eq!(bench.cpu.handoff().unwrap().weight(), weight(7));
-}
-
-#[test]
 fn d3_a_parked_thread_keeps_the_service_it_is_ahead() {
     let mut bench = Bench::running_one();
     let _ = bench.add(thread(2));
