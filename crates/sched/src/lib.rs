@@ -8,6 +8,7 @@
 //! [`entity`] is a schedulable thread and [`principal`] on whose behalf it runs; [`rank`] says where it waits,
 //! [`waiting`] and [`run_tree`] hold and order the waiting ones, [`whereabouts`] finds them; [`cpu`] is one CPU's state machine,
 //! [`horizon`] when it has to look again;
+//! [`context`] holds CPU time that is a capability: budgets, who may reserve how much, and whether it fits;
 //! [`topology`], [`load`], [`board`] (on [`word`]s) and [`placement`] choose between CPUs, and
 //! [`balance`] keeps busy CPUs level; [`parking`] is where a thread waits; [`check`] states what must always
 //! be true.
@@ -22,6 +23,7 @@ pub mod accounting;
 pub mod balance;
 pub mod board;
 pub mod check;
+pub mod context;
 pub mod cpu;
 pub mod deadline;
 pub mod entity;
@@ -46,6 +48,7 @@ pub mod word;
 
 pub use accounting::{Account, Charge, CpuCounters, Usage};
 pub use board::LoadBoard;
+pub use context::{Budget, ContextId, Overrun, Spec};
 pub use cpu::{
     Cpu, Effect, EndReason, EnqueueReason, Enqueued, HandedOver, HandoffRefused, Rotated, Verdict,
 };

@@ -1,0 +1,186 @@
+//! A context's time as one owned value. Rules E2, E3, E8 and E16; the letters are those of docs/rules/contexts.md.
+//!
+//! The box of a budget sits with one holder: the context's record while nobody has it (A), a thread (B to E), or a server that
+//! works for one (F). Moving the box is binding, lending and giving back; nothing can copy it, so nothing can make time. What it
+//! means for a thread that has it, its [`Standing`], follows from its refills and the time, and is asked for where a thread
+//! changes its place.
+
+use alloc::boxed::Box;
+
+use super::refills::Refills;
+use super::spec::{Kind, Overrun, Spec, SpecError};
+use crate::rank::Standing;
+use crate::time::{Instant, Nanos};
+
+/// The least that a thread is woken up for: what is there before waits until there is as much. Ends of service in one period
+/// are at most budget / this.
+pub const LEAST_SERVICE: Nanos = Nanos::from_micros(20);
+
+/// A context, for all time: neither the id nor the generation comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContextId {
+    /// Which one.
+    pub number: u64,
+    /// Counts its revocations.
+    pub generation: u64,
+}
+
+/// The time of one context.
+#[derive(Debug)]
+pub struct Budget {
+    context: ContextId,
+    spec: Spec,
+    refills: Refills,
+    /// When the service began that ended at `served_to` and had no gap.
+    began: Instant,
+    /// Everything before this has been charged.
+    served_to: Instant,
+    used: Nanos,
+    overruns: u64,
+}
+
+impl Budget {
+    /// The whole budget, from `now` on. This is the one allocation of a context's scheduling life.
+    #[must_use]
+    pub fn new(context: ContextId, spec: Spec, now: Instant) -> Box<Budget> {
+        Box::new(Budget {
+            context,
+            spec,
+            refills: Refills::new(spec.budget(), spec.period(), now),
+            began: now,
+            served_to: now,
+            used: Nanos::ZERO,
+            overruns: 0,
+        })
+    }
+
+    /// Whose time it is.
+    #[must_use]
+    pub const fn context(&self) -> ContextId {
+        self.context
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub const fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// When which part of it may be used.
+    #[must_use]
+    pub const fn refills(&self) -> &Refills {
+        &self.refills
+    }
+
+    /// All that was ever charged to it.
+    #[must_use]
+    pub const fn used(&self) -> Nanos {
+        self.used
+    }
+
+    /// How often it was used up.
+    #[must_use]
+    pub const fn overruns(&self) -> u64 {
+        self.overruns
+    }
+
+    /// What may be used at `now`.
+    #[must_use]
+    pub fn remaining(&self, now: Instant) -> Nanos {
+        if self.spec.is_everything() {
+            return self.spec.budget();
+        }
+        self.refills.available(now)
+    }
+
+    /// Whether nothing may be used at `now`.
+    #[must_use]
+    pub const fn is_empty(&self, now: Instant) -> bool {
+        !self.spec.is_everything() && self.refills.first().0 > now.0
+    }
+
+    /// Whether who has it now goes on by weight, because it is empty and nobody is held up by that (G).
+    #[must_use]
+    pub const fn is_demoted(&self, now: Instant) -> bool {
+        matches!(self.spec.overrun(), Overrun::Demote) && self.is_empty(now)
+    }
+
+    /// When who begins to use it at `now` has used it up; never, if it is all there is.
+    #[must_use]
+    pub fn lasts_until(&self, now: Instant) -> Instant {
+        if self.spec.is_everything() {
+            return Instant::NEVER;
+        }
+        self.refills.lasts_until(now)
+    }
+
+    /// From when on something may be used that may not be used now.
+    #[must_use]
+    pub const fn comes_back(&self) -> Instant {
+        self.refills.first()
+    }
+
+    /// What a thread that has it is entitled to.
+    #[must_use]
+    pub fn standing(&self, now: Instant) -> Standing {
+        if self.is_empty(now) {
+            return match self.spec.overrun() {
+                Overrun::Demote => Standing::Fair,
+                Overrun::Throttle | Overrun::Fault => Standing::Spent(self.refills.first()),
+            };
+        }
+        match self.spec.kind() {
+            Kind::Limit => Standing::Fair,
+            Kind::Reservation => Standing::Reserved(self.refills.first() + self.spec.deadline()),
+        }
+    }
+
+    /// Charges service that began at `from`. What another CPU's clock has charged already is not charged twice.
+    pub fn charge(&mut self, from: Instant, ran: Nanos) {
+        if from > self.served_to {
+            self.began = from;
+            self.served_to = from;
+        }
+        self.served_to = self.served_to + ran;
+        self.used += ran;
+        if self.spec.is_everything() {
+            return;
+        }
+        let since = match self.spec.kind() {
+            Kind::Limit => self.began,
+            Kind::Reservation => Instant::BOOT,
+        };
+        self.refills.spend(ran, since);
+    }
+
+    /// Who has it wants to use it from `now` on, and did not before: it was at rest or its time has come. Crumbs wait.
+    pub fn release(&mut self, now: Instant) {
+        self.refills.release(now);
+        self.refills.wait_for(LEAST_SERVICE);
+    }
+
+    /// Counts that it was used up.
+    pub const fn count_overrun(&mut self) {
+        self.overruns += 1;
+    }
+
+    /// Takes `amount` away for another context; from when on that may have it. The rest must be a budget.
+    pub fn carve(&mut self, amount: Nanos, now: Instant) -> Option<Instant> {
+        let rest = self.spec.budget().saturating_sub(amount);
+        self.spec = self.spec.with_budget(rest).ok()?;
+        Some(self.refills.take(amount).max(now))
+    }
+
+    /// What was carved comes back: it counts from a period later on, so nobody uses it twice.
+    ///
+    /// # Errors
+    /// The budget would not fit into its period any more: this was never carved out of it.
+    pub fn restore(&mut self, amount: Nanos, now: Instant) -> Result<(), SpecError> {
+        self.spec = self.spec.with_budget(self.spec.budget() + amount)?;
+        self.refills.give(amount, now);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

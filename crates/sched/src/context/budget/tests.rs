@@ -1,0 +1,98 @@
+//! What a budget means for whoever has it, moment by moment.
+
+use super::*;
+
+const MS: fn(u64) -> Nanos = Nanos::from_millis;
+const CONTEXT: ContextId = ContextId {
+    number: 1,
+    generation: 1,
+};
+
+const fn at(ms: u64) -> Instant {
+    Instant(ms * 1_000_000)
+}
+
+fn limit() -> Box<Budget> {
+    let spec = Spec::limit(MS(2), MS(10), Overrun::Throttle);
+    Budget::new(CONTEXT, spec.unwrap(), at(0))
+}
+
+fn reservation(overrun: Overrun) -> Box<Budget> {
+    let spec = Spec::reservation(MS(2), MS(10), MS(5), overrun);
+    Budget::new(CONTEXT, spec.unwrap(), at(0))
+}
+
+#[test]
+fn e3_a_limit_is_fair_until_it_is_used_up_and_again_a_period_after_its_use_began() {
+    let mut budget = limit();
+    assert_eq!(budget.standing(at(3)), Standing::Fair);
+    assert_eq!(budget.lasts_until(at(3)), at(5));
+    budget.charge(at(3), MS(2));
+    assert_eq!(budget.standing(at(5)), Standing::Spent(at(13)));
+    assert_eq!(
+        (budget.remaining(at(12)), budget.remaining(at(13))),
+        (MS(0), MS(2))
+    );
+    assert_eq!(budget.standing(at(13)), Standing::Fair);
+}
+
+#[test]
+fn g2_a_reservation_is_due_by_its_deadline_from_when_it_was_wanted() {
+    let mut budget = reservation(Overrun::Throttle);
+    budget.release(at(4));
+    assert_eq!(budget.standing(at(4)), Standing::Reserved(at(9)));
+    // Served late, it comes back a period after it was wanted: lateness does not add up.
+    budget.charge(at(7), MS(2));
+    assert_eq!(budget.standing(at(9)), Standing::Spent(at(14)));
+    assert_eq!(budget.standing(at(14)), Standing::Reserved(at(19)));
+}
+
+#[test]
+fn e16_whoever_is_demoted_is_fair_until_there_is_budget_again() {
+    let mut budget = reservation(Overrun::Demote);
+    budget.charge(at(0), MS(2));
+    assert!(budget.is_demoted(at(2)) && !budget.is_demoted(at(10)));
+    assert_eq!(budget.standing(at(2)), Standing::Fair);
+    assert_eq!(budget.standing(at(10)), Standing::Reserved(at(15)));
+}
+
+#[test]
+fn e9_a_budget_that_is_all_the_time_there_is_never_ends() {
+    let spec = Spec::limit(MS(10), MS(10), Overrun::Throttle);
+    let mut budget = Budget::new(CONTEXT, spec.unwrap(), at(0));
+    budget.charge(at(0), MS(1_000));
+    assert_eq!(budget.lasts_until(at(1_000)), Instant::NEVER);
+    assert_eq!(budget.standing(at(1_000)), Standing::Fair);
+    assert_eq!((budget.used(), budget.remaining(at(1_000))), (MS(1_000), MS(10)));
+}
+
+#[test]
+fn e2_a_clock_that_is_behind_charges_nothing_to_the_past() {
+    let mut budget = limit();
+    budget.charge(at(5), MS(1));
+    budget.charge(at(4), MS(1));
+    assert_eq!(
+        budget.standing(at(6)),
+        Standing::Spent(at(15)),
+        "one piece from 5 to 7"
+    );
+}
+
+#[test]
+fn e10_what_is_carved_out_is_not_there_and_comes_back_a_period_later() {
+    let mut budget = limit();
+    assert_eq!(budget.carve(MS(1), at(1)), Some(at(1)));
+    assert_eq!((budget.remaining(at(1)), budget.spec().budget()), (MS(1), MS(1)));
+    budget.restore(MS(1), at(2)).unwrap();
+    assert_eq!(
+        (budget.remaining(at(11)), budget.remaining(at(12))),
+        (MS(1), MS(2))
+    );
+    let all_but_a_crumb = MS(2).saturating_sub(Nanos(99_999));
+    assert_eq!(budget.carve(all_but_a_crumb, at(20)), None);
+    assert_eq!(
+        budget.remaining(at(20)),
+        MS(2),
+        "a refused carving changes nothing"
+    );
+}

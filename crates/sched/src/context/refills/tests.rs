@@ -1,0 +1,217 @@
+//! Refills against models that have no bound and no cleverness.
+
+use super::*;
+use proptest::prelude::*;
+use std::vec::Vec;
+
+const PERIOD: u64 = 1_000;
+
+/// A limit's service in stretches, as its thread had it.
+#[derive(Default)]
+struct Served(Vec<(u64, u64)>);
+
+impl Served {
+    /// The service in a window.
+    fn within(&self, from: u64, to: u64) -> u64 {
+        let part = |(begin, end): &(u64, u64)| (*end).min(to).saturating_sub((*begin).max(from));
+        self.0.iter().map(part).sum()
+    }
+
+    /// The most service in any window of this length: one that begins with a stretch or ends with one has it.
+    fn most_within(&self, length: u64) -> u64 {
+        let beginning = self.0.iter().map(|(begin, _)| *begin);
+        let ending = self.0.iter().map(|(_, end)| end.saturating_sub(length));
+        let windows = beginning.chain(ending);
+        windows
+            .map(|from| self.within(from, from + length))
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// Every nanosecond of a reservation by itself: when it is there.
+struct EachAlone(Vec<u64>);
+
+impl EachAlone {
+    fn spend(&mut self, amount: u64) {
+        for _ in 0..amount {
+            self.0.sort_unstable();
+            self.0[0] += PERIOD;
+        }
+    }
+
+    fn release(&mut self, now: u64) {
+        self.0.iter_mut().filter(|at| **at < now).for_each(|at| *at = now);
+    }
+
+    fn available(&self, now: u64) -> u64 {
+        self.0.iter().filter(|at| **at <= now).count() as u64
+    }
+}
+
+proptest! {
+    // A thread under a limit runs whenever it wants to and may, in pieces that are charged late or at once.
+    #[test]
+    fn e8_no_window_as_long_as_the_period_has_more_service_than_the_budget(
+        budget in 1..PERIOD,
+        steps in proptest::collection::vec((0..400_u64, 1..300_u64), 1..200),
+    ) {
+        let mut refills = Refills::new(Nanos(budget), Nanos(PERIOD), Instant(0));
+        let mut served = Served::default();
+        let (mut now, mut since, mut served_to) = (0, 0, u64::MAX);
+        for (pause, wish) in steps {
+            now += pause;
+            let may = refills.lasts_until(Instant(now)).0 - now;
+            let ran = wish.min(may);
+            if ran == 0 {
+                continue;
+            }
+            if now != served_to {
+                since = now;
+            }
+            refills.spend(Nanos(ran), Instant(since));
+            served.0.push((now, now + ran));
+            now += ran;
+            served_to = now;
+        }
+        prop_assert!(served.most_within(PERIOD) <= budget);
+    }
+
+    #[test]
+    fn e3_a_hog_has_its_whole_budget_in_every_period(budget in 1..PERIOD, pieces in 1..50_u64) {
+        let mut refills = Refills::new(Nanos(budget), Nanos(PERIOD), Instant(0));
+        for period in 0..50 {
+            let begin = period * PERIOD;
+            prop_assert_eq!(refills.first(), Instant(begin));
+            let mut now = begin;
+            while refills.first() <= Instant(now) {
+                let piece = pieces.min(refills.available(Instant(now)).0);
+                refills.spend(Nanos(piece), Instant(begin));
+                now += piece;
+            }
+            prop_assert_eq!(now - begin, budget);
+        }
+    }
+
+    // The short list is never better than one with a place for each nanosecond, and as good while it is not full.
+    #[test]
+    fn e8_a_reservation_is_never_ahead_of_a_task_for_each_of_its_nanoseconds(
+        budget in 1..200_u64,
+        steps in proptest::collection::vec((0..500_u64, 0..260_u64, any::<bool>()), 1..60),
+    ) {
+        let mut refills = Refills::new(Nanos(budget), Nanos(PERIOD), Instant(0));
+        let mut model = EachAlone(std::vec![0; budget as usize]);
+        let (mut now, mut most) = (0, 1);
+        for (pause, spent, wakes) in steps {
+            now += pause;
+            if wakes {
+                refills.release(Instant(now));
+                model.release(now);
+            }
+            refills.spend(Nanos(spent), Instant::BOOT);
+            model.spend(spent);
+            most = most.max(refills.entries().len());
+            for later in (0..3 * PERIOD).step_by(50) {
+                let (has, ideal) = (refills.available(Instant(now + later)).0, model.available(now + later));
+                prop_assert!(has <= ideal, "{} of {} at {}", has, ideal, now + later);
+                prop_assert!(most >= MOST_REFILLS || has == ideal);
+            }
+        }
+    }
+
+    #[test]
+    fn e13_nothing_is_made_or_lost_by_any_sequence_of_operations(
+        steps in proptest::collection::vec((0..6_u8, 0..5_000_u64, 0..3_000_u64), 1..300),
+    ) {
+        let mut refills = Refills::new(Nanos(700), Nanos(PERIOD), Instant(0));
+        let (mut now, mut budget) = (0, 700);
+        for (what, amount, pause) in steps {
+            now += pause;
+            match what {
+                0 | 1 => refills.spend(Nanos(amount), Instant(now)),
+                2 => refills.release(Instant(now)),
+                3 => refills.wait_for(Nanos(amount % 900)),
+                4 => {
+                    let amount = amount % budget;
+                    refills.take(Nanos(amount));
+                    budget -= amount;
+                }
+                _ => {
+                    refills.give(Nanos(amount), Instant(now));
+                    budget += amount;
+                }
+            }
+            prop_assert!(refills.is_sound(), "{:?}", refills);
+            prop_assert_eq!(refills.budget(), Nanos(budget));
+            prop_assert_eq!(refills.available(Instant::NEVER), Nanos(budget));
+        }
+    }
+}
+
+#[test]
+fn e8_service_in_one_piece_comes_back_in_one_piece_however_often_it_is_charged() {
+    let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));
+    for _ in 0..50 {
+        refills.spend(Nanos(2), Instant(7));
+    }
+    let all = Refill {
+        at: Instant(7 + PERIOD),
+        amount: Nanos(100),
+    };
+    assert_eq!(refills.entries(), [all]);
+}
+
+#[test]
+fn e2_who_uses_more_than_there_is_uses_what_comes_next_and_has_it_a_period_later() {
+    let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));
+    refills.spend(Nanos(130), Instant(0));
+    let at = |at, amount| Refill {
+        at: Instant(at),
+        amount: Nanos(amount),
+    };
+    assert_eq!(refills.entries(), [at(1_000, 70), at(2_000, 30)]);
+    assert_eq!(refills.available(Instant(999)), Nanos::ZERO);
+    assert_eq!(refills.available(Instant(1_000)), Nanos(70));
+}
+
+#[test]
+fn e2_a_debt_of_any_length_is_counted_in_few_steps() {
+    let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));
+    refills.spend(Nanos(1_000_000_000_030), Instant(0));
+    let (first, last) = (refills.entries()[0], refills.entries()[1]);
+    assert_eq!((first.amount, last.amount), (Nanos(70), Nanos(30)));
+    assert_eq!(first.at, Instant(10_000_000_000 * PERIOD));
+    assert_eq!(last.at, Instant(10_000_000_001 * PERIOD));
+    refills.spend(Nanos::MAX, Instant(0));
+    assert!(refills.is_sound());
+}
+
+#[test]
+fn e3_a_full_list_gives_up_the_least() {
+    let mut refills = Refills::new(Nanos(1_000), Nanos(PERIOD), Instant(0));
+    // Sixteen uses of 50 apart from each other, but for two that nearly touch.
+    for turn in 0..MOST_REFILLS as u64 {
+        let begin = turn * 55 - u64::from(turn == 9) * 4;
+        refills.spend(Nanos(50), Instant(begin));
+    }
+    assert_eq!(refills.entries().len(), MOST_REFILLS);
+    let joined = refills
+        .entries()
+        .iter()
+        .find(|refill| refill.amount == Nanos(100));
+    assert_eq!(
+        joined.map(|refill| refill.at),
+        Some(Instant(PERIOD + 9 * 55 - 4)),
+        "of all neighbours, these two were nearest to each other"
+    );
+}
+
+#[test]
+fn e14_a_crumb_waits_until_there_is_enough_to_be_served() {
+    let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));
+    refills.spend(Nanos(3), Instant(0));
+    refills.spend(Nanos(97), Instant(500));
+    refills.wait_for(Nanos(10));
+    assert_eq!(refills.first(), Instant(500 + PERIOD));
+    assert_eq!(refills.available(Instant(500 + PERIOD)), Nanos(100));
+}
