@@ -123,3 +123,6 @@ pub fn abandon_all<H: Host>(host: &H) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,6 +208,7 @@ mod tests {
         assert!(table.timer_came(first).is_none());
         assert_eq!(table.set_timer(first, 1), Err(1));
         assert_eq!((table.first(), table.details(second)), (Some(second), Some(9)));
+        assert!(!table.is_empty());
     }
 
     #[test]

@@ -130,6 +130,23 @@ mod tests {
     }
 
     #[test]
+    fn b4_no_listing_is_like_one_before_and_who_is_taken_off_waits_no_more() {
+        let mut waiters = Waiters::with_capacity(2);
+        let mut listings = alloc::vec![waiters.list('a', 1), waiters.list('b', 1)];
+        for _ in 0..3 {
+            listings.push(waiters.list_anew(1, |thread| *thread == 'b', || 'b'));
+        }
+        assert!((1..listings.len()).all(|at| !listings[..at].contains(&listings[at])));
+        assert_eq!(
+            waiters.unlist(|thread| *thread == 'a').unwrap().listing,
+            listings[0]
+        );
+        assert!(!waiters.is_empty(), "the other one waits still");
+        assert_eq!(waiters.satisfied(1).unwrap().thread, 'b');
+        assert!(waiters.satisfied(1).is_none() && waiters.is_empty());
+    }
+
+    #[test]
     fn b4_a_wait_ends_for_its_own_listing_alone_and_not_while_its_time_out_is_armed() {
         let mut waiters = Waiters::with_capacity(1);
         let old = waiters.list('a', 1);

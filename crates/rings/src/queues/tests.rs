@@ -160,3 +160,29 @@ fn b4_posting_is_news_until_the_waiters_were_looked_at() {
     assert!(!queues.answer_nops(&page, &mut left));
     assert!(queues.is_news());
 }
+
+#[test]
+fn p7_there_is_a_submission_from_its_tail_on_until_it_is_taken() {
+    let (page, mut queues) = Page::at(u32::MAX, 4);
+    assert!(!queues.is_pending(&page));
+    page.submit(&[Opcode::Recv]);
+    assert!(queues.is_pending(&page));
+    queues.take(&page);
+    assert!(!queues.is_pending(&page));
+}
+
+#[test]
+fn p5_what_waits_for_room_in_a_ring_that_is_closed_is_dropped() {
+    let (page, mut queues) = Page::at(0, 4);
+    for user_data in 0..u64::from(CQ_ENTRIES) + 2 {
+        queues.publish(&page, completion(user_data));
+    }
+    queues.clear();
+    assert_eq!(page.read(CQ_ENTRIES).len(), CQ_ENTRIES as usize);
+    assert_eq!(queues.available(&page), 0);
+    assert_eq!(
+        page.word(Field::CqOverflow).load(Ordering::Relaxed),
+        0,
+        "nobody lost it"
+    );
+}

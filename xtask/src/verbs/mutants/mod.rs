@@ -27,9 +27,10 @@ Each mutant is put into a copy of the tree, built, and hunted by the cheapest te
 campaign that should find it. First the hunts are tried without mutants and must find nothing.
 The first run builds the copy, which takes some minutes; then a mutant takes some seconds.
 
-With --all, cargo-mutants (installed when missing) thinks of the mistakes: every place of the crates caps, rings,
-manifest, abi and sched is tried, which takes hours. What is known is kept after every few, so a run that is
-broken off goes on where it was; --shard shares it out.
+With --all, cargo-mutants (installed when missing) thinks of the mistakes: every place of the crates caps, protocol,
+rings, manifest, abi and sched is tried, all of a crate in one build, which takes minutes, and then what that cannot tell
+in builds of its own, which takes longer; --quick does without. What is known is kept after every few, so a run that
+is broken off goes on where it was; --shard shares it out.
 
 Exit code 0: every mutant was caught. docs/mutants.md says how to add one.
 
@@ -39,6 +40,7 @@ Examples:
   ./x mutants --only steal-looks-at-eight
   ./x mutants --only row:10 --json        those of one row of the table
   ./x mutants --all --package caps        every place of one crate
+  ./x mutants --all --quick               every place, as far as one build of each crate tells
   ./x mutants --all --list                what is known of all, and nothing tried")]
 pub struct MutantsArguments {
     /// Print the mutants and what hunts them, and try none.
@@ -56,6 +58,9 @@ pub struct MutantsArguments {
     /// With --all, only this crate; may be given several times.
     #[arg(long, value_name = "CRATE", requires = "all")]
     package: Vec<String>,
+    /// With --all, only what one build of a crate and its nearest tests can tell, in minutes.
+    #[arg(long, requires = "all")]
+    quick: bool,
     /// With --all, only part K of N.
     #[arg(long, value_name = "K/N", requires = "all")]
     shard: Option<all::Shard>,
@@ -83,10 +88,9 @@ pub(super) fn mutants(arguments: &MutantsArguments) -> Result<u8> {
     for mutant in &chosen {
         bar.set_message(mutant.name.clone());
         let text = mutant.mutated(&tree)?;
-        let ending = hunter
-            .scratch()
-            .with(&mutant.file, &text, || hunter.hunt(&mutant.hunt))?;
-        let row = Row::of(mutant, ending);
+        let all_hunts = || mutant.hunts().map(|hunt| hunter.hunt(hunt)).collect();
+        let hunted: Vec<_> = hunter.scratch().with(&mutant.file, &text, all_hunts)?;
+        let row = Row::of(mutant, hunted);
         bar.suspend(|| progress::say(row.sentence()));
         bar.inc(1);
         rows.push(row);
@@ -111,7 +115,7 @@ fn choose(all: Vec<Mutant>, words: &[String]) -> Result<Vec<Mutant>> {
 
 /// A hunt that finds something where there is nothing proves nothing afterwards.
 fn hold_without_mutants(hunter: &Hunter, mutants: &[Mutant]) -> Result<()> {
-    let mut hunts: Vec<_> = mutants.iter().map(|mutant| &mutant.hunt).collect();
+    let mut hunts: Vec<_> = mutants.iter().flat_map(Mutant::hunts).collect();
     hunts.sort();
     hunts.dedup();
     let bar = bar(hunts.len());

@@ -28,6 +28,9 @@ pub(super) struct Mutant {
     replace: String,
     /// What should notice.
     pub(super) hunt: Hunt,
+    /// What else should: what several hosts run, each of them notices by itself.
+    #[serde(default)]
+    also: Vec<Hunt>,
 }
 
 impl Mutant {
@@ -40,6 +43,11 @@ impl Mutant {
             "the mutant {name} changes nothing"
         );
         Ok(mutant)
+    }
+
+    /// All that should notice, the cheapest first.
+    pub(super) fn hunts(&self) -> impl Iterator<Item = &Hunt> {
+        [&self.hunt].into_iter().chain(&self.also)
     }
 
     /// `text` with the mistake in it.
@@ -118,6 +126,20 @@ filter = "b4_"
         assert_eq!((mutant.name.as_str(), mutant.row), ("lost-note", Some(3)));
         assert!(mutant.answers_to("lost-note") && mutant.answers_to("row:3"));
         assert!(!mutant.answers_to("lost") && !mutant.answers_to("row:33") && !mutant.answers_to("row:"));
+    }
+
+    #[test]
+    fn several_hunts_may_have_to_notice() {
+        let text =
+            format!("{EXAMPLE}\n[[also]]\ncampaign = 3\n\n[[also]]\nboot = \"hostile\"\nfilter = \"b4_\"\n");
+        let mutant = Mutant::parse("lost-note", &text).unwrap();
+        let hunts: Vec<String> = mutant.hunts().map(Hunt::to_string).collect();
+        let expected = [
+            "cargo test -p sched --lib b4_",
+            "./x sim campaign --seeds 3",
+            "./x test boot --filter b4_",
+        ];
+        assert_eq!(hunts, expected);
     }
 
     #[test]

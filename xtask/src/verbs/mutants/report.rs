@@ -1,57 +1,81 @@
 //! What is printed: the table of what caught what, as Markdown that also reads well in a terminal, or JSON.
 
-use super::hunt::{Ending, Hunted};
+use super::hunt::{Ending, Hunt, Hunted};
 use super::mutant::Mutant;
 use anyhow::Result;
 use serde_json::json;
 use std::io::{ErrorKind, Write};
 
-/// A mutant that was hunted.
+/// A mutant that was hunted, by each of its hunts.
 pub(super) struct Row {
     mutant: Mutant,
-    hunted: Hunted,
+    hunted: Vec<Hunted>,
 }
 
 impl Row {
-    pub(super) fn of(mutant: &Mutant, hunted: Hunted) -> Row {
+    pub(super) fn of(mutant: &Mutant, hunted: Vec<Hunted>) -> Row {
         Row {
             mutant: mutant.clone(),
             hunted,
         }
     }
 
+    /// Whether every hunt has caught it.
     pub(super) fn is_caught(&self) -> bool {
-        matches!(self.hunted.ending, Ending::Caught { .. })
+        let is_caught = |hunted: &Hunted| matches!(hunted.ending, Ending::Caught { .. });
+        self.hunted.iter().all(is_caught)
     }
 
     /// What happened, as a line of progress.
     pub(super) fn sentence(&self) -> String {
-        let (name, seconds) = (&self.mutant.name, self.hunted.took.as_secs_f64());
-        match &self.hunted.ending {
-            Ending::Caught { .. } => format!("{name}: caught after {seconds:.2} s by {}", self.verdict()),
-            Ending::NotBuilt { errors } => format!("{name} does not compile:\n{errors}"),
-            _ => format!("{name}: {}", self.verdict()),
+        let (name, seconds) = (&self.mutant.name, self.seconds());
+        let errors = self.hunted.iter().find_map(|hunted| match &hunted.ending {
+            Ending::NotBuilt { errors } => Some(errors),
+            _ => None,
+        });
+        match errors {
+            Some(errors) => format!("{name} does not compile:\n{errors}"),
+            None if self.is_caught() => format!("{name}: caught after {seconds:.2} s by {}", self.verdict()),
+            None => format!("{name}: {}", self.verdict()),
         }
     }
 
-    /// What it was caught by, or that it was not.
+    /// What the hunts took, once everything was built.
+    fn seconds(&self) -> f64 {
+        self.hunted.iter().map(|hunted| hunted.took.as_secs_f64()).sum()
+    }
+
+    /// What building took.
+    fn built(&self) -> f64 {
+        self.hunted.iter().map(|hunted| hunted.built.as_secs_f64()).sum()
+    }
+
+    /// What each hunt caught it by, or that it did not.
     fn verdict(&self) -> String {
-        match &self.hunted.ending {
-            Ending::Caught { by } => {
-                let more = by.len().saturating_sub(1);
-                let first = by.first().map(String::as_str).unwrap_or_default();
-                // The path of a test within its crate tells nothing that its name does not.
-                let first = first.rsplit("::").next().unwrap_or(first);
-                if more == 0 {
-                    first.to_owned()
-                } else {
-                    format!("{first} and {more} more")
-                }
+        let verdicts = self.mutant.hunts().zip(&self.hunted);
+        let verdicts: Vec<String> = verdicts
+            .map(|(hunt, hunted)| verdict(hunt, &hunted.ending))
+            .collect();
+        verdicts.join("; ")
+    }
+}
+
+fn verdict(hunt: &Hunt, ending: &Ending) -> String {
+    match ending {
+        Ending::Caught { by } => {
+            let more = by.len().saturating_sub(1);
+            let first = by.first().map(String::as_str).unwrap_or_default();
+            // The path of a test within its crate tells nothing that its name does not.
+            let first = first.rsplit("::").next().unwrap_or(first);
+            if more == 0 {
+                first.to_owned()
+            } else {
+                format!("{first} and {more} more")
             }
-            Ending::Survived => format!("SURVIVED {}", self.mutant.hunt),
-            Ending::OutOfTime => format!("OUT OF TIME: {}", self.mutant.hunt),
-            Ending::NotBuilt { .. } => "DOES NOT COMPILE".to_owned(),
         }
+        Ending::Survived => format!("SURVIVED {hunt}"),
+        Ending::OutOfTime => format!("OUT OF TIME: {hunt}"),
+        Ending::NotBuilt { .. } => "DOES NOT COMPILE".to_owned(),
     }
 }
 
@@ -65,14 +89,13 @@ pub(super) fn list(mutants: &[Mutant], as_json: bool) -> Result<()> {
         let (
             row,
             Mutant {
-                name,
-                mistake,
-                file,
-                hunt,
-                ..
+                name, mistake, file, ..
             },
         ) = (row(mutant), mutant);
-        format!("{row:>3}  {name}: {mistake}\n       in {file}, hunted by {hunt}\n")
+        format!(
+            "{row:>3}  {name}: {mistake}\n       in {file}, hunted by {}\n",
+            hunts(mutant)
+        )
     };
     let lines = mutants.iter().map(|mutant| {
         if as_json {
@@ -84,10 +107,15 @@ pub(super) fn list(mutants: &[Mutant], as_json: bool) -> Result<()> {
     write(&lines.collect::<String>())
 }
 
+fn hunts(mutant: &Mutant) -> String {
+    let hunts: Vec<String> = mutant.hunts().map(Hunt::to_string).collect();
+    hunts.join("; ")
+}
+
 fn described(mutant: &Mutant) -> serde_json::Value {
     json!({
         "row": mutant.row, "name": mutant.name, "mistake": mutant.mistake, "file": mutant.file,
-        "hunt": mutant.hunt.to_string(),
+        "hunt": hunts(mutant),
     })
 }
 
@@ -96,16 +124,20 @@ pub(super) fn print(rows: &[Row], as_json: bool) -> Result<()> {
     if as_json {
         let mut text = String::new();
         for row in rows {
-            let by = match &row.hunted.ending {
-                Ending::Caught { by } => by.clone(),
-                _ => Vec::new(),
-            };
+            let by: Vec<&String> = row
+                .hunted
+                .iter()
+                .flat_map(|hunted| match &hunted.ending {
+                    Ending::Caught { by } => by.as_slice(),
+                    _ => &[],
+                })
+                .collect();
             let mut line = described(&row.mutant);
             line["caught"] = row.is_caught().into();
             line["verdict"] = row.verdict().into();
-            line["by"] = by.into();
-            line["seconds"] = row.hunted.took.as_secs_f64().into();
-            line["build_seconds"] = row.hunted.built.as_secs_f64().into();
+            line["by"] = json!(by);
+            line["seconds"] = row.seconds().into();
+            line["build_seconds"] = row.built().into();
             text += &format!("{line}\n");
         }
         return write(&text);
@@ -113,7 +145,7 @@ pub(super) fn print(rows: &[Row], as_json: bool) -> Result<()> {
     let file = |row: &Row| format!("`{}`", row.mutant.file);
     let titles = ["row", "mutant", "where", "caught by", "after"].map(str::to_owned);
     let lines = rows.iter().map(|line| {
-        let after = format!("{:.2} s", line.hunted.took.as_secs_f64());
+        let after = format!("{:.2} s", line.seconds());
         [
             row(&line.mutant),
             line.mutant.name.clone(),
@@ -124,10 +156,7 @@ pub(super) fn print(rows: &[Row], as_json: bool) -> Result<()> {
     });
     let table = table(&titles, &lines.collect::<Vec<_>>());
     let caught = rows.iter().filter(|row| row.is_caught()).count();
-    let seconds: f64 = rows
-        .iter()
-        .map(|row| (row.hunted.took + row.hunted.built).as_secs_f64())
-        .sum();
+    let seconds: f64 = rows.iter().map(|row| row.seconds() + row.built()).sum();
     let all = rows.len();
     write(&format!(
         "{table}\n{caught} of {all} mutants caught; {seconds:.0} s with building\n"

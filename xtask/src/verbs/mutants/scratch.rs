@@ -52,6 +52,16 @@ impl Scratch {
         self.folder.join(name)
     }
 
+    /// Reads a file of the copy.
+    pub(super) fn read(&self, path: &str) -> Result<String> {
+        fs::read_to_string(self.tree().join(path)).with_context(|| format!("cannot read {path}"))
+    }
+
+    /// Writes a file of the copy.
+    pub(super) fn write(&self, path: &str, text: &str) -> Result<()> {
+        write_if_changed(&self.tree().join(path), text.as_bytes())
+    }
+
     /// Has `text` in the copy's file `path` while `work` is done.
     pub(super) fn with<T>(&self, path: &str, text: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let path = self.tree().join(path);

@@ -9,31 +9,43 @@ use std::path::PathBuf;
 pub(super) struct Crate {
     /// Its package, and its folder below `crates/`.
     pub(super) name: &'static str,
-    /// Packages whose tests are asked, one after the other, about what its own tests let through: slower, and further away.
-    pub(super) also: &'static [&'static str],
+    /// The package whose tests are asked first: its own, where it has any.
+    pub(super) near: &'static str,
+    /// Packages whose tests are asked, one after the other, about what those let through: slower, and further away.
+    pub(super) far: &'static [&'static str],
 }
 
 /// Small ones first.
-pub(super) const CRATES: [Crate; 5] = [
+pub(super) const CRATES: [Crate; 6] = [
     Crate {
         name: "caps",
-        also: &[],
+        near: "caps",
+        far: &[],
+    },
+    Crate {
+        name: "protocol",
+        near: "models",
+        far: &["sim"],
     },
     Crate {
         name: "rings",
-        also: &["models"],
+        near: "rings",
+        far: &["models"],
     },
     Crate {
         name: "manifest",
-        also: &["sundial"],
+        near: "manifest",
+        far: &["sundial"],
     },
     Crate {
         name: "abi",
-        also: &["models", "schema-gen"],
+        near: "abi",
+        far: &["models", "schema-gen"],
     },
     Crate {
         name: "sched",
-        also: &["models", "sim"],
+        near: "sched",
+        far: &["models", "sim"],
     },
 ];
 
@@ -41,6 +53,17 @@ impl Crate {
     /// The one of this name.
     pub(super) fn find(name: &str) -> Option<Crate> {
         CRATES.into_iter().find(|one| one.name == name)
+    }
+
+    /// The packages in the order in which they are asked; the near one alone if it is to be quick.
+    pub(super) fn packages(self, is_quick: bool) -> impl Iterator<Item = &'static str> {
+        let far = self.far.iter().copied().filter(move |_| !is_quick);
+        std::iter::once(self.near).chain(far)
+    }
+
+    /// The file that the crate begins with, from the root of the repository.
+    pub(super) fn root(self) -> String {
+        format!("crates/{}/src/lib.rs", self.name)
     }
 
     /// The file in which the explained survivors are, and those that no test can tell from the code as it is.

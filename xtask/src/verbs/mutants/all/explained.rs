@@ -88,7 +88,8 @@ mod tests {
 
     const ONE: Crate = Crate {
         name: "caps",
-        also: &[],
+        near: "caps",
+        far: &[],
     };
 
     fn listed(mutant: &str, line: &str) -> Listed {
@@ -97,6 +98,7 @@ mod tests {
             file: "crates/caps/src/a.rs".to_owned(),
             mutant: mutant.to_owned(),
             line: line.to_owned(),
+            ..Listed::default()
         }
     }
 

@@ -102,7 +102,7 @@ mod tests {
             name: format!("{file}:1:1: {mutant}"),
             file: file.to_owned(),
             mutant: mutant.to_owned(),
-            line: String::new(),
+            ..Listed::default()
         }
     }
 

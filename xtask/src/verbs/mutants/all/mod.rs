@@ -6,6 +6,7 @@
 mod crates;
 mod explained;
 mod known;
+mod switched;
 mod table;
 mod tool;
 
@@ -17,6 +18,7 @@ use crates::{CRATES, Crate};
 use known::{Known, Verdict};
 use std::str::FromStr;
 use std::time::Duration;
+use switched::{Asked, Switched};
 use table::Count;
 use tool::{Listed, Tool};
 
@@ -66,7 +68,7 @@ pub(super) fn all(arguments: &MutantsArguments) -> Result<u8> {
         let mut known = Known::load(&folder, one.name, &rest, &scratch.tree())?;
         if !arguments.list {
             let pending = pending(&rest, &known, arguments.shard);
-            hunt(&tool, one, &pending, &mut known)?;
+            hunt(&tool, one, &pending, &mut known, arguments.quick)?;
         }
         counts.push(Count::of(one.name, explained, &rest, &known));
     }
@@ -82,16 +84,72 @@ fn pending(rest: &[Listed], known: &Known, shard: Option<Shard>) -> Vec<Listed> 
         .iter()
         .enumerate()
         .filter(|(index, _)| index % shard.of == shard.number - 1);
-    let open = in_shard.filter(|(_, listed)| matches!(known.verdict(listed), None | Some(Verdict::Survived)));
+    let open = in_shard.filter(|(_, listed)| is_open(known, listed));
     open.map(|(_, listed)| listed.clone()).collect()
 }
 
-/// Tries mutants of a crate, batch by batch: with its own tests, then what survives with those of others.
-fn hunt(tool: &Tool<'_>, one: Crate, pending: &[Listed], known: &mut Known) -> Result<()> {
+/// Tries mutants of a crate: all in one build, and what that leaves, or lets through, one by one.
+fn hunt(tool: &Tool<'_>, one: Crate, pending: &[Listed], known: &mut Known, is_quick: bool) -> Result<()> {
     if pending.is_empty() {
         return Ok(());
     }
-    let packages: Vec<&str> = [one.name].into_iter().chain(one.also.iter().copied()).collect();
+    hunt_in_one_build(tool, one, pending, known, is_quick)?;
+    let mut rest = pending.to_vec();
+    rest.retain(|listed| is_open(known, listed));
+    if is_quick {
+        progress::say(format!("{}: {} are left for longer hunts", one.name, rest.len()));
+        return Ok(());
+    }
+    hunt_one_by_one(tool, one, &rest, known)
+}
+
+/// Whether nobody has noticed a mutant yet.
+fn is_open(known: &Known, listed: &Listed) -> bool {
+    matches!(known.verdict(listed), None | Some(Verdict::Survived))
+}
+
+/// Tries mutants that are built at once, with the tests of one package after the other.
+fn hunt_in_one_build(
+    tool: &Tool<'_>,
+    one: Crate,
+    pending: &[Listed],
+    known: &mut Known,
+    is_quick: bool,
+) -> Result<()> {
+    let mut switched = Switched::of(tool.scratch(), one, pending)?;
+    for package in one.packages(is_quick) {
+        let open = pending.iter().enumerate();
+        let open: Vec<_> = open.filter(|(_, listed)| is_open(known, listed)).collect();
+        if open.is_empty() {
+            break;
+        }
+        switched.turn_to(package)?;
+        let bar = bar(open.len());
+        for (tried, (index, listed)) in open.into_iter().enumerate() {
+            bar.set_message(listed.name.clone());
+            let asked = switched.ask(index)?;
+            bar.suspend(|| progress::say(format!("{}: {asked}", listed.name)));
+            match asked {
+                Asked::Caught { .. } => known.learn(listed, Verdict::Caught(package.to_owned())),
+                Asked::OutOfTime => known.learn(listed, Verdict::OutOfTime(package.to_owned())),
+                Asked::NotBuilt => known.learn(listed, Verdict::NotBuilt),
+                Asked::Survived => known.learn(listed, Verdict::Survived),
+                Asked::Left => {}
+            }
+            bar.inc(1);
+            if tried % BATCH == 0 {
+                known.save()?;
+            }
+        }
+        bar.finish_and_clear();
+        known.save()?;
+    }
+    Ok(())
+}
+
+/// Tries mutants one by one, batch by batch: with the crate's own tests, then what survives with those of others.
+fn hunt_one_by_one(tool: &Tool<'_>, one: Crate, pending: &[Listed], known: &mut Known) -> Result<()> {
+    let packages: Vec<&str> = one.packages(false).collect();
     let mut patience: Vec<Option<Duration>> = vec![None; packages.len()];
     let bar = bar(pending.len());
     let mut tried = 0;
@@ -156,7 +214,7 @@ mod tests {
             name: number.to_string(),
             file: "a.rs".to_owned(),
             mutant: String::new(),
-            line: String::new(),
+            ..Listed::default()
         };
         let all: Vec<Listed> = (0..10).map(listed).collect();
         let mut known = Known::default();

@@ -22,8 +22,44 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(30);
 /// How many times as long as without a mutant a test may take.
 const PATIENCE: u32 = 5;
 
+/// What kind of mistake a mutant is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(super) enum Genre {
+    /// A body that only answers.
+    FnValue,
+    BinaryOperator,
+    /// An operator before its operand that is gone.
+    UnaryOperator,
+    /// An arm that is gone.
+    MatchArm,
+    /// An arm that always matches, or never.
+    MatchArmGuard,
+    /// A field that is as in the structure behind `..`.
+    StructField,
+    /// One that we have not heard of.
+    #[default]
+    #[serde(other)]
+    Other,
+}
+
+/// A place in a text; lines and columns (letters, not bytes) count from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(super) struct Place {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl From<proc_macro2::LineColumn> for Place {
+    fn from(place: proc_macro2::LineColumn) -> Place {
+        Place {
+            line: place.line,
+            column: place.column + 1,
+        }
+    }
+}
+
 /// A mutant that the tool knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Listed {
     /// Its name: file, line, column and what it does.
     pub(super) name: String,
@@ -33,6 +69,16 @@ pub(super) struct Listed {
     pub(super) mutant: String,
     /// The text of the line in which it begins.
     pub(super) line: String,
+    /// Its kind.
+    pub(super) genre: Genre,
+    /// Where the text begins that it replaces.
+    pub(super) start: Place,
+    /// Where that text is over.
+    pub(super) end: Place,
+    /// What stands there instead.
+    pub(super) replacement: String,
+    /// What the function in which it is answers, with the arrow; empty when it answers nothing.
+    pub(super) returns: String,
 }
 
 /// The tool, at work in a copy of the tree.
@@ -47,16 +93,20 @@ struct Entry {
     name: String,
     file: String,
     span: Span,
+    genre: Genre,
+    replacement: String,
+    function: Option<Function>,
+}
+
+#[derive(Deserialize)]
+struct Function {
+    return_type: String,
 }
 
 #[derive(Deserialize)]
 struct Span {
     start: Place,
-}
-
-#[derive(Deserialize)]
-struct Place {
-    line: usize,
+    end: Place,
 }
 
 impl Tool<'_> {
@@ -83,6 +133,11 @@ impl Tool<'_> {
             scratch,
             program: own,
         })
+    }
+
+    /// The copy of the tree.
+    pub(super) fn scratch(&self) -> &Scratch {
+        self.scratch
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -125,6 +180,14 @@ impl Tool<'_> {
                 line: line.unwrap_or_default().trim().to_owned(),
                 name: entry.name,
                 file: entry.file,
+                genre: entry.genre,
+                start: entry.span.start,
+                end: entry.span.end,
+                replacement: entry.replacement,
+                returns: entry
+                    .function
+                    .map(|function| function.return_type)
+                    .unwrap_or_default(),
             });
         }
         Ok(all)
@@ -221,7 +284,11 @@ fn verdicts(text: &[u8], package: &str) -> Result<BTreeMap<String, Verdict>> {
     #[derive(Deserialize)]
     enum Scenario {
         Baseline,
-        Mutant(Entry),
+        Mutant(Named),
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
     }
     let outcomes: Outcomes = serde_json::from_slice(text)?;
     let mut found = BTreeMap::new();
