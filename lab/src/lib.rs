@@ -2,7 +2,7 @@
 //! people look at it with.
 //!
 //! Reading order: [`trace`] is the record and its file; [`steps`] turns records into switches that agree with each other,
-//! whoever wrote them; [`service`], [`wakeups`] and [`lag`] measure. [`linux`] and [`numbers`] say the same in the words that other
+//! whoever wrote them; [`service`], [`wakeups`] and [`lag`] measure, and [`statistics`] says what is typical. [`linux`] and [`numbers`] say the same in the words that other
 //! people's readers know. Then one module per picture: [`perfetto`], [`ctf`], [`histogram`], [`cyclictest`], [`text`], [`summary`],
 //! and the HTML [`report`], whose figures [`plot`] draws.
 //! docs/traces.md tells how each is made and what becomes of which event.
@@ -19,6 +19,7 @@ pub mod perfetto;
 pub mod plot;
 pub mod report;
 pub mod service;
+pub mod statistics;
 pub mod steps;
 pub mod summary;
 pub mod text;

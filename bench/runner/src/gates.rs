@@ -3,8 +3,8 @@
 
 use super::measured::Measured;
 use super::series::ROUNDS;
-use super::statistics::{median, quantile};
 use super::system::System;
+use lab::statistics::{median, quantile};
 use serde_json::json;
 
 /// Rows with a gate.

@@ -30,7 +30,6 @@ mod scheduler;
 mod screen;
 mod series;
 mod sources;
-mod statistics;
 mod system;
 mod table;
 

@@ -2,9 +2,9 @@
 //! check failed is void: it has no median, so that nothing can be printed or compared.
 
 use super::boot::{Booted, Clock};
-use super::statistics;
 use super::system::System;
 use super::table::{self, Aim, Row};
+use lab::statistics;
 use serde_json::{Map, Value, json};
 
 /// What a formula makes of one boot.

@@ -3,9 +3,9 @@
 
 use super::measured::Measured;
 use super::recipe::Recipe;
-use super::statistics;
 use super::system::System;
 use super::table::{Aim, ROWS};
+use lab::statistics;
 
 /// Prints all tables.
 pub(super) fn print(measured: &[Measured], recipe: &Recipe) {

@@ -16,7 +16,8 @@
 //! calls of them, waiting or flying; [`message`] and [`error`] say what goes over and what comes back; `start`,
 //! `heap`, `thread_block` bring a program and its threads to life. Above that, one file per group of interfaces,
 //! each with typed handles: [`console`], [`pipe`], [`time`], [`memory`], [`thread`], [`park`], [`endpoint`],
-//! [`process`], [`policy`], [`monitor`], [`log`], [`config`]; and [`text`] for what people read.
+//! [`process`] and [`child`], [`policy`], [`monitor`], [`log`], [`config`]; and [`text`] for what people read,
+//! [`random`] for what a seed decides.
 //! [`raw`] drives the ring by hand, for programs that count instructions.
 //!
 //! All unsafe code of user space is in here: start-up, thread-local memory, ring access, and the borrow of
@@ -30,6 +31,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod cap;
+pub mod child;
 pub mod config;
 pub mod console;
 pub mod endpoint;
@@ -51,6 +53,7 @@ pub mod placement;
 pub mod policy;
 pub mod print;
 pub mod process;
+pub mod random;
 pub mod raw;
 mod ring;
 #[cfg(target_os = "none")]

@@ -3,6 +3,9 @@
 //! A [`Charge`] is produced at every point where a thread's time is counted; the caller adds it to the [`Usage`] of
 //! the thread's process, session and service in the same step, so the sums never disagree with the parts.
 
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+
 use crate::ids::CpuId;
 use crate::time::Nanos;
 
@@ -60,23 +63,30 @@ impl Account {
     }
 }
 
-/// What a process, session or service has used: the sum over its threads, living and gone (C3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a process, session or service has used: the sum over its threads, living and gone (C3). Many CPUs add to it, and
+/// none waits for another.
+#[derive(Debug, Default)]
 pub struct Usage {
-    /// CPU time used.
-    pub runtime: Nanos,
-    /// Virtual time used.
-    pub virtual_runtime: u64,
-    /// Charges counted, one for each time a thread left a CPU or was charged on it.
-    pub charges: u64,
+    runtime: AtomicU64,
+    stays: AtomicU64,
 }
 
 impl Usage {
-    /// Counts one charge.
-    pub fn add(&mut self, charge: Charge) {
-        self.runtime += charge.ran;
-        self.virtual_runtime = self.virtual_runtime.saturating_add(charge.virtual_ran);
-        self.charges += 1;
+    /// Counts what a thread is charged for a stay on a CPU.
+    #[inline]
+    pub fn add(&self, charge: Charge) {
+        self.runtime.fetch_add(charge.ran.0, Relaxed);
+        self.stays.fetch_add(1, Relaxed);
+    }
+
+    /// CPU time used.
+    pub fn runtime(&self) -> Nanos {
+        Nanos(self.runtime.load(Relaxed))
+    }
+
+    /// Stays counted.
+    pub fn stays(&self) -> u64 {
+        self.stays.load(Relaxed)
     }
 }
 
@@ -201,20 +211,13 @@ mod tests {
 
     #[test]
     fn c3_the_sum_of_a_process_keeps_what_gone_threads_used() {
-        let mut process = Usage::default();
+        let process = Usage::default();
         for ran in [10, 20, 30] {
             process.add(Charge {
                 ran: Nanos(ran),
                 virtual_ran: ran / 2,
             });
         }
-        assert_eq!(
-            process,
-            Usage {
-                runtime: Nanos(60),
-                virtual_runtime: 30,
-                charges: 3
-            }
-        );
+        assert_eq!((process.runtime(), process.stays()), (Nanos(60), 3));
     }
 }

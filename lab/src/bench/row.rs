@@ -1,6 +1,7 @@
 //! A row: one thing measured on one system, with its samples and all that they belong to (requirement A4).
 
 use super::kind::{Clock, System, Topic};
+use crate::statistics;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -168,11 +169,8 @@ impl Row {
     /// The distance between the quartiles; from the samples if the file does not say.
     #[must_use]
     pub fn spread(&self) -> Option<f64> {
-        self.spread.or_else(|| {
-            let mut sorted = self.samples.clone();
-            sorted.sort_by(f64::total_cmp);
-            Some(quantile(&sorted, 0.75)? - quantile(&sorted, 0.25)?)
-        })
+        let seen = || Some(statistics::spread(&self.samples)).filter(|spread| spread.is_finite());
+        self.spread.or_else(seen)
     }
 
     /// The numbers of a list among the details.
@@ -195,13 +193,6 @@ impl fmt::Display for Row {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} ({})", self.row, self.who())
     }
-}
-
-/// A quantile of sorted values, between two of them in proportion.
-fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
-    let place = part * sorted.len().checked_sub(1)? as f64;
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(below + (above - below) * place.fract())
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Machine {
         if let Err(broken) = self.everybody_is_somewhere() {
             return self.fail(Rule::of(broken), format!("{broken:?}"));
         }
-        if let Err(broken) = check::time_is_conserved(&self.cpus, self.usage.runtime) {
+        if let Err(broken) = check::time_is_conserved(&self.cpus, self.usage.runtime()) {
             return self.fail(Rule::of(broken), format!("{broken:?}"));
         }
         for cpu in 0..self.cpus.len() {

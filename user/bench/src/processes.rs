@@ -3,7 +3,7 @@
 use abi::endpoint::HEADER_BYTES;
 use rt::cap::Client;
 use rt::endpoint::Endpoint;
-use rt::env::{ARGUMENTS, OUTPUT};
+use rt::env::OUTPUT;
 use rt::message::Aligned;
 use rt::pending::{Pending, Reply};
 use rt::process::{Grant, KernelSource, ProcessHandle, ProcessSpawner};
@@ -29,17 +29,15 @@ const WORDS_BYTES: usize = size_of::<Words>();
 /// Starts a process that runs a part of this program: its handle, and a client of its endpoint.
 pub(crate) fn spawn(env: &Env, part: &str) -> Result<(ProcessHandle, Endpoint), Error> {
     let spawner: ProcessSpawner = env.first()?;
-    let arguments = spawner.arguments([PART, part])?;
     let mut grants = alloc::vec![
         Grant::kernel(SERVICE, KernelSource::Endpoint),
         Grant::kernel("memory", KernelSource::VirtualMemory),
-        Grant::give(ARGUMENTS, &arguments),
     ];
     // The child panics into the same output, if it does.
     if let Some(output) = env.capabilities().find(|entry| entry.name == "console") {
         grants.push(Grant::copy_entry(OUTPUT, &output));
     }
-    let child = spawner.spawn(part, BINARY, &grants)?;
+    let child = rt::child::start(&spawner, part, BINARY, [PART, part], grants)?;
     let service = child.endpoints.into_iter().next().ok_or(Error::Malformed)?;
     Ok((child.handle, service))
 }

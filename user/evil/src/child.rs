@@ -4,8 +4,8 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use rt::env::{ARGUMENTS, OUTPUT};
-use rt::process::{Child, Grant, KernelSource, ProcessSpawner};
+use rt::child::{end_within, everyday, with_output};
+use rt::process::{Child, Grant, ProcessSpawner};
 use rt::{Env, Error};
 
 use crate::report::Report;
@@ -45,22 +45,9 @@ pub fn start(env: &Env, spawner: &ProcessSpawner, name: &str) -> Result<Child, E
 
 /// The same, with something of ours besides.
 pub fn start_with(env: &Env, spawner: &ProcessSpawner, name: &str, more: Vec<Grant>) -> Result<Child, Error> {
-    let arguments = spawner.arguments([ATTACK, name])?;
-    let mut grants: Vec<Grant> = [
-        ("timer", KernelSource::Timer),
-        ("memory", KernelSource::VirtualMemory),
-        ("threads", KernelSource::ThreadSpawner),
-        ("thread", KernelSource::ThreadControl),
-        ("park", KernelSource::ParkSpace),
-    ]
-    .map(|(name, source)| Grant::kernel(name, source))
-    .to_vec();
-    grants.push(Grant::give(ARGUMENTS, &arguments));
-    if let Some(output) = env.capabilities().find(|entry| entry.name == OUTPUT) {
-        grants.push(Grant::copy_entry(OUTPUT, &output));
-    }
+    let mut grants = with_output(env, everyday());
     grants.extend(more);
-    spawner.spawn(&format!("evil:{name}"), BINARY, &grants)
+    rt::child::start(spawner, &format!("evil:{name}"), BINARY, [ATTACK, name], grants)
 }
 
 /// Runs attack `name` in a child, which must end with one of `expected`.
@@ -83,13 +70,5 @@ fn run_to_end(env: &Env, name: &str) -> Result<Option<i64>, Error> {
 
 /// Waits for a child's exit code; `None` if it had to be ended from outside.
 pub fn end_of(child: &Child) -> Result<Option<i64>, Error> {
-    let ended = child.handle.start_wait()?;
-    while !ended.is_ready() {
-        if !rt::pending::wait_any(PATIENCE_NS) {
-            child.handle.terminate()?;
-            ended.wait()?;
-            return Ok(None);
-        }
-    }
-    ended.wait().map(Some)
+    end_within(child, PATIENCE_NS)
 }

@@ -8,8 +8,6 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
-extern crate std;
 
 pub mod targets;
 
@@ -22,6 +20,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use rt::error::Kind;
 use rt::monitor::{Monitor, Supervisor};
 use rt::policy::{LatencyClass, SchedulingPolicyCap};
+use rt::random::Random;
 use rt::text::number_in;
 use rt::thread::Threads;
 use rt::{Env, Error, println};
@@ -290,31 +289,4 @@ fn check_ended(supervisor: &Supervisor, policies: &[SchedulingPolicyCap], pid: u
         );
     }
     Ok(())
-}
-
-/// Numbers that look random and are the same each time: a linear congruential generator (Knuth, The Art of Computer
-/// Programming, volume 2, 3.3.4).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u32) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 32) % u64::from(limit)) as u32
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn random_numbers_reach_both_ends_of_their_range() {
-        let mut random = Random(1);
-        let numbers: Vec<u32> = (0..200).map(|_| random.below(7)).collect();
-        assert!((0..7).all(|number| numbers.contains(&number)));
-        assert!(numbers.iter().all(|number| *number < 7));
-    }
 }

@@ -13,8 +13,8 @@ extern crate std;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use rt::child::with_output;
 use rt::endpoint::Endpoint;
-use rt::env::{ARGUMENTS, OUTPUT};
 use rt::message::Aligned;
 use rt::process::{Grant, KernelSource, ProcessSpawner};
 use rt::text::{Table, duration, grouped, number_in};
@@ -117,16 +117,9 @@ fn serve(env: &Env) -> Result<u64, Error> {
 fn measure(env: &Env, settings: &Settings) -> Result<Vec<u64>, Error> {
     let timer: Timer = env.first()?;
     let spawner: ProcessSpawner = env.first()?;
-    let arguments = spawner.arguments([SERVE])?;
-    let mut grants = alloc::vec![
-        Grant::kernel(SERVICE, KernelSource::Endpoint),
-        Grant::give(ARGUMENTS, &arguments)
-    ];
     // The answering process panics into the same output, if it does.
-    if let Some(output) = env.capabilities().find(|entry| entry.name == OUTPUT) {
-        grants.push(Grant::copy_entry(OUTPUT, &output));
-    }
-    let child = spawner.spawn("pong", BINARY, &grants)?;
+    let grants = with_output(env, alloc::vec![Grant::kernel(SERVICE, KernelSource::Endpoint)]);
+    let child = rt::child::start(&spawner, "pong", BINARY, [SERVE], grants)?;
     let service = child.endpoints.first().ok_or(Error::Malformed)?;
 
     let message: Vec<u8> = (0..settings.bytes).map(|index| index as u8).collect();

@@ -1,9 +1,8 @@
 //! Processes that a proof needs besides itself: what they do, and how they are started.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use rt::env::ARGUMENTS;
+use rt::child::everyday;
 use rt::memory::VirtualMemory;
 use rt::process::{Child, Grant, KernelSource, ProcessSpawner};
 use rt::thread::Threads;
@@ -36,20 +35,11 @@ pub fn start_with(
     details: &[&str],
     more: impl IntoIterator<Item = Grant>,
 ) -> Result<Child, Error> {
-    let arguments = spawner.arguments([&[part][..], details].concat())?;
-    let mut grants: Vec<Grant> = [
-        ("timer", KernelSource::Timer),
-        ("memory", KernelSource::VirtualMemory),
-        ("threads", KernelSource::ThreadSpawner),
-        ("thread", KernelSource::ThreadControl),
-        ("park", KernelSource::ParkSpace),
-        ("endpoint", KernelSource::Endpoint),
-    ]
-    .map(|(name, source)| Grant::kernel(name, source))
-    .to_vec();
-    grants.push(Grant::give(ARGUMENTS, &arguments));
+    let mut grants = everyday();
+    grants.push(Grant::kernel("endpoint", KernelSource::Endpoint));
     grants.extend(more);
-    spawner.spawn(part, BINARY, &grants)
+    let arguments = [&[part][..], details].concat();
+    rt::child::start(spawner, part, BINARY, arguments, grants)
 }
 
 /// A child's part, by name: its exit code.

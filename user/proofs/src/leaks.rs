@@ -10,8 +10,9 @@ use rt::time::Timer;
 
 use abi::syscall::exit_code;
 
-use crate::tools::{Random, Wrong, free_pages, wait_until};
+use crate::tools::{Wrong, free_pages, wait_until};
 use crate::{child, ensure};
+use rt::random::Random;
 
 /// Children until the kernel has whatever it keeps for later (rows of processes that have ended, room of its heap).
 const WARM_UP: u32 = 80;

@@ -99,18 +99,3 @@ pub fn cpus<R>(
 pub fn free_pages(monitor: &Monitor) -> Result<u64, Error> {
     monitor.system(|info| Ok(info.get_frames_free()))
 }
-
-/// Numbers that look random and are the same each time: a linear congruential generator (Knuth, The Art of Computer
-/// Programming, volume 2, 3.3.4).
-pub struct Random(pub u64);
-
-impl Random {
-    /// A number below `limit`.
-    pub fn below(&mut self, limit: u32) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 32) % u64::from(limit)) as u32
-    }
-}

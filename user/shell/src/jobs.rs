@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use rt::Env;
-use rt::env::{ARGUMENTS, OUTPUT};
+use rt::env::OUTPUT;
 use rt::pending::Pending;
 use rt::pipe::{Chunk, Pipe};
 use rt::process::{Child, Grant, ProcessSpawner};
@@ -40,15 +40,11 @@ impl Job {
         let told = |error: rt::Error| format!("cannot start {}: {error}", program.name);
         let mut grants = rt::grants::grants(env, program.caps.iter().map(String::as_str))
             .map_err(|problem| format!("cannot start {}: {problem}", program.name))?;
-        let given_arguments = spawner
-            .arguments(arguments.iter().map(String::as_str))
-            .map_err(told)?;
         let (output, given_output) = spawner.pipe(OUTPUT_BYTES).map_err(told)?;
-        grants.push(Grant::give(ARGUMENTS, &given_arguments));
         grants.push(Grant::give(OUTPUT, &given_output));
-        let child = spawner
-            .spawn(&program.name, &program.binary, &grants)
-            .map_err(told)?;
+        let arguments = arguments.iter().map(String::as_str);
+        let child =
+            rt::child::start(spawner, &program.name, &program.binary, arguments, grants).map_err(told)?;
         let ended = Some(child.handle.start_wait().map_err(told)?);
         let reading = Some(output.start_read().map_err(told)?);
         Ok(Job {

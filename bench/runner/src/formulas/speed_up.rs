@@ -5,9 +5,9 @@
 use super::super::boot::Booted;
 use super::super::measured::Figures;
 use super::super::readings::Readings;
-use super::super::statistics::median;
 use super::number;
 use anyhow::{Result, ensure};
+use lab::statistics::median;
 use serde_json::json;
 
 const WORKERS: u32 = 2;

@@ -86,12 +86,12 @@ fn off_cpu(thread: &Thread) -> Seen {
 pub(super) fn runtime(process: &Process, living: &[Arc<Thread>]) -> u64 {
     let mut tries = 0;
     loop {
-        let before = process.usage.switches();
+        let before = process.usage.stays();
         let runs: u64 = threads(living).iter().map(|seen| seen.run.0).sum();
-        let used = process.usage.runtime() + runs;
+        let used = process.usage.runtime().0 + runs;
         tries += 1;
         // A thread that left its CPU while we added up may be in both parts or in none.
-        if process.usage.switches() == before || tries == TRIES {
+        if process.usage.stays() == before || tries == TRIES {
             return used;
         }
     }

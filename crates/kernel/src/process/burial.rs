@@ -133,8 +133,8 @@ fn finish(process: &Arc<Process>, last_code: i64) {
             name: process.name.clone(),
             code,
             reason,
-            runtime: process.usage.runtime(),
-            switches: process.usage.switches(),
+            runtime: process.usage.runtime().0,
+            switches: process.usage.stays(),
             tally: process.tally(),
         },
     );

@@ -14,12 +14,12 @@ pub mod told;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use caps::Table;
 use machine::Lock;
-use sched::{Account, Charge, Principal};
+use sched::{Account, Principal, Usage};
 
 use crate::capability::Capability;
 use crate::memory::account::{Account as MemoryAccount, Charge as MemoryCharge};
@@ -89,32 +89,6 @@ pub struct Threads {
     pub next_tid: u32,
 }
 
-/// CPU time of all threads, living and gone (rule C3).
-#[derive(Default)]
-pub struct UsageCell {
-    runtime: AtomicU64,
-    switches: AtomicU64,
-}
-
-impl UsageCell {
-    /// Counts a thread's stay on a CPU.
-    #[inline]
-    pub fn add(&self, charge: Charge) {
-        self.runtime.fetch_add(charge.ran.0, Relaxed);
-        self.switches.fetch_add(1, Relaxed);
-    }
-
-    /// Nanoseconds used.
-    pub fn runtime(&self) -> u64 {
-        self.runtime.load(Relaxed)
-    }
-
-    /// Times a thread of it left a CPU.
-    pub fn switches(&self) -> u64 {
-        self.switches.load(Relaxed)
-    }
-}
-
 /// A process.
 pub struct Process {
     /// Its number; never used again.
@@ -148,7 +122,7 @@ pub struct Process {
     /// Living children.
     pub children: AtomicU32,
     /// CPU time used.
-    pub usage: UsageCell,
+    pub usage: Usage,
     /// What its threads share CPU time through, if processes are what shares it (rule D7).
     pub principal: Option<Arc<Principal>>,
     /// For what it holds as long as it lives.
@@ -164,7 +138,7 @@ impl Process {
     }
 
     /// What its threads did, living and gone, as of the last time each left a CPU (rule C3). CPU time and switches are shown
-    /// from [`UsageCell`], which is brought up to date with each stay.
+    /// from its [`Usage`], which is brought up to date with each stay.
     pub fn tally(&self) -> Account {
         let threads = self.threads.lock();
         let mut tally = threads.gone;

@@ -18,7 +18,7 @@ use machine::user::{Context, Start};
 use machine::{Lock, trace};
 use manifest::source::Source;
 use manifest::{EMBEDDED_INIT, Manifest, init};
-use sched::{Entity, LatencyClass, Principal, Weight};
+use sched::{Entity, LatencyClass, Principal, Usage, Weight};
 use schema_gen::system::FairnessScope;
 
 use super::burial;
@@ -26,7 +26,7 @@ use super::exit::Ending;
 use super::image::{self, Image};
 use super::park::Parking;
 use super::thread::Thread;
-use super::{Process, Quota, Threads, UsageCell, table};
+use super::{Process, Quota, Threads, table};
 use crate::booted;
 use crate::capability::Capability;
 use crate::memory::account::{Account, Cost, Short};
@@ -192,7 +192,7 @@ fn build(
         ending: Lock::new(Ending::default()),
         sleeps: AtomicU32::new(0),
         children: AtomicU32::new(0),
-        usage: UsageCell::default(),
+        usage: Usage::default(),
         principal: principal(),
         living: Lock::new(living),
         record,

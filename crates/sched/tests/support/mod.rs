@@ -102,7 +102,7 @@ impl Machine {
         check::every_thread_is_in_one_place(&self.cpus, &parked)?;
         check::no_thread_is_lost(&self.cpus, &parked, &self.living)?;
         check::clocks_only_move_forward(&self.cpus, &self.clocks)?;
-        check::time_is_conserved(&self.cpus, self.usage.runtime)?;
+        check::time_is_conserved(&self.cpus, self.usage.runtime())?;
         check::principals_count_who_is_runnable(&self.cpus, &self.principals)?;
         self.cpus.iter().try_for_each(check::cpu_is_sound)?;
         self.clocks = self.cpus.iter().map(Cpu::clock).collect();

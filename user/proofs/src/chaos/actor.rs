@@ -23,8 +23,8 @@ use super::ledger::Ledger;
 use super::plan::Plan;
 use super::{ENDPOINTS, SAW_WRONG};
 use crate::child;
-use crate::tools::Random;
 use hands::{Hands, Tools};
+use rt::random::Random;
 
 pub mod hands;
 mod play;

@@ -1,7 +1,7 @@
 //! What an actor can do, each with how often it does it. A run leaves out what it is told to leave out: so a failure is made
 //! small.
 
-use crate::tools::Random;
+use rt::random::Random;
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,10 +30,11 @@ use rt::process::{Child, Grant, ProcessSpawner};
 use rt::time::Timer;
 use rt::{Env, Error, println};
 
-use crate::tools::{Random, Wrong, free_pages, wait_until};
+use crate::tools::{Wrong, free_pages, wait_until};
 use crate::{child, ensure};
 use ledger::Ledger;
 use plan::{Plan, Run};
+use rt::random::Random;
 use token::Token;
 
 /// How many endpoints the actors fight over; the manifest names them `e0`, `e1` and so on.

@@ -98,7 +98,7 @@ fn show_process(mut shown: process_status::Builder<'_>, process: &Process) {
     shown.set_caps(process.capabilities.lock().len() as u32);
     shown.set_resident_pages(process.space.pages().frames());
     shown.set_runtime_ns(observe::runtime(process, &threads));
-    shown.set_switches(process.usage.switches());
+    shown.set_switches(process.usage.stays());
     show_tally(shown, process.tally());
 }
 

@@ -14,7 +14,7 @@ use super::super::plan::Plan;
 use super::super::wire;
 use super::hands::{Errand, HALF, Hands, LARGE, Landed, SLOTS, Taken};
 use super::{Possession, What};
-use crate::tools::Random;
+use rt::random::Random;
 
 /// How a life ended.
 pub(super) enum Ended {

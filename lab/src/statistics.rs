@@ -1,9 +1,10 @@
-//! The middle and the spread of samples. Runs on small shared machines have two or three typical speeds, so nothing here
-//! takes a mean or supposes a bell curve.
+//! The middle and the spread of samples, for the runner of benchmarks and for the reports of what it wrote. Runs on small shared
+//! machines have two or three typical speeds, so nothing here takes a mean or supposes a bell curve.
 
 /// The value below which a part of the samples lies, between 0 and 1; between two samples in proportion. NaN without
 /// samples.
-pub(super) fn quantile(samples: &[f64], part: f64) -> f64 {
+#[must_use]
+pub fn quantile(samples: &[f64], part: f64) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     let Some(last) = sorted.len().checked_sub(1) else {
@@ -21,12 +22,14 @@ pub(super) fn quantile(samples: &[f64], part: f64) -> f64 {
 }
 
 /// The middle sample, or the mean of the two in the middle. NaN without samples.
-pub(super) fn median(samples: &[f64]) -> f64 {
+#[must_use]
+pub fn median(samples: &[f64]) -> f64 {
     quantile(samples, 0.5)
 }
 
 /// The range of the middle half of the samples (interquartile range). NaN without samples.
-pub(super) fn spread(samples: &[f64]) -> f64 {
+#[must_use]
+pub fn spread(samples: &[f64]) -> f64 {
     quantile(samples, 0.75) - quantile(samples, 0.25)
 }
 
