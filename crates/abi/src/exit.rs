@@ -106,6 +106,10 @@ mod tests {
             .status(),
             125
         );
+        for kind in [Kind::InitExited, Kind::KernelPanic, Kind::BootRefused] {
+            let report = Report { kind, code: 1 << 40 };
+            assert_eq!(Report::decode(&report.encode()), Some(report));
+        }
         assert_eq!(Report::decode(&[0; RECORD_BYTES]), None);
         let mut unknown_kind = report.encode();
         unknown_kind[4] = 9;

@@ -88,6 +88,20 @@ mod tests {
     }
 
     #[test]
+    fn a_page_begins_at_its_multiples_alone() {
+        assert!(
+            [0, PAGE_SIZE, RING]
+                .iter()
+                .all(|&address| is_page_aligned(address))
+        );
+        assert!(
+            [1, PAGE_SIZE / 2, RING + 8]
+                .iter()
+                .all(|&address| !is_page_aligned(address))
+        );
+    }
+
+    #[test]
     fn the_fixed_regions_do_not_overlap_and_ascend() {
         let edges = [
             IMAGE_BASE,

@@ -38,3 +38,22 @@ impl Outcome {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f4_outcomes_have_their_published_numbers() {
+        let published = [
+            Outcome::Woken,
+            Outcome::Mismatch,
+            Outcome::TimedOut,
+            Outcome::Interrupted,
+        ];
+        for (code, outcome) in (0..).zip(published) {
+            assert_eq!((outcome.code(), Outcome::from_code(code)), (code, Some(outcome)));
+        }
+        assert_eq!((Outcome::from_code(4), Outcome::from_code(-1)), (None, None));
+    }
+}

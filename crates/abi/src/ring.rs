@@ -378,16 +378,42 @@ mod tests {
     }
 
     #[test]
+    fn p7_a_completion_lies_in_its_words_as_published() {
+        let cqe = Cqe {
+            user_data: 1,
+            result: -9,
+            flags: 2,
+            cap_count: 3,
+            badge: 4,
+            call_id: 5,
+            reserved: 6,
+        };
+        let words = [1, 0x0003_0002_ffff_fff7, 4, 0x0000_0006_0000_0005];
+        assert_eq!((cqe.to_words(), Cqe::from_words(words)), (words, cqe));
+    }
+
+    #[test]
+    fn p7_opcodes_have_their_published_numbers() {
+        for number in 0..=9 {
+            let opcode = Opcode::from_number(number).unwrap();
+            assert_eq!(opcode as u8, number);
+        }
+        assert_eq!(Opcode::from_number(10), None);
+    }
+
+    #[test]
     fn p7_a_completion_with_capabilities_says_so() {
         assert_eq!(Cqe::plain(1, 8).with_records(0), Cqe::plain(1, 8));
         let two = Cqe::plain(1, 8).with_records(2);
         assert_eq!((two.cap_count, two.flags), (2, cqe_flags::TRANSFER_RESULT_CAPS));
+        assert_eq!(two.with_records(3).flags, two.flags);
     }
 
     #[test]
     fn p7_both_queues_fill_the_page_without_overlap_and_indices_wrap() {
         assert_eq!(sqe_at(SQ_MASK) + 64, offset::CQES);
         assert!(cqe_at(CQ_MASK) + 32 <= crate::layout::PAGE_SIZE as usize);
+        assert_eq!((sqe_at(1), cqe_at(1)), (offset::SQES + 64, offset::CQES + 32));
         assert_eq!(sqe_at(u32::MAX), sqe_at(SQ_MASK));
         assert_eq!(cqe_at(u32::MAX.wrapping_add(1)), offset::CQES);
     }

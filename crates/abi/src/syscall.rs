@@ -70,3 +70,28 @@ impl Checkpoint {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p5_the_code_of_a_fault_tells_its_vector() {
+        // Division, general protection and page fault, as a parent reads them.
+        let codes = [0, 13, 14].map(exit_code::of_fault);
+        assert_eq!(codes, [-16, -29, -30]);
+    }
+
+    #[test]
+    fn checkpoints_have_their_published_numbers() {
+        use Checkpoint::{CaseStart, Ready, ShutdownDone, WorkDone};
+        let published = [CaseStart, Ready, WorkDone, ShutdownDone];
+        for (number, checkpoint) in (1..).zip(published) {
+            assert_eq!(Checkpoint::from_number(number), Some(checkpoint));
+        }
+        assert_eq!(
+            (Checkpoint::from_number(0), Checkpoint::from_number(5)),
+            (None, None)
+        );
+    }
+}

@@ -194,6 +194,12 @@ mod tests {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
         assert_eq!(Record::decode(&bytes), record);
+        let mark = Event::Mark {
+            tag: 9,
+            value: 10,
+            extra: 11,
+        };
+        assert_eq!((record.at_ns, record.cpu, record.event()), (5, 3, Some(mark)));
         assert_eq!(Record { kind: 999, ..record }.event(), None);
     }
 
@@ -209,6 +215,22 @@ mod tests {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
         assert_eq!(Directory::decode(&bytes), Some(directory));
+        bytes[8] += 1;
+        assert_eq!(Directory::decode(&bytes), None, "another version");
+    }
+
+    #[test]
+    fn a_ring_survives_words_and_bytes() {
+        let ring = Ring {
+            address: 0x10_0000,
+            capacity: 8,
+            written: 21,
+        };
+        let mut bytes = [0; RING_BYTES];
+        for (chunk, word) in bytes.chunks_exact_mut(8).zip(ring.to_words()) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        assert_eq!(Ring::decode(&bytes), ring);
     }
 
     #[test]

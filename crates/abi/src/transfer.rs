@@ -115,6 +115,11 @@ mod tests {
             mode: Mode::Move,
         };
         assert_eq!(Descriptor::decode(descriptor.encode()), Ok(descriptor));
+        let copy = Descriptor {
+            mode: Mode::Copy,
+            ..descriptor
+        };
+        assert_eq!(Descriptor::decode(copy.encode()), Ok(copy));
         for (mode, reserved) in [(0, 0), (3, 0), (1, 1), (2, 0x8000)] {
             let bytes = [1, 0, 0, 0, mode, 0, reserved as u8, (reserved >> 8) as u8];
             assert_eq!(
@@ -136,6 +141,13 @@ mod tests {
         );
         assert_eq!(
             descriptor_region(u64::MAX - 11, 4, 2),
+            Err(Failure::InvalidTransfer)
+        );
+        // Twelve fit before the end of the address space, and sixteen do not.
+        let near_the_end = u64::MAX - 99;
+        assert_eq!(descriptor_region(near_the_end, 0, 12), Ok(near_the_end));
+        assert_eq!(
+            descriptor_region(near_the_end, 0, 16),
             Err(Failure::InvalidTransfer)
         );
     }

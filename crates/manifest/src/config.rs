@@ -87,15 +87,6 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The truth, if this is a boolean.
-    #[must_use]
-    pub fn boolean(&self) -> Option<bool> {
-        match self {
-            Self::Boolean(truth) => Some(*truth),
-            _ => None,
-        }
-    }
-
     /// The elements; none if this is no list.
     #[must_use]
     pub fn list(&self) -> &[Value<'a>] {

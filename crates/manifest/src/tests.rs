@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use schema_gen::system::{cue_value, system_config, system_manifest};
 
 mod kernel_params;
+mod what_is_read;
 
 /// Plain data to put into a message.
 #[derive(Clone)]

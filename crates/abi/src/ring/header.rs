@@ -280,6 +280,10 @@ mod tests {
                 (SQ_ENTRIES - 5, SQ_ENTRIES - 5)
             );
             kernel.post(&page, CQ_ENTRIES);
+            assert_eq!(
+                (kernel.sq_head(), kernel.cq_tail()),
+                (start.wrapping_add(5), start.wrapping_add(CQ_ENTRIES))
+            );
             assert_eq!((kernel.room(&page), kernel.unread(&page)), (0, CQ_ENTRIES));
             assert_eq!(posted(&page), start.wrapping_add(CQ_ENTRIES));
             give_back(&page, start.wrapping_add(2));
@@ -298,6 +302,40 @@ mod tests {
         assert_eq!(queued(&page, 10 + SQ_ENTRIES + 1), 0);
         give_back(&page, 11);
         assert_eq!((kernel.room(&page), kernel.unread(&page)), (0, CQ_ENTRIES));
+    }
+
+    /// The entries of a page that hold one submission, at every place.
+    struct Submission(Page, [u64; SQE_WORDS]);
+
+    impl Header for Submission {
+        type Word = AtomicU32;
+
+        fn word(&self, field: Field) -> &AtomicU32 {
+            self.0.word(field)
+        }
+    }
+
+    impl Entries for Submission {
+        fn submission_word(&self, _: u32, word: usize) -> u64 {
+            self.1[word]
+        }
+
+        fn set_completion(&self, _: u32, _: [u64; 4]) {}
+
+        fn count_overflow(&self) {}
+    }
+
+    #[test]
+    fn p7_a_submission_is_copied_out_and_a_nop_is_known() {
+        let words: [u64; SQE_WORDS] = array::from_fn(|word| 10 + word as u64);
+        let (page, _) = Page::at(0);
+        assert_eq!(Submission(page, words).submission(3), words);
+        let mut nop = [0; SQE_WORDS];
+        (nop[0], nop[1]) = (NOP_WORD, 77);
+        let known = |words| Submission(Page::at(0).0, words).nop(3);
+        assert_eq!((known(nop), known(words)), (Some(77), None));
+        nop[7] = 1;
+        assert_eq!(known(nop), None);
     }
 
     #[test]

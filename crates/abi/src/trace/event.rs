@@ -480,6 +480,23 @@ mod tests {
     }
 
     #[test]
+    fn every_type_of_field_keeps_its_value_in_a_record() {
+        let thread = Thread::new(7, 2);
+        let weight = 9 << 32;
+        let policy = Event::PolicySet {
+            class: 5,
+            thread,
+            weight,
+        };
+        let exit = Event::ThreadExit { thread, code: -9 };
+        assert_eq!(policy.values(), [5, thread.0, weight]);
+        for event in [policy, exit] {
+            let (kind, arguments) = event.pack();
+            assert_eq!(Event::unpack(kind, arguments), Some(event));
+        }
+    }
+
+    #[test]
     fn a_name_is_cut_between_characters() {
         let shown = |name: &str| {
             let Event::ProcessName {

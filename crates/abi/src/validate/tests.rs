@@ -394,3 +394,40 @@ fn p7_user_data_is_always_free() {
         }
     }
 }
+
+#[test]
+fn p7_a_nop_that_is_known_at_a_glance_is_one_that_is_in_order() {
+    let nop = good(Opcode::Nop).to_words();
+    assert!(is_nop(&nop));
+    for word in (0..SQE_WORDS).filter(|word| *word != 1) {
+        for other in (0..SQE_WORDS).filter(|word| *word != 1) {
+            // One word, or two that are the same.
+            let mut words = nop;
+            words[word] |= 1 << 40;
+            words[other] |= 1 << 40;
+            assert!(
+                !is_nop(&words) && validate_words(&words).is_err(),
+                "{word} {other}"
+            );
+        }
+    }
+    let mut another = nop;
+    another[1] = u64::MAX;
+    assert!(is_nop(&another), "user data may be anything");
+}
+
+#[test]
+fn p8_an_answer_is_an_exception_when_it_says_so() {
+    let exception = |flags| {
+        let answer = Sqe {
+            flags,
+            xfer_cap_count: 0,
+            ..good(Opcode::Return)
+        };
+        match validate(&answer) {
+            Ok(Op::Return { exception, .. }) => exception,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(!exception(0) && exception(sqe_flags::RETURN_APPLICATION_EXCEPTION));
+}

@@ -232,6 +232,7 @@ fn p18_places_that_are_kept_are_there_whatever_comes_first() {
     arrive(&mut table, &made);
     assert_eq!(names(&table), ["first", "handle", "manager"]);
     assert_eq!((table.room(), table.parked()), (0, 0));
+    assert_eq!(Few::new(2).keep_places(2), Ok(()), "all there are");
     let mut dead = Few::new(2);
     dead.close();
     assert_eq!(dead.keep_places(1), Err(Full));

@@ -254,6 +254,17 @@ fn p5_the_entry_is_in_an_executable_segment() {
         outcome(&[elsewhere]),
         Err(ProgramError::BadEntry { entry: 0x20_0000 })
     );
+    let entered_at = |entry: u64| {
+        let mut file = image(&[TEXT]);
+        file[24..32].copy_from_slice(&entry.to_le_bytes());
+        check(&file).map(|program| program.entry)
+    };
+    assert_eq!(entered_at(0x20_000f), Ok(0x20_000f));
+    assert_eq!(
+        entered_at(0x20_0010),
+        Err(ProgramError::BadEntry { entry: 0x20_0010 }),
+        "behind its last byte"
+    );
     let empty = Raw {
         file_size: 0,
         mem_size: 0,
@@ -263,6 +274,24 @@ fn p5_the_entry_is_in_an_executable_segment() {
         outcome(&[empty]),
         Err(ProgramError::BadEntry { entry: 0x20_0000 })
     );
+}
+
+#[test]
+fn p5_a_segment_of_nothing_is_passed_over_wherever_it_is() {
+    let nothing = Raw {
+        vaddr: 0,
+        file_size: 0,
+        mem_size: 0,
+        ..TEXT
+    };
+    assert_eq!(outcome(&[TEXT, nothing]).unwrap().segments.len(), 1);
+}
+
+#[test]
+fn p5_what_is_wrong_with_a_program_is_said() {
+    let larger = outcome(&[Raw { mem_size: 8, ..TEXT }]).unwrap_err();
+    let expected = "program header 0: more bytes in the file than in memory";
+    assert_eq!(alloc::string::ToString::to_string(&larger), expected);
 }
 
 #[test]
@@ -302,6 +331,15 @@ fn p5_thread_local_storage_fits_its_region_and_is_there_once() {
             align: 16
         }
     );
+    let page = Raw {
+        align: PAGE_SIZE,
+        ..tls
+    };
+    let largest = Raw {
+        mem_size: TLS_LIMIT - TLS_BASE - 16 - 8,
+        ..tls
+    };
+    assert!([page, largest].iter().all(|&tls| outcome(&[TEXT, tls]).is_ok()));
     let bad = Err(ProgramError::BadTls { header: 1 });
     assert_eq!(outcome(&[TEXT, Raw { align: 24, ..tls }]), bad);
     assert_eq!(outcome(&[TEXT, Raw { align: 0x2000, ..tls }]), bad);

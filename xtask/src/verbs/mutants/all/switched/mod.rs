@@ -161,15 +161,27 @@ impl<'a> Switched<'a> {
     /// Leaves out the mutants that complaints are about.
     fn leave_out(&mut self, woven: &BTreeMap<String, String>, complaints: &[Diagnostic]) -> Result<()> {
         for complaint in complaints {
-            let places = complaint.spans.iter().filter(|span| span.is_primary);
-            let mut numbers = places
-                .filter_map(|span| weave::mutant_of_line(woven.get(&span.file_name)?, span.line_start))
-                .peekable();
+            let of_places = |is_primary: bool| -> Vec<u32> {
+                let places = complaint
+                    .spans
+                    .iter()
+                    .filter(|span| span.is_primary == is_primary);
+                places
+                    .filter_map(|span| weave::mutant_of_line(woven.get(&span.file_name)?, span.line_start))
+                    .collect()
+            };
+            let numbers = of_places(true);
+            // It may be about the text as it was, which does not go with a mutant beside it: that one may be right by itself.
+            let neighbours = of_places(false);
             ensure!(
-                numbers.peek().is_some(),
+                !numbers.is_empty() || !neighbours.is_empty(),
                 "the tree does not build with mutants woven in:\n{}",
                 complaint.rendered.as_deref().unwrap_or_default()
             );
+            if numbers.is_empty() {
+                self.left.extend(neighbours);
+                continue;
+            }
             let unsure = complaint
                 .code
                 .as_ref()
