@@ -166,6 +166,13 @@ fn on_cpu<H: Host, C: Change<H>>(host: &mut H, cpu: CpuId, task: &H::Task, chang
     true
 }
 
+/// Whether a change of the running thread is its CPU's business: it switches, or its timer was armed for another horizon.
+fn changes_what_is_armed<B>(cpu: &mut Cpu<B>, change: impl FnOnce(&mut Cpu<B>) -> Verdict) -> bool {
+    let horizon = |cpu: &Cpu<B>| cpu.running().and_then(|running| running.horizon());
+    let before = horizon(cpu);
+    change(cpu) != Verdict::Keep(before)
+}
+
 /// Ends a thread that was ordered to end, if it does not run: takes it out of where it is, for the caller to bury. A CPU that
 /// runs it is made to look up.
 pub fn take_out<H: Host>(host: &mut H, task: &H::Task) -> Option<Owned<H>> {
@@ -253,7 +260,7 @@ impl<H: Host> Change<H> for Reweighing {
     }
 
     fn running(&mut self, cpu: &mut Cpu<H::Body>, now: Instant) -> bool {
-        cpu.reweigh_running(self.now.0, self.now.1, now) != Verdict::Keep(None)
+        changes_what_is_armed(cpu, |cpu| cpu.reweigh_running(self.now.0, self.now.1, now))
     }
 
     fn done(&mut self, host: &mut H, task: &H::Task) {
@@ -303,7 +310,7 @@ impl<H: Host> Change<H> for Restriction {
     }
 
     fn running(&mut self, cpu: &mut Cpu<H::Body>, now: Instant) -> bool {
-        cpu.restrict_running(&mut self.affinity, now) != Verdict::Keep(None)
+        changes_what_is_armed(cpu, |cpu| cpu.restrict_running(&mut self.affinity, now))
     }
 
     fn done(&mut self, host: &mut H, task: &H::Task) {

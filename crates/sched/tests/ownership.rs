@@ -37,11 +37,18 @@ enum Step {
     },
     Kill {
         which: usize,
+        caller: u32,
     },
     Reweigh {
         which: usize,
         weight: u16,
         class: u16,
+        caller: u32,
+    },
+    Restrict {
+        which: usize,
+        pinned: Option<u32>,
+        caller: u32,
     },
     Deliver {
         cpu: u32,
@@ -49,24 +56,6 @@ enum Step {
     Pass {
         nanos: u64,
     },
-}
-
-impl Step {
-    /// The same on a machine with one CPU, where every thread may run.
-    fn on_the_only_cpu(&self) -> Step {
-        let mut step = self.clone();
-        match &mut step {
-            Step::Spawn { pinned, caller, .. } => (*pinned, *caller) = (None, 0),
-            Step::Wake { caller, .. } => *caller = 0,
-            Step::Block { cpu }
-            | Step::Exit { cpu }
-            | Step::Yield { cpu }
-            | Step::HandOver { cpu, .. }
-            | Step::Deliver { cpu } => *cpu = 0,
-            Step::Kill { .. } | Step::Reweigh { .. } | Step::Pass { .. } => {}
-        }
-        step
-    }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -82,8 +71,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => cpu.clone().prop_map(|cpu| Step::Exit { cpu }),
         2 => cpu.clone().prop_map(|cpu| Step::Yield { cpu }),
         3 => (cpu.clone(), which).prop_map(|(cpu, which)| Step::HandOver { cpu, which }),
-        1 => which.prop_map(|which| Step::Kill { which }),
-        2 => (which, weight, 0..4_u16).prop_map(|(which, weight, class)| Step::Reweigh { which, weight, class }),
+        1 => (which, cpu.clone()).prop_map(|(which, caller)| Step::Kill { which, caller }),
+        2 => (which, weight, 0..4_u16, cpu.clone())
+            .prop_map(|(which, weight, class, caller)| Step::Reweigh { which, weight, class, caller }),
+        1 => (which, proptest::option::weighted(0.5, cpu.clone()), cpu.clone())
+            .prop_map(|(which, pinned, caller)| Step::Restrict { which, pinned, caller }),
         5 => cpu.prop_map(|cpu| Step::Deliver { cpu }),
         5 => nanos.prop_map(|nanos| Step::Pass { nanos }),
     ];
@@ -111,7 +103,7 @@ fn apply(machine: &mut Machine, step: &Step) {
             let _ = machine.spawn(weight, class(number), affinity, CpuId(caller));
         }
         Step::Wake { which, caller } => {
-            if let Some(id) = choose(machine.parked.keys().copied(), which) {
+            if let Some(id) = choose(machine.parked(), which) {
                 machine.wake(id, CpuId(caller));
             }
         }
@@ -121,22 +113,33 @@ fn apply(machine: &mut Machine, step: &Step) {
         Step::Exit { cpu } => machine.exit(CpuId(cpu)),
         Step::Yield { cpu } => machine.yield_now(CpuId(cpu)),
         Step::HandOver { cpu, which } => {
-            if let Some(id) = choose(machine.parked.keys().copied(), which) {
+            if let Some(id) = choose(machine.parked(), which) {
                 machine.hand_over(CpuId(cpu), id);
             }
         }
-        Step::Kill { which } => {
-            if let Some(id) = choose(machine.ranks.keys().copied(), which) {
-                assert!(machine.kill_waiting(id));
+        Step::Kill { which, caller } => {
+            if let Some(id) = choose(machine.living(), which) {
+                machine.kill(id, CpuId(caller));
             }
         }
         Step::Reweigh {
             which,
             weight,
             class: number,
+            caller,
         } => {
-            if let Some(id) = choose(machine.living.iter().copied(), which) {
-                machine.reweigh(id, weight, class(number));
+            if let Some(id) = choose(machine.living(), which) {
+                machine.reweigh(id, weight, class(number), CpuId(caller));
+            }
+        }
+        Step::Restrict {
+            which,
+            pinned,
+            caller,
+        } => {
+            if let Some(id) = choose(machine.living(), which) {
+                let affinity = pinned.map_or(Affinity::Any, |cpu| Affinity::One(CpuId(cpu)));
+                machine.restrict(id, affinity, CpuId(caller));
             }
         }
         Step::Deliver { cpu } => machine.deliver(CpuId(cpu)),
@@ -186,21 +189,6 @@ proptest! {
             (machine.record.clone(), machine.runtimes())
         };
         prop_assert_eq!(run(), run());
-    }
-
-    /// On one CPU, where nobody else meddles between the steps.
-    #[test]
-    fn d1_making_way_in_one_step_is_what_the_four_steps_do(steps in steps(), eevdf: bool) {
-        let policy = if eevdf { Policy::Eevdf } else { Policy::WeightedFair };
-        let mut at_once = Machine::new(1, policy);
-        let mut step_by_step = Machine::new(1, policy);
-        step_by_step.step_by_step = true;
-        for (number, step) in steps.iter().map(Step::on_the_only_cpu).enumerate() {
-            apply(&mut at_once, &step);
-            apply(&mut step_by_step, &step);
-            let state = |machine: &Machine| format!("{:?} {:?}", machine.cpus, machine.timers);
-            prop_assert_eq!(state(&at_once), state(&step_by_step), "after step {} {:?}", number, step);
-        }
     }
 }
 

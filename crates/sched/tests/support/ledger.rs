@@ -126,9 +126,11 @@ pub fn check(machine: &Machine) {
     let (ledger, now) = (&machine.ledger, machine.now);
     let since = |thread: &Entity<()>| now.since(ledger.pages[&thread.id()].since);
     let mut of_threads = ledger.gone;
-    for thread in machine.parked.values() {
-        ledger.agrees(thread, Nanos::ZERO, since(thread), now);
-        of_threads.add_thread(thread.account());
+    for record in machine.records.values() {
+        record.look(|thread| {
+            ledger.agrees(thread, Nanos::ZERO, since(thread), now);
+            of_threads.add_thread(thread.account());
+        });
     }
     let mut of_cpus = Counted::default();
     for (index, cpu) in machine.cpus.iter().enumerate() {

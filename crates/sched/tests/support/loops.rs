@@ -1,116 +1,32 @@
-//! What CPUs do: take threads, steal them, serve their timers and interrupts.
+//! What CPUs do: serve their timers and interrupts, and go on with whoever is next.
 
-use super::{Machine, named};
-use abi::trace::Event;
-use sched::balance::{Given, give};
-use sched::placement::{helper, steal_order};
-use sched::{Cpu, CpuId, EnqueueReason, Horizon, Nanos, Verdict};
+use super::host::Here;
+use super::{Machine, Thread};
+use protocol::Reconsidered;
+use sched::{Cpu, CpuId, Nanos};
 
 impl Machine {
-    pub(super) fn interrupt(&mut self, cpu: CpuId) {
-        if self.cpus[cpu.index()].request_reschedule() {
-            let (to, purpose) = (cpu.0, 0);
-            self.note(cpu, Event::IpiSent { to, purpose });
-        }
+    /// CPU `cpu` of the machine, to act.
+    pub(super) fn at(&mut self, cpu: CpuId) -> Here<'_> {
+        Here { machine: self, cpu }
     }
 
-    pub(super) fn set_timer(&mut self, cpu: CpuId, horizon: Option<Horizon>) {
-        let timer = horizon.map(|horizon| horizon.at);
-        self.timers[cpu.index()] = timer;
-    }
-
-    /// Publishes this CPU's load; if it keeps somebody waiting beside an idle CPU, that one is asked to come.
-    pub(super) fn publish(&mut self, cpu: CpuId) {
-        let busy = &self.cpus[cpu.index()];
-        self.board.publish(busy);
-        if let Some(idle) = helper(busy, &self.topology, &self.board)
-            && self.board.summon(idle)
-        {
-            self.interrupt(idle);
-        }
-    }
-
-    /// Fills an idle CPU: own queue first, then the neighbours'.
-    pub fn dispatch(&mut self, cpu: CpuId) {
+    /// The CPU goes on with this thread, if there is one, else with one that it finds.
+    pub(super) fn go_on(&mut self, cpu: CpuId, next: Option<Thread>) {
         let index = cpu.index();
         assert!(self.running[index].is_none());
-        if self.cpus[index].load().waiting == 0 {
-            self.board.publish(&self.cpus[index]);
-            self.steal(cpu);
-        }
-        if let Some(mut thread) = self.cpus[index].pick(self.now) {
-            assert!(
-                thread.affinity().allows(cpu),
-                "{} runs where it may not",
-                thread.id()
-            );
-
-            self.ranks.remove(&thread.id());
-            let timer = self.cpus[index].begin(&mut thread, self.now);
-            self.set_timer(cpu, timer);
-            self.note(
-                cpu,
-                Event::Switch {
-                    from: abi::trace::Thread::NONE,
-                    to: named(thread.id()),
-                },
-            );
-            self.running[index] = Some(thread);
-        } else {
-            self.note(cpu, Event::IdleEnter {});
-        }
-        self.publish(cpu);
-    }
-
-    pub(super) fn steal(&mut self, thief: CpuId) {
-        let victims: Vec<CpuId> = steal_order(thief, &self.topology, &self.board).take(4).collect();
-        for victim in victims {
-            if let Some(thread) = self.cpus[victim.index()].steal_for(thief, self.now) {
-                self.note(
-                    thief,
-                    Event::Steal {
-                        victim: victim.0,
-                        thread: named(thread.id()),
-                    },
-                );
-                self.publish(victim);
-                self.put(thief, thread, EnqueueReason::Migrated);
-                self.cpus[thief.index()].acknowledge_reschedule();
-                return;
-            }
-        }
-    }
-
-    /// A turn has ended: gives a thread to a CPU that is ahead, if this one lags.
-    pub(super) fn balance(&mut self, cpu: CpuId) {
-        let given = give(&mut self.cpus[cpu.index()], &self.topology, &self.board, self.now);
-        if let Some(Given { entity, to }) = given {
-            self.publish(cpu);
-            self.balanced += 1;
-            self.put(to, entity, EnqueueReason::Balanced);
-        }
-    }
-
-    pub(super) fn obey(&mut self, cpu: CpuId, verdict: Verdict) {
-        match verdict {
-            Verdict::Keep(timer) => self.set_timer(cpu, timer),
-            Verdict::Switch => self.preempt(cpu),
-        }
-        self.publish(cpu);
-        self.balance(cpu);
+        let next = match next {
+            Some(next) => Some(next),
+            None => protocol::pick(&mut self.at(cpu)),
+        };
+        self.running[index] = next;
     }
 
     /// The reschedule interrupt of this CPU arrives, if one is on its way.
     pub fn deliver(&mut self, cpu: CpuId) {
         if self.cpus[cpu.index()].reschedule_pending() {
             self.cpus[cpu.index()].acknowledge_reschedule();
-            self.note(cpu, Event::IpiReceived { purpose: 0 });
-            if self.running[cpu.index()].is_none() {
-                self.dispatch(cpu);
-                return;
-            }
-            let verdict = self.cpus[cpu.index()].reconsider(self.now);
-            self.obey(cpu, verdict);
+            self.look(cpu);
         }
     }
 
@@ -119,6 +35,20 @@ impl Machine {
             for cpu in 0..self.cpus.len() as u32 {
                 self.deliver(CpuId(cpu));
             }
+        }
+    }
+
+    /// Looks whether its thread goes on.
+    fn look(&mut self, cpu: CpuId) {
+        let Some(thread) = self.running[cpu.index()].take() else {
+            return self.go_on(cpu, None);
+        };
+        if self.records[&thread.id()].is_dying() {
+            return self.leave(cpu, thread);
+        }
+        match protocol::reconsider(&mut self.at(cpu), thread) {
+            Reconsidered::Keeps(thread) => self.running[cpu.index()] = Some(thread),
+            Reconsidered::Next(next) => self.go_on(cpu, next),
         }
     }
 
@@ -137,8 +67,7 @@ impl Machine {
             };
             self.now = self.now.max(at);
             self.timers[index] = None;
-            let verdict = self.cpus[index].reconsider(self.now);
-            self.obey(CpuId(index as u32), verdict);
+            self.look(CpuId(index as u32));
         }
         self.now = until;
     }

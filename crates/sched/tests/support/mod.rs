@@ -1,18 +1,23 @@
-//! A toy machine around the scheduler core: the loops, timers, interrupts and parking places that the kernel provides.
+//! A toy machine around the scheduler core: CPUs that run the protocol of the kernel's, with timers, interrupts and parking places.
 //!
 //! Interrupts are not delivered by themselves: a test decides when, so it can put anything between sending and
 //! arrival. After each step [`Machine::check`] compares the whole machine with the rules.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use abi::trace::Event;
+use host::{NOBODY, Record};
+use protocol::Ground;
 use sched::check::{self, Broken};
 use sched::{
-    Cpu, CpuId, Entity, Instant, LoadBoard, Policy, Principal, Rank, ThreadId, Topology, Usage, VirtualTime,
+    Cpu, CpuId, Entity, Instant, LoadBoard, Policy, Principal, ThreadId, Topology, Usage, VirtualTime,
 };
 
+mod host;
 mod ledger;
 mod loops;
 mod threads;
@@ -21,21 +26,31 @@ pub type Thread = Box<Entity<()>>;
 
 /// A thread as the record names it.
 fn named(id: ThreadId) -> abi::trace::Thread {
-    abi::trace::Thread(id.0)
+    if id == NOBODY {
+        abi::trace::Thread::NONE
+    } else {
+        abi::trace::Thread(id.0)
+    }
 }
 
 pub struct Machine {
-    pub topology: Topology,
-    pub board: LoadBoard,
+    policy: Policy,
+    ground: Arc<Ground<AtomicU64>>,
     pub cpus: Vec<Cpu<()>>,
+    /// Whether each CPU's state is out of its seat.
+    locked: Vec<bool>,
     /// The running threads, owned by their CPUs' loops.
     pub running: Vec<Option<Thread>>,
+    /// Whose time passes on each CPU.
+    on_cpu: Vec<ThreadId>,
+    /// Threads woken by the running ones, while these are in a call.
+    candidates: Vec<Option<Thread>>,
+    /// The thread that acts is in a call.
+    in_call: bool,
     /// What each CPU's one-shot is armed for.
     pub timers: Vec<Option<Instant>>,
-    pub parked: BTreeMap<ThreadId, Thread>,
-    /// Where waiting threads wait, as the last operation on each of them said.
-    pub ranks: BTreeMap<ThreadId, (CpuId, Rank)>,
-    pub living: Vec<ThreadId>,
+    /// The living threads, as others see them.
+    records: BTreeMap<ThreadId, Rc<Record>>,
     /// Those on whose behalf threads run; [`Machine::spawn`] makes threads that run on their own.
     pub principals: Vec<Arc<Principal>>,
     /// All charges, as a process that owns every thread would add them up.
@@ -44,8 +59,6 @@ pub struct Machine {
     ledger: ledger::Ledger,
     /// Threads that one busy CPU gave to another.
     pub balanced: u64,
-    /// Whether a turn ends and the next begins in the core's four steps instead of in one.
-    pub step_by_step: bool,
     pub now: Instant,
     /// Everything that happened, in order.
     pub record: Vec<(Instant, CpuId, Event)>,
@@ -55,33 +68,50 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(cpus: u32, policy: Policy) -> Machine {
+        let count = cpus as usize;
         let machine = Machine {
-            topology: Topology::flat(cpus),
-            board: LoadBoard::new(cpus),
+            policy,
+            ground: Arc::new(Ground {
+                topology: Topology::flat(cpus),
+                board: LoadBoard::new(cpus),
+            }),
             cpus: (0..cpus)
                 .map(|cpu| Cpu::new(CpuId(cpu), policy, Instant::BOOT))
                 .collect(),
+            locked: vec![false; count],
             running: (0..cpus).map(|_| None).collect(),
-            timers: vec![None; cpus as usize],
-            parked: BTreeMap::new(),
-            ranks: BTreeMap::new(),
-            living: Vec::new(),
+            on_cpu: vec![NOBODY; count],
+            candidates: (0..cpus).map(|_| None).collect(),
+            in_call: false,
+            timers: vec![None; count],
+            records: BTreeMap::new(),
             principals: Vec::new(),
             usage: Usage::default(),
             ledger: ledger::Ledger::default(),
             balanced: 0,
-            step_by_step: false,
             now: Instant::BOOT,
             record: Vec::new(),
-            clocks: vec![VirtualTime::ZERO; cpus as usize],
-            next_id: 1,
+            clocks: vec![VirtualTime::ZERO; count],
+            next_id: NOBODY.0 + 1,
         };
-        machine.cpus.iter().for_each(|cpu| machine.board.publish(cpu));
+        let board = &machine.ground.board;
+        machine.cpus.iter().for_each(|cpu| board.publish(cpu));
         machine
     }
 
     fn note(&mut self, cpu: CpuId, event: Event) {
         self.record.push((self.now, cpu, event));
+    }
+
+    /// All threads that have not ended.
+    pub fn living(&self) -> impl Iterator<Item = ThreadId> + '_ {
+        self.records.keys().copied()
+    }
+
+    /// Those that rest.
+    pub fn parked(&self) -> impl Iterator<Item = ThreadId> + '_ {
+        let all = self.records.iter();
+        all.filter(|(_, record)| record.is_resting()).map(|(id, _)| *id)
     }
 
     /// A CPU that does nothing although a thread waits that may run there.
@@ -98,9 +128,14 @@ impl Machine {
 
     /// Everything that must be true between two steps.
     pub fn check(&mut self) -> Result<(), Broken> {
-        let parked: Vec<ThreadId> = self.parked.keys().copied().collect();
+        let parked: Vec<ThreadId> = self.parked().collect();
+        let living: Vec<ThreadId> = self.living().collect();
+        assert!(
+            self.candidates.iter().all(Option::is_none),
+            "a candidate was left behind"
+        );
         check::every_thread_is_in_one_place(&self.cpus, &parked)?;
-        check::no_thread_is_lost(&self.cpus, &parked, &self.living)?;
+        check::no_thread_is_lost(&self.cpus, &parked, &living)?;
         check::clocks_only_move_forward(&self.cpus, &self.clocks)?;
         check::time_is_conserved(&self.cpus, self.usage.runtime())?;
         check::principals_count_who_is_runnable(&self.cpus, &self.principals)?;
@@ -125,11 +160,10 @@ impl Machine {
                     .map(|thread| (thread.id(), thread.account().runtime.0)),
             );
         }
-        used.extend(
-            self.parked
-                .iter()
-                .map(|(id, thread)| (*id, thread.account().runtime.0)),
-        );
+        used.extend(self.records.iter().filter_map(|(id, record)| {
+            let runtime = record.look(|thread| thread.account().runtime.0)?;
+            Some((*id, runtime))
+        }));
         used
     }
 }
