@@ -58,7 +58,10 @@ pub struct MutantsArguments {
     /// With --all, only this crate; may be given several times.
     #[arg(long, value_name = "CRATE", requires = "all")]
     package: Vec<String>,
-    /// With --all, only what one build of a crate and its nearest tests can tell, in minutes.
+    /// With --all, only files whose path has this in it; may be given several times.
+    #[arg(long, value_name = "PART", requires = "all")]
+    file: Vec<String>,
+    /// With --all, only what one build of a crate and its nearest and shortest tests can tell, in minutes.
     #[arg(long, requires = "all")]
     quick: bool,
     /// With --all, only part K of N.

@@ -25,6 +25,9 @@ use tool::{Listed, Tool};
 /// Mutants that are tried between two moments at which what is known is kept.
 const BATCH: usize = 8;
 
+/// In a quick hunt a crate's programs that take longer than this are not asked: a survivor would cost that much.
+const QUICK: Duration = Duration::from_secs(1);
+
 /// One part of so many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shard {
@@ -67,7 +70,9 @@ pub(super) fn all(arguments: &MutantsArguments) -> Result<u8> {
         let (explained, rest) = explained::split(one, &explained::read(one)?, listed)?;
         let mut known = Known::load(&folder, one.name, &rest, &scratch.tree())?;
         if !arguments.list {
-            let pending = pending(&rest, &known, arguments.shard);
+            let mut pending = pending(&rest, &known, arguments.shard);
+            let parts = &arguments.file;
+            pending.retain(|listed| parts.is_empty() || parts.iter().any(|part| listed.file.contains(part)));
             hunt(&tool, one, &pending, &mut known, arguments.quick)?;
         }
         counts.push(Count::of(one.name, explained, &rest, &known));
@@ -123,7 +128,12 @@ fn hunt_in_one_build(
         if open.is_empty() {
             break;
         }
-        switched.turn_to(package)?;
+        let most = if is_quick && package == one.name {
+            QUICK
+        } else {
+            Duration::MAX
+        };
+        switched.turn_to(package, most)?;
         let bar = bar(open.len());
         for (tried, (index, listed)) in open.into_iter().enumerate() {
             bar.set_message(listed.name.clone());

@@ -19,6 +19,7 @@ use programs::Programs;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The module that the woven crate gets, at its end. The variable is read before anything runs, because tests count allocations.
 const SWITCH: &str = include_str!("switch.rs.in");
@@ -100,9 +101,9 @@ impl<'a> Switched<'a> {
         bail!("what does not compile in {} does not get less", one.name)
     }
 
-    /// Builds the tests of a package, which are asked from now on.
-    pub(super) fn turn_to(&mut self, package: &str) -> Result<()> {
-        self.programs = Programs::build(self.scratch, package)?;
+    /// Builds the tests of a package, which are asked from now on: programs that take no longer than `most`.
+    pub(super) fn turn_to(&mut self, package: &str, most: Duration) -> Result<()> {
+        self.programs = Programs::build(self.scratch, package, most)?;
         Ok(())
     }
 

@@ -82,8 +82,9 @@ enum Ended {
 }
 
 impl Programs {
-    /// Builds the tests of a package, and runs them without a mutant: they must pass.
-    pub(super) fn build(scratch: &Scratch, package: &str) -> Result<Programs> {
+    /// Builds the tests of a package, and runs them without a mutant: they must pass. Programs that take longer than `most` are not
+    /// asked.
+    pub(super) fn build(scratch: &Scratch, package: &str, most: Duration) -> Result<Programs> {
         let mut programs = Programs {
             output: scratch.file("output"),
             ..Programs::default()
@@ -119,7 +120,9 @@ impl Programs {
                 took.as_secs_f64()
             ));
             program.seconds = (took.as_secs() * PATIENCE).max(LEAST_SECONDS);
-            all.push((took, program));
+            if took <= most {
+                all.push((took, program));
+            }
         }
         all.sort_by_key(|(took, _)| *took);
         programs.all.extend(all.into_iter().map(|(_, program)| program));
@@ -190,8 +193,13 @@ impl Programs {
                 current: Some(most),
                 maximum: Some(most),
             };
+            let limited = prlimit(Some(Pid::from_child(&child)), what, limit);
             // One that has ended already needs no limit.
-            let _ = prlimit(Some(Pid::from_child(&child)), what, limit);
+            if limited.is_err() && child.try_wait()?.is_none() {
+                child.kill()?;
+                child.wait()?;
+                limited.context("a program with tests cannot be limited")?;
+            }
         }
         let patience = Duration::from_secs(program.seconds) * WAITING;
         let began = Instant::now();
