@@ -208,6 +208,46 @@ mod tests {
         assert_eq!(mask, CpuMask::empty());
     }
 
+    /// Every set of some CPUs around the ends of bytes and words, beside the same as bits.
+    fn some_sets() -> vec::Vec<(u32, CpuMask)> {
+        let named = [0, 7, 8, 63, 64, 300].map(CpuId);
+        let set = |bits: u32| {
+            let cpus = named.iter().zip(0..).filter(move |(_, bit)| bits >> bit & 1 != 0);
+            cpus.map(|(cpu, _)| *cpu).collect()
+        };
+        (0..1 << named.len()).map(|bits| (bits, set(bits))).collect()
+    }
+
+    #[test]
+    fn x2_sets_of_cpus_are_sets() {
+        let sets = some_sets();
+        for (bits, set) in &sets {
+            assert_eq!((set.len(), set.is_empty()), (bits.count_ones(), *bits == 0));
+            let members: vec::Vec<CpuId> = (0..310).map(CpuId).filter(|cpu| set.contains(*cpu)).collect();
+            assert_eq!(members, set.iter().collect::<vec::Vec<_>>());
+            assert_eq!(members.len(), set.len() as usize);
+            for (other_bits, other) in &sets {
+                assert_eq!(set.is_subset(other), bits & !other_bits == 0, "{set:?} {other:?}");
+                assert_eq!(set.intersects(other), bits & other_bits != 0, "{set:?} {other:?}");
+                let mut rest = set.clone();
+                other.iter().for_each(|cpu| rest.remove(cpu));
+                assert_eq!(rest, sets[(bits & !other_bits) as usize].1);
+            }
+        }
+    }
+
+    #[test]
+    fn x2_the_highest_cpu_of_a_mask_is_one_that_there_is() {
+        for cpu in [0, 7, 8, 63, 64, 300] {
+            let mut mask = CpuMask::first(2);
+            mask.insert(CpuId(cpu));
+            let highest = cpu.max(1);
+            assert_eq!(CpuMask::parse(mask.bytes(), highest + 1), Ok(mask.clone()));
+            let unknown = MaskError::UnknownCpu(CpuId(highest));
+            assert_eq!(CpuMask::parse(mask.bytes(), highest), Err(unknown));
+        }
+    }
+
     #[test]
     fn subsets_and_intersections_ignore_length() {
         let (small, large) = (CpuMask::first(3), CpuMask::first(20));

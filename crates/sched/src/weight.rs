@@ -108,6 +108,10 @@ mod tests {
         assert_eq!(EffectiveWeight::part(1_000, Weight::DEFAULT, 64).wide(), 1_000);
         let lightest = EffectiveWeight::of(Weight::MIN);
         assert_eq!(EffectiveWeight::part(1_000, Weight::MIN, 1_000_000), lightest);
+        // A sum of nothing counts as the least there is, and no part is heavier than can be said.
+        assert_eq!(EffectiveWeight::part(1_000, Weight::MIN, 0).wide(), 1_000);
+        let heaviest = EffectiveWeight::part(1 << 40, Weight::MIN, 1).wide();
+        assert_eq!(heaviest, u64::from(u32::MAX));
     }
 
     #[test]

@@ -233,3 +233,55 @@ fn d7_a_principal_that_miscounts_is_noticed() {
         })
     );
 }
+
+#[test]
+fn what_one_check_notices_those_that_contain_it_notice() {
+    let mut cpu = cpu_with(2);
+    cpu.queue_mut().falsify_weight();
+    let broken = Err(Broken::WeightIsWrong(CpuId(0)));
+    assert_eq!((the_queue_is_sound(&cpu), cpu_is_sound(&cpu)), (broken, broken));
+    let mut cpu = cpu_with(2);
+    cpu.counters_mut().switches = 1;
+    let broken = Err(Broken::SwitchesDoNotAddUp(CpuId(0)));
+    assert_eq!((the_queue_is_sound(&cpu), cpu_is_sound(&cpu)), (Ok(()), broken));
+}
+
+#[test]
+fn a1_whoever_gives_way_has_ended_its_switch() {
+    let mut cpu = cpu_with(2);
+    let mut running = start(&mut cpu);
+    let _ = cpu.end(&mut running, NOW, EndReason::Yielded);
+    assert_eq!(
+        (cpu.counters().yields, every_switch_has_an_end(&cpu)),
+        (1, Ok(()))
+    );
+}
+
+#[test]
+fn b1_a_thread_that_may_go_anywhere_and_hides_is_noticed() {
+    let mut cpu = cpu_with(1);
+    let root = |cpu: &mut Cpu<()>, affinity| cpu.queue_mut().root_mut().unwrap().set_affinity(affinity);
+    // Behind the tree's back, as above.
+    root(&mut cpu, Affinity::One(CpuId(0)));
+    cpu.queue_mut().falsify_reach();
+    root(&mut cpu, Affinity::Any);
+    assert_eq!(
+        the_queue_knows_who_may_leave(&cpu),
+        Err(Broken::CannotBeFound(CpuId(0), CpuId(1)))
+    );
+}
+
+#[test]
+fn d7_of_two_principals_each_counts_its_own_and_who_runs_counts() {
+    let principals = [0, 1].map(|_| Arc::new(Principal::new(Weight::DEFAULT)));
+    let mut cpu = cpu_with(0);
+    for (id, principal) in [(1, 0), (2, 0), (3, 1)] {
+        let mut thread = thread(id);
+        thread.join(principals[principal].clone());
+        let _ = cpu.enqueue(thread, EnqueueReason::New, NOW);
+    }
+    assert_eq!(start(&mut cpu).id(), ThreadId(1));
+    let weights = principals.each_ref().map(|principal| principal.runnable_weight());
+    assert_eq!(weights, [128, 64]);
+    assert_eq!(principals_count_who_is_runnable(&[cpu], &principals), Ok(()));
+}
