@@ -8,6 +8,14 @@ use xtask::qemu::{Accelerator, Machine, Terminal as Line};
 
 /// Longest time a test waits for anything at all: only a hang gets there, even on a busy host.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// The same in seconds, as set by who knows how long the test takes: hangs are frequent where mistakes are made on purpose.
+const PATIENCE_VARIABLE: &str = "SUNDIAL_PATIENCE";
+
+fn patience() -> Duration {
+    let set = std::env::var(PATIENCE_VARIABLE).ok();
+    set.and_then(|seconds| seconds.parse().ok())
+        .map_or(PATIENCE, Duration::from_secs)
+}
 
 /// A boot to be.
 #[derive(Clone, Debug)]
@@ -44,7 +52,7 @@ impl Setup {
         machine.accelerator = Accelerator::Tcg;
         Setup {
             machine,
-            limit: PATIENCE,
+            limit: patience(),
             with_terminal: false,
             with_monitor: false,
         }

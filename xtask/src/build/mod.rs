@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The package whose binary is the kernel image.
 const KERNEL: &str = "sundial-kernel";
@@ -71,11 +72,26 @@ pub fn everything(profile: Profile, ready: Option<&Path>) -> Result<Built> {
 /// # Errors
 /// When the compiler refuses it or the image cannot be written.
 pub fn kernel(bare: &Bare, profile: Profile) -> Result<PathBuf> {
+    let mut command = kernel_command(bare, profile);
+    progress::step(&format!("building the kernel ({})", profile.name()), &mut command)?;
+    symbols::fill(&linked_kernel(&bare.target_folder(), profile))
+}
+
+/// The command that builds the kernel, in the tree and the target folder that `bare` means unless it is told others.
+#[must_use]
+pub fn kernel_command(bare: &Bare, profile: Profile) -> Command {
     let mut command = bare.cargo("build");
     command.args(["--package", KERNEL, "--profile", profile.name()]);
-    progress::step(&format!("building the kernel ({})", profile.name()), &mut command)?;
-    let linked = bare.output_folder(profile.name()).join(KERNEL);
-    symbols::fill(&linked)
+    command
+}
+
+/// Where that command puts the kernel, symbol table empty, in its target folder.
+#[must_use]
+pub fn linked_kernel(target_folder: &Path, profile: Profile) -> PathBuf {
+    target_folder
+        .join(toolchain::TARGET)
+        .join(profile.name())
+        .join(KERNEL)
 }
 
 /// Builds every program below `user/`: the folder with their ELF files.

@@ -2,20 +2,27 @@
 //!
 //! A *mutant* is a file in `mutants/` ([`mutant`]): a mistake that a system somewhere made, as a replacement of text, and
 //! the cheapest *hunt* that should find it ([`hunt`]): a test, a model, a campaign of the simulator, or a test that boots. Each is tried in a copy of the
-//! tree ([`scratch`]); what came of it is a row of the table ([`report`]). docs/mutants.md has the table as it was last printed.
+//! tree ([`scratch`]); what came of it is a row of the table ([`report`]), and is kept ([`known`]). docs/mutants.md has the table as it
+//! was last printed.
 //! With `--all` ([`mod@all`]) nobody chooses the mistakes: every place of the pure crates is tried.
 
 mod all;
+mod boot;
 mod hunt;
+mod judge;
+mod known;
 mod mutant;
+mod observed;
 mod report;
 mod scratch;
 
 use crate::{exit, progress};
 use anyhow::{Result, bail, ensure};
 use clap::Args;
-use hunt::{Ending, Hunter};
+use hunt::{Hunted, Hunter};
 use indicatif::{ProgressBar, ProgressStyle};
+use judge::Ending;
+use known::Known;
 use mutant::Mutant;
 use report::Row;
 use scratch::Scratch;
@@ -25,7 +32,8 @@ use scratch::Scratch;
 #[command(after_help = "\
 Each mutant is put into a copy of the tree, built, and hunted by the cheapest test, model or
 campaign that should find it. First the hunts are tried without mutants and must find nothing.
-The first run builds the copy, which takes some minutes; then a mutant takes some seconds.
+The first run builds the copy, which takes some minutes; then a mutant takes some seconds, and one that is
+hunted by booting half a minute. What came of each is kept, so they can be tried a few at a time.
 
 With --all, cargo-mutants (installed when missing) thinks of the mistakes: every place of the crates caps, protocol,
 rings, manifest, abi and sched is tried, all of a crate in one build, which takes minutes, and then what that cannot tell
@@ -39,6 +47,7 @@ Examples:
   ./x mutants --list                      what there is
   ./x mutants --only steal-looks-at-eight
   ./x mutants --only row:10 --json        those of one row of the table
+  ./x mutants --known                     the table of what is known, and nothing tried
   ./x mutants --all --package caps        every place of one crate
   ./x mutants --all --quick               every place, as far as one build of each crate tells
   ./x mutants --all --list                what is known of all, and nothing tried")]
@@ -49,6 +58,9 @@ pub struct MutantsArguments {
     /// Only the mutant of this name, or those of row:N; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Print what came of the mutants when they were tried last, and try none.
+    #[arg(long, conflicts_with_all = ["all", "list"])]
+    known: bool,
     /// Print one JSON object for each mutant (with --all, for each crate) instead of a table.
     #[arg(long)]
     json: bool,
@@ -79,28 +91,55 @@ pub(super) fn mutants(arguments: &MutantsArguments) -> Result<u8> {
         report::list(&chosen, arguments.json)?;
         return Ok(exit::OK);
     }
-    let hunter = Hunter::new(Scratch::refreshed()?);
-    let tree = hunter.scratch().tree();
+    if arguments.known {
+        return print_known(&chosen, arguments.json);
+    }
+    let scratch = Scratch::refreshed()?;
+    let mut known = Known::load(&scratch)?;
     // A stale one is told before minutes are spent on the others.
     for mutant in &chosen {
-        mutant.mutated(&tree)?;
+        mutant.mutated(&scratch.tree())?;
     }
-    hold_without_mutants(&hunter, &chosen)?;
+    let hunter = Hunter::new(scratch, chosen.iter().flat_map(Mutant::hunts))?;
+    hold_without_mutants(&hunter, &chosen, &mut known)?;
     let bar = bar(chosen.len());
     let mut rows = Vec::new();
-    for mutant in &chosen {
-        bar.set_message(mutant.name.clone());
-        let text = mutant.mutated(&tree)?;
-        let all_hunts = || mutant.hunts().map(|hunt| hunter.hunt(hunt)).collect();
-        let hunted: Vec<_> = hunter.scratch().with(&mutant.file, &text, all_hunts)?;
-        let row = Row::of(mutant, hunted);
-        bar.suspend(|| progress::say(row.sentence()));
-        bar.inc(1);
-        rows.push(row);
-    }
+    let before = known.clone();
+    hunter.hunt_all(
+        &chosen,
+        |hunt| before.held(hunt),
+        |mutant, hunted| {
+            if let Some(errors) = hunted.iter().find_map(Hunted::errors) {
+                bar.suspend(|| progress::say(errors));
+            }
+            let row = Row::of(mutant, &hunted);
+            known.learn(&row)?;
+            bar.suspend(|| progress::say(row.sentence()));
+            bar.set_message(mutant.name.clone());
+            bar.inc(1);
+            rows.push(row);
+            Ok(())
+        },
+    )?;
     bar.finish_and_clear();
     report::print(&rows, arguments.json)?;
     let all_caught = rows.iter().all(Row::is_caught);
+    Ok(if all_caught { exit::OK } else { exit::FAILED })
+}
+
+/// The table of what is known: exit code 1 when it is not known of each that it was caught.
+fn print_known(chosen: &[Mutant], as_json: bool) -> Result<u8> {
+    let known = Known::of_before()?;
+    let rows: Vec<Row> = chosen
+        .iter()
+        .filter_map(|mutant| known.row(mutant).cloned())
+        .collect();
+    report::print(&rows, as_json)?;
+    let untried = chosen.len() - rows.len();
+    if untried > 0 {
+        progress::say(format!("{untried} were not tried as they are now"));
+    }
+    let all_caught = untried == 0 && rows.iter().all(Row::is_caught);
     Ok(if all_caught { exit::OK } else { exit::FAILED })
 }
 
@@ -116,16 +155,18 @@ fn choose(all: Vec<Mutant>, words: &[String]) -> Result<Vec<Mutant>> {
     Ok(all.into_iter().filter(wanted).collect())
 }
 
-/// A hunt that finds something where there is nothing proves nothing afterwards.
-fn hold_without_mutants(hunter: &Hunter, mutants: &[Mutant]) -> Result<()> {
+/// A hunt that finds something where there is nothing proves nothing afterwards. Those that were tried in this very text hold.
+fn hold_without_mutants(hunter: &Hunter, mutants: &[Mutant], known: &mut Known) -> Result<()> {
     let mut hunts: Vec<_> = mutants.iter().flat_map(Mutant::hunts).collect();
+    hunts.retain(|hunt| known.held(hunt).is_none());
     hunts.sort();
     hunts.dedup();
     let bar = bar(hunts.len());
     for hunt in hunts {
         bar.set_message(format!("without mutants: {hunt}"));
-        match hunter.hunt(hunt)?.ending {
-            Ending::Survived => {}
+        let hunted = hunter.hunt(hunt)?;
+        match hunted.ending {
+            Ending::Survived => known.holds(hunt, hunted.took)?,
             Ending::Caught { by } => bail!("{hunt} fails without any mutant: {}", by.join(", ")),
             Ending::NotBuilt { errors } => bail!("the tree does not build:\n{errors}"),
             Ending::OutOfTime => bail!("{hunt} does not come to an end without any mutant"),

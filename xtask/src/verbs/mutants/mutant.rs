@@ -1,16 +1,18 @@
 //! A mutant as data: which mistake, where, and what hunts it. One TOML file each in `mutants/`, named like the mutant.
 
+use super::boot::is_kernels_own;
 use super::hunt::Hunt;
 use crate::workspace;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 /// The folder with the files.
 const FOLDER: &str = "mutants";
 
 /// One mistake.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Mutant {
     /// The name of its file.
@@ -42,6 +44,11 @@ impl Mutant {
             mutant.find != mutant.replace && !mutant.find.is_empty(),
             "the mutant {name} changes nothing"
         );
+        ensure!(
+            mutant.hunts().all(|hunt| hunt.boot().is_none()) || is_kernels_own(&mutant.file),
+            "the mutant {name} is hunted by booting, and {} is part of more than the kernel",
+            mutant.file
+        );
         Ok(mutant)
     }
 
@@ -71,6 +78,13 @@ impl Mutant {
         let text = std::fs::read_to_string(root.join(&self.file))
             .with_context(|| format!("the mutant {} is stale: cannot read {}", self.name, self.file))?;
         self.put_into(&text)
+    }
+
+    /// A number for what it changes and what hunts it.
+    pub(super) fn number(&self) -> u64 {
+        let mut number = DefaultHasher::new();
+        self.hash(&mut number);
+        number.finish()
     }
 
     /// Whether `word` of the command line means this one: its name, or `row:` and its row.
@@ -130,8 +144,9 @@ filter = "b4_"
 
     #[test]
     fn several_hunts_may_have_to_notice() {
+        let example = EXAMPLE.replace("a.rs", "crates/sched/src/a.rs");
         let text =
-            format!("{EXAMPLE}\n[[also]]\ncampaign = 3\n\n[[also]]\nboot = \"hostile\"\nfilter = \"b4_\"\n");
+            format!("{example}\n[[also]]\ncampaign = 3\n\n[[also]]\nboot = \"hostile\"\nfilter = \"b4_\"\n");
         let mutant = Mutant::parse("lost-note", &text).unwrap();
         let hunts: Vec<String> = mutant.hunts().map(Hunt::to_string).collect();
         let expected = [
@@ -163,6 +178,14 @@ filter = "b4_"
             let error = mutant.put_into(text).unwrap_err().to_string();
             assert!(error.contains("lost-note is stale"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_hunted_by_booting_is_the_kernels_alone() {
+        let boots = EXAMPLE.replace("test = \"sched\"", "boot = \"hostile\"");
+        assert!(Mutant::parse("elsewhere", &boots).is_err());
+        let own = boots.replace("a.rs", "crates/kernel/src/a.rs");
+        assert!(Mutant::parse("own", &own).is_ok());
     }
 
     #[test]

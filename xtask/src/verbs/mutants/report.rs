@@ -1,65 +1,92 @@
 //! What is printed: the table of what caught what, as Markdown that also reads well in a terminal, or JSON.
 
-use super::hunt::{Ending, Hunt, Hunted};
+use super::hunt::{Hunt, Hunted};
+use super::judge::Ending;
 use super::mutant::Mutant;
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io::{ErrorKind, Write};
+use std::time::Duration;
 
-/// A mutant that was hunted, by each of its hunts.
+/// What came of a mutant, as it is printed and kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Row {
-    mutant: Mutant,
-    hunted: Vec<Hunted>,
+    row: Option<u32>,
+    name: String,
+    mistake: String,
+    file: String,
+    hunt: String,
+    caught: bool,
+    verdict: String,
+    by: Vec<String>,
+    seconds: f64,
+    build_seconds: f64,
+    /// A number for the mutant's text.
+    number: u64,
 }
 
 impl Row {
-    pub(super) fn of(mutant: &Mutant, hunted: Vec<Hunted>) -> Row {
+    pub(super) fn of(mutant: &Mutant, hunted: &[Hunted]) -> Row {
+        let verdicts: Vec<String> = mutant
+            .hunts()
+            .zip(hunted)
+            .map(|(hunt, hunted)| verdict(hunt, &hunted.ending))
+            .collect();
+        let by = hunted.iter().flat_map(|hunted| match &hunted.ending {
+            Ending::Caught { by } => by.as_slice(),
+            _ => &[],
+        });
+        let seconds = |took: fn(&Hunted) -> Duration| hunted.iter().map(took).sum::<Duration>().as_secs_f64();
         Row {
-            mutant: mutant.clone(),
-            hunted,
+            row: mutant.row,
+            name: mutant.name.clone(),
+            mistake: mutant.mistake.clone(),
+            file: mutant.file.clone(),
+            hunt: hunts(mutant),
+            caught: hunted
+                .iter()
+                .all(|hunted| matches!(hunted.ending, Ending::Caught { .. })),
+            verdict: verdicts.join("; "),
+            by: by.cloned().collect(),
+            seconds: seconds(|hunted| hunted.took),
+            build_seconds: seconds(|hunted| hunted.built),
+            number: mutant.number(),
         }
+    }
+
+    /// The mutant's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is about this mutant as it is now.
+    pub(super) fn is_of(&self, mutant: &Mutant) -> bool {
+        self.name == mutant.name && self.number == mutant.number()
     }
 
     /// Whether every hunt has caught it.
     pub(super) fn is_caught(&self) -> bool {
-        let is_caught = |hunted: &Hunted| matches!(hunted.ending, Ending::Caught { .. });
-        self.hunted.iter().all(is_caught)
+        self.caught
     }
 
     /// What happened, as a line of progress.
     pub(super) fn sentence(&self) -> String {
-        let (name, seconds) = (&self.mutant.name, self.seconds());
-        let errors = self.hunted.iter().find_map(|hunted| match &hunted.ending {
-            Ending::NotBuilt { errors } => Some(errors),
-            _ => None,
-        });
-        match errors {
-            Some(errors) => format!("{name} does not compile:\n{errors}"),
-            None if self.is_caught() => format!("{name}: caught after {seconds:.2} s by {}", self.verdict()),
-            None => format!("{name}: {}", self.verdict()),
+        let Row {
+            name,
+            verdict,
+            seconds,
+            ..
+        } = self;
+        if self.caught {
+            format!("{name}: caught after {seconds:.2} s by {verdict}")
+        } else {
+            format!("{name}: {verdict}")
         }
-    }
-
-    /// What the hunts took, once everything was built.
-    fn seconds(&self) -> f64 {
-        self.hunted.iter().map(|hunted| hunted.took.as_secs_f64()).sum()
-    }
-
-    /// What building took.
-    fn built(&self) -> f64 {
-        self.hunted.iter().map(|hunted| hunted.built.as_secs_f64()).sum()
-    }
-
-    /// What each hunt caught it by, or that it did not.
-    fn verdict(&self) -> String {
-        let verdicts = self.mutant.hunts().zip(&self.hunted);
-        let verdicts: Vec<String> = verdicts
-            .map(|(hunt, hunted)| verdict(hunt, &hunted.ending))
-            .collect();
-        verdicts.join("; ")
     }
 }
 
+/// What a hunt caught it by, or that it did not.
 fn verdict(hunt: &Hunt, ending: &Ending) -> String {
     match ending {
         Ending::Caught { by } => {
@@ -79,8 +106,8 @@ fn verdict(hunt: &Hunt, ending: &Ending) -> String {
     }
 }
 
-fn row(mutant: &Mutant) -> String {
-    mutant.row.map_or("-".to_owned(), |row| row.to_string())
+fn row(row: Option<u32>) -> String {
+    row.map_or("-".to_owned(), |row| row.to_string())
 }
 
 /// The mutants, without having tried them.
@@ -91,7 +118,7 @@ pub(super) fn list(mutants: &[Mutant], as_json: bool) -> Result<()> {
             Mutant {
                 name, mistake, file, ..
             },
-        ) = (row(mutant), mutant);
+        ) = (row(mutant.row), mutant);
         format!(
             "{row:>3}  {name}: {mistake}\n       in {file}, hunted by {}\n",
             hunts(mutant)
@@ -122,41 +149,25 @@ fn described(mutant: &Mutant) -> serde_json::Value {
 /// The table, or one JSON object for each row.
 pub(super) fn print(rows: &[Row], as_json: bool) -> Result<()> {
     if as_json {
-        let mut text = String::new();
-        for row in rows {
-            let by: Vec<&String> = row
-                .hunted
-                .iter()
-                .flat_map(|hunted| match &hunted.ending {
-                    Ending::Caught { by } => by.as_slice(),
-                    _ => &[],
-                })
-                .collect();
-            let mut line = described(&row.mutant);
-            line["caught"] = row.is_caught().into();
-            line["verdict"] = row.verdict().into();
-            line["by"] = json!(by);
-            line["seconds"] = row.seconds().into();
-            line["build_seconds"] = row.built().into();
-            text += &format!("{line}\n");
-        }
-        return write(&text);
+        let lines: Result<String, _> = rows
+            .iter()
+            .map(|row| serde_json::to_string(row).map(|line| line + "\n"))
+            .collect();
+        return write(&lines?);
     }
-    let file = |row: &Row| format!("`{}`", row.mutant.file);
     let titles = ["row", "mutant", "where", "caught by", "after"].map(str::to_owned);
     let lines = rows.iter().map(|line| {
-        let after = format!("{:.2} s", line.seconds());
         [
-            row(&line.mutant),
-            line.mutant.name.clone(),
-            file(line),
-            line.verdict(),
-            after,
+            row(line.row),
+            line.name.clone(),
+            format!("`{}`", line.file),
+            line.verdict.clone(),
+            format!("{:.2} s", line.seconds),
         ]
     });
     let table = table(&titles, &lines.collect::<Vec<_>>());
     let caught = rows.iter().filter(|row| row.is_caught()).count();
-    let seconds: f64 = rows.iter().map(|row| row.seconds() + row.built()).sum();
+    let seconds: f64 = rows.iter().map(|row| row.seconds + row.build_seconds).sum();
     let all = rows.len();
     write(&format!(
         "{table}\n{caught} of {all} mutants caught; {seconds:.0} s with building\n"

@@ -6,12 +6,18 @@ use anyhow::{Context, Result, ensure};
 use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Folders that nothing is built from.
+const WORDS: [&str; 2] = ["docs/", "mutants/"];
 
 /// The copy.
 pub(super) struct Scratch {
     folder: PathBuf,
+    /// A number for its text.
+    number: u64,
     /// Held until the end, so that two runs do not write into one copy.
     _lock: Option<File>,
 }
@@ -19,24 +25,40 @@ pub(super) struct Scratch {
 impl Scratch {
     /// The copy, made equal to the tree as it is now, with changes that are not committed.
     pub(super) fn refreshed() -> Result<Scratch> {
-        let folder = workspace::target().join("mutants");
+        let folder = Scratch::folder();
         fs::create_dir_all(&folder)?;
         let lock = File::create(folder.join("lock"))?;
         let free = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
         ensure!(free, "another ./x mutants is at work in {}", folder.display());
-        let scratch = Scratch {
+        let mut scratch = Scratch {
             folder,
+            number: 0,
             _lock: Some(lock),
         };
         let wanted = tracked()?;
+        let mut text = DefaultHasher::new();
         for path in &wanted {
             let bytes =
                 fs::read(workspace::root().join(path)).with_context(|| format!("cannot read {path}"))?;
             write_if_changed(&scratch.tree().join(path), &bytes)?;
+            if !WORDS.iter().any(|folder| path.starts_with(folder)) {
+                (path, bytes).hash(&mut text);
+            }
         }
+        scratch.number = text.finish();
         // What went from the tree, and what failed tests have noted beside them.
         remove_others(&scratch.tree(), &scratch.tree(), &wanted)?;
         Ok(scratch)
+    }
+
+    /// Where it is, with what is kept beside it.
+    pub(super) fn folder() -> PathBuf {
+        workspace::target().join("mutants")
+    }
+
+    /// A number for the text of all that is built and tried.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     pub(super) fn tree(&self) -> PathBuf {
@@ -124,6 +146,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let scratch = Scratch {
             folder: folder.path().to_owned(),
+            number: 0,
             _lock: None,
         };
         let file = scratch.tree().join("a/b.rs");
