@@ -63,6 +63,11 @@ fn p15_an_answer_does_not_wait_for_a_range_that_others_change() {
 }
 
 #[test]
+fn p8_an_endpoint_keeps_its_books() {
+    holds("meetings", counted);
+}
+
+#[test]
 fn p17_registers_of_one_process_never_show_in_another() {
     holds("registers", counted);
 }
@@ -97,6 +102,11 @@ fn p4_memory_that_goes_away_while_another_cpu_answers_is_written_by_nobody() {
 #[test]
 fn p4_an_unmapped_page_is_gone_for_threads_on_other_cpus() {
     holds("pages", |setup| setup.cpus(2));
+}
+
+#[test]
+fn p4_an_unmapped_page_is_gone_for_threads_beyond_the_sixty_fourth_cpu() {
+    holds("far", |setup| setup.cpus(70).memory_mib(512));
 }
 
 #[test]

@@ -56,6 +56,16 @@ fn p13_a_line_speed_that_cannot_be_is_refused_by_name() {
 }
 
 #[test]
+fn p13_a_pool_of_cpus_that_are_not_there_is_refused_by_name() {
+    refused("cpuIsolationPools[0].poolCpuMask", |manifest| {
+        let kernel = manifest.get_kernel_params().expect("kernel parameters");
+        let mut pool = kernel.init_cpu_isolation_pools(1).get(0);
+        pool.set_pool_id(1);
+        pool.set_pool_cpu_mask(&[0, 1]);
+    });
+}
+
+#[test]
 fn p13_a_binary_without_a_name_is_refused_by_place() {
     refused("binaries[0].name", |manifest| {
         let binaries = manifest.get_binaries().expect("binaries");

@@ -5,6 +5,7 @@ use rt::console::Console;
 use rt::hostile::{call_with_bytes, call_with_numbers, protect, unmap};
 use rt::memory::{FrameAllocator, Protection, VirtualMemory};
 use rt::monitor::Supervisor;
+use rt::park::ParkSpace;
 use rt::policy::SchedulingPolicyCap;
 use rt::process::{Grant, KernelSource, ProcessSpawner};
 use rt::thread::{ThreadControl, ThreadSpawner};
@@ -207,6 +208,16 @@ fn processes(env: &Env, report: &mut Report, spawner: &ProcessSpawner) {
             spawn("hello", &[Grant::copy("memory", &memory)]),
             INVALID,
         );
+    }
+    if let Ok(park) = env.first::<ParkSpace>() {
+        let answer = spawn("hello", &[Grant::copy("park", &park)]);
+        report.exception("our parking places", answer, INVALID);
+    }
+    if let (Ok(starts), Ok(control)) = (env.first::<ThreadSpawner>(), env.first::<ThreadControl>()) {
+        let answer = spawn("hello", &[Grant::copy("threads", &starts)]);
+        report.exception("the right to start threads of ours", answer, INVALID);
+        let answer = spawn("hello", &[Grant::copy("thread", &control)]);
+        report.exception("what a thread is to itself", answer, INVALID);
     }
     let many: alloc::vec::Vec<Grant> = (0..86)
         .map(|index| Grant::kernel(&alloc::format!("c{index}"), KernelSource::ThreadControl))

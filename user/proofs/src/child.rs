@@ -10,7 +10,7 @@ use rt::time::Timer;
 use rt::{Client, Env, Error};
 
 use crate::tools::{compute, compute_for};
-use crate::{accounts, chaos, crowds, indices, pages, pending, registers};
+use crate::{accounts, chaos, crowds, indices, meetings, pages, pending, registers};
 
 /// The manifest's name for this program.
 const BINARY: &str = "proofs";
@@ -56,6 +56,10 @@ pub fn act(env: &Env, part: &str, details: &[String]) -> i64 {
         "promised" => accounts::touch_what_was_promised(env),
         "filler" => accounts::fill(env, details),
         "scattered" => accounts::scatter_and_end(env),
+        "calls" => meetings::call(env),
+        "calls-and-ends" => meetings::call_and_end(env),
+        "answers" => meetings::answer_what_others_received(env),
+        "lets-go" => meetings::let_go(env),
         "turner" => Ok(indices::turn()),
         "disturber" => registers::disturb_for_ever(details),
         "holder" => Ok(registers::hold_on(details)),

@@ -3,8 +3,8 @@
 //! sees itself, names the first thing that is wrong, and ends with 0 if nothing is.
 //!
 //! [`accounting`], [`shares`], [`crowds`], [`spread`], [`pinned`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] and [`ranges`] about what one
-//! system call makes others wait for; [`leaks`], [`pending`], [`pages`] and [`indices`] about what processes, memory and rings leave
-//! behind; [`accounts`] about what they hold; [`registers`] about what shows of one process in another; [`chaos`] about all of it at
+//! system call makes others wait for; [`leaks`], [`pending`], [`pages`], [`far`] and [`indices`] about what processes, memory and rings leave
+//! behind; [`accounts`] about what they hold; [`meetings`] about calls and who may answer them; [`registers`] about what shows of one process in another; [`chaos`] about all of it at
 //! once, under random programs. [`tools`] is what they share. A proof's children run this program too: their arguments name a
 //! part in [`child`].
 #![no_std]
@@ -20,8 +20,10 @@ pub mod chaos;
 pub mod child;
 pub mod counters;
 pub mod crowds;
+pub mod far;
 pub mod indices;
 pub mod leaks;
+pub mod meetings;
 pub mod pages;
 pub mod passes;
 pub mod pending;
@@ -53,7 +55,9 @@ const PROOFS: &[Proof] = &[
     ("pinned", pinned::prove),
     ("quiet", quiet::prove),
     ("leaks", leaks::prove),
+    ("meetings", meetings::prove),
     ("pages", pages::prove),
+    ("far", far::prove),
     ("pending", pending::prove),
     ("accounts", accounts::prove),
     ("ranges", ranges::prove),

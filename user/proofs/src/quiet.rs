@@ -26,6 +26,8 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
         "nobody waits for time, and timer interrupts went from {before:?} to {after:?}"
     );
 
+    far_deadlines_cost_next_to_nothing(&timer, &monitor)?;
+
     const SLEEPS: u64 = 20;
     let reasons = || {
         cpus(&monitor, |cpu| {
@@ -60,5 +62,26 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
         taken.iter().all(|(interrupts, reasons, _)| reasons >= interrupts),
         "interrupts without a reason: {taken:?}"
     );
+    Ok(())
+}
+
+/// Who waits for an hour, for a century or for as long as a number can say keeps nobody busy meanwhile, though no timer counts that far.
+fn far_deadlines_cost_next_to_nothing(timer: &Timer, monitor: &Monitor) -> Result<(), Wrong> {
+    const HOUR: u64 = 3_600_000 * MS;
+    let interrupts = || -> Result<u64, Wrong> {
+        let all = cpus(monitor, |cpu| cpu.get_timer_interrupts())?;
+        Ok(all.iter().sum())
+    };
+    let sleeps = [HOUR, 876_600 * HOUR, u64::MAX - MS, u64::MAX].map(|duration| timer.start_sleep(duration));
+    let before = interrupts()?;
+    compute_for(timer, 300 * MS)?;
+    let taken = interrupts()? - before;
+    ensure!(
+        taken <= 1,
+        "four sleeps that are far from over took {taken} timer interrupts in 300 ms"
+    );
+    for sleep in sleeps {
+        ensure!(!sleep?.is_ready(), "a sleep of an hour or more is over");
+    }
     Ok(())
 }
