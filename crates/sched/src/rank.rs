@@ -124,6 +124,7 @@ mod tests {
             BOTH.map(|id| Rank::Deadline(Instant(7), id)),
         ] {
             assert!(low.precedes(high) && !high.precedes(low));
+            assert!(!low.precedes(low), "nobody comes before itself");
             assert!(!low.interrupts(high) && !high.interrupts(low));
         }
     }
