@@ -20,17 +20,21 @@ use schema_gen::system::SchedulerPolicy;
 
 use crate::booted;
 use crate::console::{self, say};
+use crate::cpu_loop::cpu_loop;
 use crate::log::{self, Level};
 use crate::process::burial::WHEN_INIT_ENDS;
 use crate::process::exit::Reason;
 use crate::process::{image, spawn};
-use crate::run::{self, cpus, wake};
+use crate::run::interrupts::{self, Handler};
+use crate::run::{cpus, wake};
 use crate::terminal;
 
 /// Where each CPU is, by index; filled in by each CPU as it arrives.
 static PLACES: Lock<Vec<Option<topology::Topology>>> = Lock::new(Vec::new());
 static ARRIVED: AtomicU32 = AtomicU32::new(0);
 static GO: AtomicBool = AtomicBool::new(false);
+/// Who serves the interrupts of devices.
+static DEVICES: [Handler; 1] = [(vector::TERMINAL_INPUT, terminal::input)];
 
 /// The boot CPU's way into the kernel.
 pub fn boot(handover: Handover) -> ! {
@@ -57,6 +61,7 @@ pub fn boot(handover: Handover) -> ! {
     read_manifest(handover.module);
     start_cpus();
     terminal::init(&booted::manifest().kernel.terminal_uart);
+    interrupts::init(&DEVICES);
     commitment::init(cpu::count() as u64);
     cpus::init(collect_topology(), scheduler(), wake::now());
     introduce();
@@ -83,7 +88,7 @@ pub fn boot(handover: Handover) -> ! {
     for cpu in 1..cpu::count() {
         cpu::send_ipi(cpu, vector::RESCHEDULE);
     }
-    run::cpu_loop()
+    cpu_loop()
 }
 
 /// Every other CPU's way into the kernel.
@@ -96,7 +101,7 @@ pub fn run_cpu() -> ! {
     while !GO.load(Acquire) {
         cpu::idle();
     }
-    run::cpu_loop()
+    cpu_loop()
 }
 
 /// What the command line asks for and nobody knows is named: a wish that is misspelt would look like one that is granted.

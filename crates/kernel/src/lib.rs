@@ -1,5 +1,5 @@
-//! The Sundial kernel in safe Rust. [`mod@boot`] brings the system up; each CPU then stays in [`run`], whose loop runs
-//! threads and handles their traps. System calls go through [`ring`] and [`call`] to [`objects`] and [`endpoint`]; they act
+//! The Sundial kernel in safe Rust. [`mod@boot`] brings the system up; each CPU then stays in `cpu_loop`, which runs
+//! threads and handles their traps; what a CPU knows of them is in [`run`]. System calls go through [`ring`] and [`call`] to [`objects`] and [`endpoint`]; they act
 //! on [`process`]es, [`memory`], the [`log`], [`pipe`]s and the [`terminal`]. What runs next is decided in the crate
 //! `sched`, and everything that could break memory is in the crate `machine`.
 
@@ -16,6 +16,7 @@ pub mod booted;
 pub mod call;
 pub mod capability;
 pub mod console;
+mod cpu_loop;
 pub mod endpoint;
 pub mod log;
 pub mod memory;

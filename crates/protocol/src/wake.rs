@@ -39,7 +39,8 @@ pub fn ready<H: Host>(host: &mut H, thread: Owned<H>) {
         let here = host.here();
         host.with_candidate(here, |slot| {
             if slot.is_none() {
-                *slot = thread.take();
+                // Not an assignment: that would look whether there is somebody to let go of.
+                core::mem::swap(slot, &mut thread);
             }
         });
     }

@@ -141,7 +141,7 @@ impl<'a, 'b> Call<'a, 'b> {
     }
 
     /// The calling thread.
-    pub fn thread(&self) -> &Arc<Thread> {
+    pub fn thread(&self) -> &Thread {
         self.caller.thread
     }
 

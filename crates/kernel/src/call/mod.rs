@@ -7,7 +7,6 @@ mod park;
 mod transfers;
 
 pub use method::{Answer, Call, Reply, Room, Trouble, disconnected, invalid, overloaded, unimplemented};
-pub use park::Unparking;
 pub use transfers::{Transfers, check_buffers};
 
 use alloc::sync::Arc;
@@ -20,6 +19,7 @@ use crate::capability::Capability;
 use crate::endpoint::{self, Endpoint, Heading, leaving};
 use crate::objects;
 use crate::process::thread::Thread;
+use crate::process::unfinished::Unparking;
 use crate::run::Owned;
 use crate::run::cpus::CpuState;
 
@@ -30,7 +30,7 @@ pub struct Caller<'a> {
     /// Itself.
     pub entity: &'a mut Owned,
     /// Its record.
-    pub thread: &'a Arc<Thread>,
+    pub thread: &'a Thread,
     /// The submission's.
     pub user_data: u64,
 }
@@ -63,15 +63,6 @@ impl Outcome {
     pub const fn code(result: i32) -> Outcome {
         Outcome::Completed { result, records: 0 }
     }
-}
-
-/// How far a submission is that is done in pieces.
-#[must_use = "it has to complete, or to go on"]
-pub enum Progress {
-    /// It is done, with this result.
-    Done(i32),
-    /// This is left.
-    Unfinished(Unparking),
 }
 
 /// The outcome of a submission that failed.

@@ -7,10 +7,11 @@ use abi::result::Failure;
 use abi::validate::Buffer;
 use sched::Nanos;
 
-use super::{Caller, Outcome, Progress, failed};
+use super::{Caller, Outcome, failed};
 use crate::capability::Object;
 use crate::memory::account::Short;
 use crate::process::Process;
+use crate::process::unfinished::{Progress, Unparking};
 use crate::ring::operation::WaitPlace;
 use crate::run::wake::now;
 
@@ -105,40 +106,5 @@ fn unpark_more(caller: &Caller<'_>, address: u64, max_waiters: u32, woken: u32) 
     match begun.go_on(process) {
         Progress::Done(result) => Outcome::code(result),
         Progress::Unfinished(rest) => Outcome::Unfinished(rest),
-    }
-}
-
-/// Threads that an UNPARK wakes before it looks whether its CPU has something else to do.
-const PIECE: usize = 16;
-
-/// An UNPARK that has begun. It wakes those who waited then: a thread that parks again meanwhile waits for the next one.
-pub struct Unparking {
-    /// The submission's.
-    pub user_data: u64,
-    address: u64,
-    /// How many more it may wake.
-    left: u32,
-    woken: u32,
-    /// How many had come to park when it began.
-    before: u64,
-}
-
-impl Unparking {
-    /// Wakes some more.
-    pub fn go_on(mut self, process: &Process) -> Progress {
-        for _ in 0..PIECE {
-            let next = match self.left {
-                0 => None,
-                _ => process.parking.unpark(self.address, self.before),
-            };
-            let Some(operation) = next else {
-                return Progress::Done(self.woken as i32);
-            };
-            if operation.complete_code(ParkOutcome::Woken.code()).is_yes() {
-                self.left -= 1;
-                self.woken += 1;
-            }
-        }
-        Progress::Unfinished(self)
     }
 }

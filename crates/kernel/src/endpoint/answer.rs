@@ -9,11 +9,10 @@ use super::chores::{self, Chores};
 use super::delivery::{Source, Undelivered, put, tell};
 use super::leaving::{return_to, settle};
 use super::receive::owner;
-use super::{InFlight, Owner};
+use super::{InFlight, Owner, Party};
 use crate::call::{Caller, Outcome, Transfers, check_buffers, failed};
 use crate::capability::Capability;
 use crate::process::Process;
-use crate::ring::operation::Operation;
 
 /// Answers call `id`: with a payload and perhaps capabilities, or, if `exception`, with an encoded exception.
 #[inline(always)]
@@ -84,7 +83,7 @@ fn answer_call(
     chores.see_to(endpoint, &mut state);
     drop(state);
     match told {
-        Ok(Answered::Whole) => settle(server, &client.ring().process, parcel, chores),
+        Ok(Answered::Whole) => settle(server, &client.process, parcel, chores),
         Ok(Answered::WithoutDetail) => return_to(server, parcel, chores),
         Err(failure) => {
             return_to(server, parcel, chores);
@@ -106,24 +105,17 @@ enum Answered {
 #[inline(always)]
 fn tell_caller(
     server: &Process,
-    client: &Operation,
+    client: &Party,
     payload: Buffer,
     parcel: &Parcel<Capability>,
     exception: bool,
 ) -> Result<Answered, Failure> {
-    let Some(buffer) = client.result() else {
+    let Some(buffer) = client.operation.result() else {
         return Err(Failure::TransferAborted);
     };
     let source = Source::Loaded(&server.space, payload);
     let mut received = None;
-    let failure = match put(
-        &client.ring().process,
-        buffer,
-        None,
-        &source,
-        parcel,
-        &mut received,
-    ) {
+    let failure = match put(&client.process, buffer, None, &source, parcel, &mut received) {
         Ok(bytes) => {
             let result = if exception {
                 Failure::ApplicationException.code()
@@ -139,7 +131,11 @@ fn tell_caller(
             };
         }
         Err(_) if exception => {
-            return if client.fail(Failure::ApplicationExceptionNoDetail).is_yes() {
+            return if client
+                .operation
+                .fail(Failure::ApplicationExceptionNoDetail)
+                .is_yes()
+            {
                 Ok(Answered::WithoutDetail)
             } else {
                 Err(Failure::TransferAborted)
@@ -148,6 +144,6 @@ fn tell_caller(
         Err(Undelivered::TooSmall | Undelivered::Gone | Undelivered::Source) => Failure::InvalidResult,
         Err(Undelivered::Table) => Failure::TransferAborted,
     };
-    client.fail(failure).either_way();
+    client.operation.fail(failure).either_way();
     Err(Failure::TransferAborted)
 }

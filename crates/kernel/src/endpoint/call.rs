@@ -10,11 +10,11 @@ use super::chores::{self, Chores};
 use super::delivery::{MOST_GONE, Offer, Source, offer};
 use super::leaving::{return_to, settle};
 use super::receive::fail_all_receives;
-use super::{Endpoint, Heading, Queued};
+use super::{Endpoint, Heading, Party, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
 use crate::memory::account::{Cost, zeroed};
-use crate::ring::operation::{Operation, WaitPlace};
+use crate::ring::operation::WaitPlace;
 use crate::wire::ExceptionKind;
 
 /// Why a call is refused that the kernel cannot keep.
@@ -36,7 +36,9 @@ pub fn call(
         let place: Arc<dyn WaitPlace> = endpoint.clone();
         match caller.thread.ring.begin(caller.user_data, result, Some(place)) {
             Ok(operation) => {
-                deliver(&endpoint, operation, heading, params, parcel, chores);
+                let process = caller.thread.process().clone();
+                let caller = Party { operation, process };
+                deliver(&endpoint, caller, heading, params, parcel, chores);
                 Outcome::Pending
             }
             Err(_) => {
@@ -51,13 +53,13 @@ pub fn call(
 #[inline]
 fn deliver(
     endpoint: &Arc<Endpoint>,
-    operation: Operation,
+    caller: Party,
     heading: Heading,
     params: Buffer,
     mut parcel: Parcel<Capability>,
     chores: &mut Chores,
 ) {
-    let process = &operation.ring().process;
+    let process = &caller.process;
     let source = Source::Loaded(&process.space, params);
     let mut state = endpoint.lock();
     // What is posted meanwhile finds this call in the queue.
@@ -67,17 +69,12 @@ fn deliver(
         if state.closed {
             drop(state);
             return_to(process, parcel, chores);
-            super::disconnect(&operation);
+            super::disconnect(&caller.operation);
             return;
         }
         if state.in_flight.len() >= endpoint.in_flight_limit {
             drop(state);
-            return refuse(
-                &operation,
-                parcel,
-                "the server has too many calls to answer",
-                chores,
-            );
+            return refuse(&caller, parcel, "the server has too many calls to answer", chores);
         }
         // Behind others that wait, it waits too: who is to bring them together will come to this one as well.
         if tries == 0 || !state.queue.is_empty() {
@@ -87,10 +84,10 @@ fn deliver(
             break;
         };
         tries -= 1;
-        match offer(&mut state, &receive, &operation, heading, &source, &parcel) {
+        match offer(&mut state, &receive, &caller, heading, &source, &parcel) {
             Offer::Taken => {
                 drop(state);
-                settle(process, &receive.ring().process, parcel, chores);
+                settle(process, &receive.process, parcel, chores);
                 return;
             }
             reason @ (Offer::TooSmall | Offer::Gone) => {
@@ -108,23 +105,23 @@ fn deliver(
                 state.receives.push_front(receive);
                 drop(state);
                 return_to(process, parcel, chores);
-                operation.fail(failure).either_way();
+                caller.operation.fail(failure).either_way();
                 return;
             }
         }
     }
     if state.queue.len() >= endpoint.queue_limit {
         drop(state);
-        return refuse(&operation, parcel, "the server's queue is full", chores);
+        return refuse(&caller, parcel, "the server's queue is full", chores);
     }
     if state.queue.room_for_one_more(&process.account).is_err() {
         drop(state);
-        return refuse(&operation, parcel, NO_MEMORY, chores);
+        return refuse(&caller, parcel, NO_MEMORY, chores);
     }
     if !parcel.is_empty() && process.capabilities.lock().park(&mut parcel).is_err() {
         drop(state);
         return refuse(
-            &operation,
+            &caller,
             parcel,
             "more capabilities under way than this process may hold",
             chores,
@@ -134,16 +131,16 @@ fn deliver(
     let kept = process.account.charge(Cost::heap(bytes));
     let Ok((charge, mut copy)) = kept.and_then(|charge| Ok((charge, zeroed(params.len as usize)?))) else {
         drop(state);
-        return refuse(&operation, parcel, NO_MEMORY, chores);
+        return refuse(&caller, parcel, NO_MEMORY, chores);
     };
     if process.space.read_here(params.addr, &mut copy).is_err() {
         drop(state);
         return_to(process, parcel, chores);
-        operation.fail(Failure::InvalidParams).either_way();
+        caller.operation.fail(Failure::InvalidParams).either_way();
         return;
     }
     state.queue.push_back(Queued {
-        caller: operation,
+        caller,
         heading,
         params: copy,
         parcel,
@@ -152,9 +149,10 @@ fn deliver(
     chores.see_to(endpoint, &mut state);
 }
 
-fn refuse(operation: &Operation, parcel: Parcel<Capability>, why: &str, chores: &mut Chores) {
-    return_to(&operation.ring().process, parcel, chores);
-    operation
+fn refuse(caller: &Party, parcel: Parcel<Capability>, why: &str, chores: &mut Chores) {
+    return_to(&caller.process, parcel, chores);
+    caller
+        .operation
         .complete_exception(ExceptionKind::Overloaded, why)
         .either_way();
 }

@@ -11,11 +11,11 @@ use abi::validate::Buffer;
 use caps::{Parcel, Received};
 
 use super::check::next_id;
-use super::{Heading, InFlight, State};
+use super::{Heading, InFlight, Party, State};
 use crate::capability::Capability;
 use crate::memory::space::Space;
 use crate::process::Process;
-use crate::ring::operation::{Operation, Told};
+use crate::ring::operation::Told;
 
 /// Bytes carried per step between two address spaces.
 const STEP: usize = 256;
@@ -136,15 +136,15 @@ fn put_capabilities(
     }
 }
 
-/// Tells whoever waits in `operation` what was [`put`] into its buffer. Its capabilities are there in the moment in which
+/// Tells whoever waits what was [`put`] into its buffer. Its capabilities are there in the moment in which
 /// it is told; if it had ended, it has none of them.
 #[inline(always)]
-pub(super) fn tell(operation: &Operation, completion: Cqe, received: &mut Option<Received>) -> Told {
+pub(super) fn tell(party: &Party, completion: Cqe, received: &mut Option<Received>) -> Told {
     if received.is_none() {
-        return operation.complete(completion);
+        return party.operation.complete(completion);
     }
-    let capabilities = &operation.ring().process.capabilities;
-    let told = operation.complete_and(completion, || {
+    let capabilities = &party.process.capabilities;
+    let told = party.operation.complete_and(completion, || {
         if let Some(received) = received.take() {
             capabilities.lock().accept(received);
         }
@@ -190,13 +190,13 @@ pub(super) enum Offer {
 #[inline(always)]
 pub(super) fn offer(
     state: &mut State,
-    receive: &Operation,
-    caller: &Operation,
+    receive: &Party,
+    caller: &Party,
     heading: Heading,
     source: &Source<'_>,
     parcel: &Parcel<Capability>,
 ) -> Offer {
-    let Some(buffer) = receive.result() else {
+    let Some(buffer) = receive.operation.result() else {
         return Offer::TooSmall;
     };
     let header = Header {
@@ -206,7 +206,7 @@ pub(super) fn offer(
         session: CallerSession::default(),
     }
     .encode();
-    let receiver = &receive.ring().process;
+    let receiver = &receive.process;
     let mut received = None;
     match put(receiver, buffer, Some(&header), source, parcel, &mut received) {
         Ok(bytes) => {
@@ -232,7 +232,7 @@ pub(super) fn offer(
             Offer::Taken
         }
         Err(reason @ (Undelivered::TooSmall | Undelivered::Gone)) => {
-            receive.fail(Failure::InvalidResult).either_way();
+            receive.operation.fail(Failure::InvalidResult).either_way();
             match reason {
                 Undelivered::Gone => Offer::Gone,
                 _ => Offer::TooSmall,

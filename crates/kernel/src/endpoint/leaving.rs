@@ -106,10 +106,10 @@ fn receiver_left(endpoint: &Arc<Endpoint>, process: &Process, chores: &mut Chore
         let posted = state
             .receives
             .iter()
-            .position(|receive| receive.ring().process.pid == process.pid);
+            .position(|receive| receive.process.pid == process.pid);
         if let Some(receive) = posted.and_then(|index| state.receives.remove(index)) {
             drop(state);
-            receive.fail(Failure::InvokeFailed).either_way();
+            receive.operation.fail(Failure::InvokeFailed).either_way();
             drop(receive);
         } else {
             let received = state
@@ -118,7 +118,7 @@ fn receiver_left(endpoint: &Arc<Endpoint>, process: &Process, chores: &mut Chore
                 .position(|call| call.receiver == process.pid);
             let Some(index) = received else { return };
             // Before it leaves the list: its caller's memory is its caller's until then.
-            disconnect(&state.in_flight[index].caller);
+            disconnect(&state.in_flight[index].caller.operation);
             let orphan = state.in_flight.swap_remove(index);
             // There is room for another call in flight now.
             chores.see_to(endpoint, &mut state);

@@ -27,6 +27,7 @@ use machine::lock::LockGuard;
 use crate::capability::{Capability, InterfaceId};
 use crate::memory::account::{Account, Charge, Cost, Short, refusable};
 use crate::memory::waiting_list::{FIRST_PLACES, WaitingList};
+use crate::process::Process;
 use crate::ring::operation::{self, Operation, WaitPlace};
 use crate::wire::ExceptionKind;
 use check::Waiting;
@@ -52,9 +53,16 @@ impl Heading {
     }
 }
 
+/// Somebody who waits here: its operation, and the process whose it is.
+#[derive(Clone)]
+struct Party {
+    operation: Operation,
+    process: Arc<Process>,
+}
+
 /// A call that no receive was posted for yet.
 struct Queued {
-    caller: Operation,
+    caller: Party,
     heading: Heading,
     /// The parameters, copied out of the caller's memory.
     params: Vec<u8>,
@@ -69,7 +77,7 @@ const _: () = assert!(size_of::<Queued>() <= operation::LISTING_BYTES);
 /// A call that was received and not answered.
 struct InFlight {
     id: u32,
-    caller: Operation,
+    caller: Party,
     /// The process that received it.
     receiver: u32,
 }
@@ -77,7 +85,7 @@ struct InFlight {
 struct State {
     /// The last owner is gone.
     closed: bool,
-    receives: WaitingList<Operation>,
+    receives: WaitingList<Party>,
     queue: WaitingList<Queued>,
     in_flight: Vec<InFlight>,
     last_id: u32,
@@ -152,7 +160,7 @@ impl Endpoint {
         in_flight_limit: usize,
         account: &Arc<Account>,
     ) -> Result<Arc<Owner>, Short> {
-        let places = WaitingList::<Operation>::FIRST_BYTES + WaitingList::<Queued>::FIRST_BYTES;
+        let places = WaitingList::<Party>::FIRST_BYTES + WaitingList::<Queued>::FIRST_BYTES;
         let lists = in_flight_limit * size_of::<InFlight>() + places;
         let bytes = size_of::<Endpoint>() + size_of::<Owner>() + lists;
         let charge = account.charge(Cost::heap(bytes))?;
@@ -214,14 +222,14 @@ impl Endpoint {
         loop {
             if let Some(receive) = state.receives.pop_front() {
                 drop(state);
-                receive.fail(Failure::InvokeFailed).either_way();
+                receive.operation.fail(Failure::InvokeFailed).either_way();
             } else if let Some(Queued { caller, parcel, .. }) = state.queue.pop_front() {
-                let remains = caller.ring().process.capabilities.lock().rollback(parcel);
-                disconnect(&caller);
+                let remains = caller.process.capabilities.lock().rollback(parcel);
+                disconnect(&caller.operation);
                 drop(state);
                 chores.dispose(remains);
             } else if let Some(InFlight { caller, .. }) = state.in_flight.pop() {
-                disconnect(&caller);
+                disconnect(&caller.operation);
                 drop(state);
             } else {
                 state.listed = false;
@@ -236,13 +244,19 @@ impl WaitPlace for Endpoint {
     /// A caller or receiver has gone. Calls in flight stay listed, so that their answer is refused, not misdirected.
     fn forget(&self, operation: &Operation) {
         let mut state = self.lock();
-        let receive = state.receives.iter().position(|receive| receive == operation);
+        let receive = state
+            .receives
+            .iter()
+            .position(|receive| receive.operation == *operation);
         let receive = receive.and_then(|index| state.receives.remove(index));
-        let queued = state.queue.iter().position(|queued| queued.caller == *operation);
+        let queued = state
+            .queue
+            .iter()
+            .position(|queued| queued.caller.operation == *operation);
         let queued = queued.and_then(|index| state.queue.remove(index));
         drop(state);
         if let Some(queued) = queued {
-            leaving::give_back(&queued.caller.ring().process, queued.parcel);
+            leaving::give_back(&queued.caller.process, queued.parcel);
         }
         drop(receive);
     }

@@ -9,7 +9,7 @@ use abi::validate::Buffer;
 use super::chores::{self, Chores};
 use super::delivery::{MOST_GONE, Offer, Source, offer};
 use super::leaving::{return_to, settle};
-use super::{Endpoint, Locked, Owner, Queued};
+use super::{Endpoint, Locked, Owner, Party, Queued};
 use crate::call::{Caller, Outcome, check_buffers, failed};
 use crate::capability::{Capability, Object};
 use crate::process::Process;
@@ -53,7 +53,8 @@ pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
             operation.fail(Failure::InvokeFailed).either_way();
             return;
         }
-        state.receives.push_back(operation);
+        let process = process.clone();
+        state.receives.push_back(Party { operation, process });
         chores.see_to(endpoint, &mut state);
     });
     Outcome::Pending
@@ -83,10 +84,10 @@ impl Endpoint {
                 state.at_work -= owed;
                 return fail_all_receives(state);
             }
-            if !queued.caller.is_live() {
+            if !queued.caller.operation.is_live() {
                 patience -= 1;
                 drop(state);
-                return_to(&queued.caller.ring().process, queued.parcel, chores);
+                return_to(&queued.caller.process, queued.parcel, chores);
                 drop(queued.caller);
                 state = self.lock();
                 continue;
@@ -114,7 +115,7 @@ impl Endpoint {
                     owed -= 1;
                     state.at_work -= 1;
                     drop(state);
-                    settle(&caller.ring().process, &receive.ring().process, parcel, chores);
+                    settle(&caller.process, &receive.process, parcel, chores);
                     drop((caller, receive));
                     state = self.lock();
                 }
@@ -137,8 +138,8 @@ impl Endpoint {
                     patience -= 1;
                     state.receives.push_front(receive);
                     drop(state);
-                    return_to(&caller.ring().process, parcel, chores);
-                    caller.fail(failure).either_way();
+                    return_to(&caller.process, parcel, chores);
+                    caller.operation.fail(failure).either_way();
                     drop(caller);
                     state = self.lock();
                 }
@@ -154,7 +155,7 @@ pub(super) fn fail_all_receives(mut state: Locked<'_>) {
     let mut receives = core::mem::take(&mut state.receives);
     drop(state);
     while let Some(receive) = receives.pop_front() {
-        receive.fail(Failure::TransferAborted).either_way();
+        receive.operation.fail(Failure::TransferAborted).either_way();
     }
 }
 
@@ -169,11 +170,11 @@ pub fn cancel(caller: &Caller<'_>, cap: u32, target: u64) -> Outcome {
         let index = state
             .receives
             .iter()
-            .position(|receive| rings.iter().any(|ring| receive.is_of(ring, target)));
+            .position(|receive| rings.iter().any(|ring| receive.operation.is_of(ring, target)));
         index.and_then(|index| state.receives.remove(index))
     };
     match found {
-        Some(receive) if receive.fail(Failure::InvokeFailed).is_yes() => Outcome::DONE,
+        Some(receive) if receive.operation.fail(Failure::InvokeFailed).is_yes() => Outcome::DONE,
         _ => failed(Failure::InvalidRequest),
     }
 }

@@ -56,7 +56,7 @@ pub fn call(call: &mut Call<'_, '_>, capability: &Capability) -> Answer {
         Object::ProcessSpawner => process::spawner(call),
         Object::ProcessHandle(process) => process::handle(call, process),
         Object::CapabilityManager(process) => capability_manager::call(call, process),
-        Object::SchedulingPolicy(target) => scheduling::call(call, target.as_ref()),
+        Object::SchedulingPolicy(target) => scheduling::call(call, target.as_deref()),
         Object::ThreadPlacement(thread) => placement::call(call, thread),
         Object::Monitor => monitor::call(call),
         Object::Supervisor => supervisor::call(call),

@@ -3,7 +3,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::slice;
+use core::borrow::Borrow;
 
 use sched::{Account, Nanos};
 use schema_gen::monitor::ThreadState;
@@ -27,17 +27,15 @@ pub(super) struct Seen {
 }
 
 /// Looks at one thread, as [`threads`] does.
-pub(super) fn thread(thread: &Arc<Thread>) -> Seen {
-    threads(slice::from_ref(thread))
-        .pop()
-        .unwrap_or_else(|| off_cpu(thread))
+pub(super) fn thread(thread: &Thread) -> Seen {
+    threads(&[thread]).pop().unwrap_or_else(|| off_cpu(thread))
 }
 
 /// Looks at threads, in their order. What was seen of one never becomes less, and every run is in it that had begun
 /// before the look: a change of weight is never mixed with what was used before it.
-pub(super) fn threads(threads: &[Arc<Thread>]) -> Vec<Seen> {
+pub(super) fn threads<T: Borrow<Thread>>(threads: &[T]) -> Vec<Seen> {
     let mut by_id: Vec<usize> = (0..threads.len()).collect();
-    by_id.sort_unstable_by_key(|index| threads[*index].id());
+    by_id.sort_unstable_by_key(|index| threads[*index].borrow().id());
     let mut running: Vec<Option<Seen>> = threads.iter().map(|_| None).collect();
     for cpu in cpus::all() {
         let mut sched = cpu.sched.lock();
@@ -45,12 +43,12 @@ pub(super) fn threads(threads: &[Arc<Thread>]) -> Vec<Seen> {
         let Some(id) = sched.running().map(sched::cpu::Running::id) else {
             continue;
         };
-        let Ok(place) = by_id.binary_search_by_key(&id, |index| threads[*index].id()) else {
+        let Ok(place) = by_id.binary_search_by_key(&id, |index| threads[*index].borrow().id()) else {
             continue;
         };
         let charge = sched.uncollected(now());
         // A thread's account is published under this lock, so the two fit together.
-        let mut account = threads[by_id[place]].shown();
+        let mut account = threads[by_id[place]].borrow().task().shown();
         account.runtime += charge.ran;
         account.virtual_runtime = account.virtual_runtime.saturating_add(charge.virtual_ran);
         account.last_cpu = Some(cpu.id());
@@ -61,7 +59,7 @@ pub(super) fn threads(threads: &[Arc<Thread>]) -> Vec<Seen> {
         });
     }
     let seen = running.into_iter().zip(threads);
-    seen.map(|(running, thread)| running.unwrap_or_else(|| off_cpu(thread)))
+    seen.map(|(running, thread)| running.unwrap_or_else(|| off_cpu(thread.borrow())))
         .collect()
 }
 
@@ -70,14 +68,14 @@ fn off_cpu(thread: &Thread) -> Seen {
     // Read before the account: a thread that ends between the two is shown with all it used.
     let state = if thread.has_ended() {
         ThreadState::Exited
-    } else if thread.cell.lock().is_resting() {
+    } else if thread.task().cell.lock().is_resting() {
         ThreadState::Blocked
     } else {
         ThreadState::Ready
     };
     Seen {
         state,
-        account: thread.shown(),
+        account: thread.task().shown(),
         run: Nanos::ZERO,
     }
 }

@@ -1,8 +1,6 @@
 //! ThreadPlacement: on which CPUs one thread runs. It grants that and nothing else: no weight, no time, no quiet. A change
 //! takes effect at once, wherever the thread is: parked, queued, running, or on its way. Rule B5.
 
-use alloc::sync::Arc;
-
 use protocol::Reached;
 use sched::{Affinity, CpuId, CpuMask, MaskError};
 use schema_gen::monitor::PlacementResult;
@@ -17,7 +15,7 @@ use crate::wire;
 /// Bytes of an answer besides the set of CPUs.
 const ANSWER_BYTES: usize = 32;
 
-pub(super) fn call(call: &Call<'_, '_>, thread: &Arc<Thread>) -> Answer {
+pub(super) fn call(call: &Call<'_, '_>, thread: &Thread) -> Answer {
     match call.method {
         0 => set(call, thread),
         1 => show(call, thread),
@@ -25,7 +23,7 @@ pub(super) fn call(call: &Call<'_, '_>, thread: &Arc<Thread>) -> Answer {
     }
 }
 
-fn set(call: &Call<'_, '_>, thread: &Arc<Thread>) -> Answer {
+fn set(call: &Call<'_, '_>, thread: &Thread) -> Answer {
     let words = call.params()?;
     let message = words.message()?;
     let wish = message.get_root::<set_cpus_params::Reader<'_>>()?.get_cpus()?;
@@ -39,7 +37,7 @@ fn set(call: &Call<'_, '_>, thread: &Arc<Thread>) -> Answer {
         Err(MaskError::NotCanonical) => return Ok(answer(PlacementResult::NotCanonical, CpuId(0))),
         Err(MaskError::UnknownCpu(cpu)) => return Ok(answer(PlacementResult::UnknownCpu, cpu)),
     };
-    let reached = protocol::restrict(&mut Host(call.caller.cpu), thread, affinity, noted);
+    let reached = protocol::restrict(&mut Host(call.caller.cpu), thread.task(), affinity, noted);
     Ok(match reached {
         Reached::Done => answer(PlacementResult::Ok, CpuId(0)),
         Reached::Dying | Reached::OnItsWay => answer(PlacementResult::ThreadEnded, CpuId(0)),
@@ -69,7 +67,7 @@ fn show(call: &Call<'_, '_>, thread: &Thread) -> Answer {
     let mut message = wire::builder();
     let root = message.init_root::<cpus_results::Builder<'_>>();
     {
-        let affinity = thread.affinity.lock();
+        let affinity = thread.task().affinity.lock();
         let allowed = |cpu: &usize| affinity.allows(CpuId(*cpu as u32));
         let last = (0..cpus::all().len()).rfind(allowed).unwrap_or(0);
         let bytes = root.init_cpus(last as u32 / 8 + 1);

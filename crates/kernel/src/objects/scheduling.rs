@@ -1,8 +1,6 @@
 //! SchedulingPolicyCap: weight and latency class of one thread, and the counters that show what they do. A change takes
 //! effect at once, wherever the thread is: parked, queued, running, or on its way. Rules D1 to D3.
 
-use alloc::sync::Arc;
-
 use abi::trace::Event;
 use machine::trace;
 use protocol::{Reached, Reweigh};
@@ -20,7 +18,7 @@ use crate::wire::{self, ExceptionKind};
 /// The methods below this number change something.
 const FIRST_READER: u16 = 2;
 
-pub(super) fn call(call: &Call<'_, '_>, target: Option<&Arc<Thread>>) -> Answer {
+pub(super) fn call(call: &Call<'_, '_>, target: Option<&Thread>) -> Answer {
     let answer = perform(call, target.unwrap_or(call.thread()));
     if call.method < FIRST_READER {
         let counters = &call.caller.cpu.counters;
@@ -32,7 +30,7 @@ pub(super) fn call(call: &Call<'_, '_>, target: Option<&Arc<Thread>>) -> Answer 
     answer
 }
 
-fn perform(call: &Call<'_, '_>, target: &Arc<Thread>) -> Answer {
+fn perform(call: &Call<'_, '_>, target: &Thread) -> Answer {
     match call.method {
         0 => {
             let words = call.params()?;
@@ -59,12 +57,16 @@ fn perform(call: &Call<'_, '_>, target: &Arc<Thread>) -> Answer {
 
 fn change(
     call: &Call<'_, '_>,
-    thread: &Arc<Thread>,
+    thread: &Thread,
     weight: Option<Weight>,
     class: Option<LatencyClass>,
 ) -> Answer {
     call.require_room(wire::EMPTY_STRUCT.len())?;
-    match protocol::reweigh(&mut Host(call.caller.cpu), thread, Reweigh { weight, class }) {
+    match protocol::reweigh(
+        &mut Host(call.caller.cpu),
+        thread.task(),
+        Reweigh { weight, class },
+    ) {
         Reached::Done => {}
         Reached::Dying | Reached::OnItsWay => {
             return Err(Trouble::Exception(
@@ -73,18 +75,18 @@ fn change(
             ));
         }
     }
-    let (weight, class) = thread.policy();
+    let (weight, class) = thread.task().policy();
     trace::record(Event::PolicySet {
         class: class as u32,
-        thread: thread.trace_id(),
+        thread: thread.task().trace_id(),
         weight: u64::from(weight.get()),
     });
     Ok(Reply::EmptyStruct)
 }
 
 /// The counters of a thread, with the run it is in.
-fn snapshot(call: &Call<'_, '_>, thread: &Arc<Thread>) -> alloc::vec::Vec<u8> {
-    let account = if Arc::ptr_eq(thread, call.thread()) {
+fn snapshot(call: &Call<'_, '_>, thread: &Thread) -> alloc::vec::Vec<u8> {
+    let account = if core::ptr::eq(thread, call.thread()) {
         // Its own account is at hand, and newer than what others see.
         let run = call.caller.cpu.sched.lock().uncollected(now());
         let mut account = *call.caller.entity.account();
@@ -94,7 +96,7 @@ fn snapshot(call: &Call<'_, '_>, thread: &Arc<Thread>) -> alloc::vec::Vec<u8> {
     } else {
         observe::thread(thread).account
     };
-    let (weight, class) = thread.policy();
+    let (weight, class) = thread.task().policy();
     wire::data_struct(&[
         u64::from(weight.get()) | u64::from(class.number()) << 16,
         account.runtime.0,

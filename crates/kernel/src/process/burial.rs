@@ -13,10 +13,12 @@ use machine::{BootCell, trace};
 
 use super::exit::Reason;
 use super::table::{self, Ended};
+use super::thread::Thread;
 use super::{Process, told};
 use crate::endpoint::leaving;
 use crate::log;
 use crate::memory::account::Charge;
+use crate::run::wait::Completions;
 use crate::run::{Owned, timer};
 
 /// What is done when the first process has ended, with its code. Set before it starts.
@@ -24,14 +26,13 @@ pub static WHEN_INIT_ENDS: BootCell<fn(i64, Reason) -> !> = BootCell::new("proce
 
 /// Destroys a thread that no CPU runs and no queue holds. Several CPUs may bury threads of one process at once: the
 /// process is taken apart by whoever is done last, not by whoever takes the last thread out of the list.
-pub(super) fn bury(entity: Owned, code: i64) {
+pub(super) fn bury(thread: &Thread, entity: Owned, code: i64) {
     let code = entity.payload.exit_code.unwrap_or(code);
     let wait = entity.payload.wait;
-    let thread = entity.payload.thread.clone();
     let account = *entity.account();
     // The registers go first: nothing can run this thread any more.
     drop(entity);
-    thread.ring.stop_waiting(&thread);
+    thread.ring.stop_waiting(thread.task());
     if let Some(armed) = wait.and_then(|wait| wait.armed) {
         drop(timer::disarm(armed));
     }
@@ -41,7 +42,9 @@ pub(super) fn bury(entity: Owned, code: i64) {
     }
     {
         let mut threads = process.threads.lock();
-        threads.living.retain(|living| !Arc::ptr_eq(living, &thread));
+        threads
+            .living
+            .retain(|living| !core::ptr::eq(&raw const **living, thread));
         threads.burials += 1;
         threads.gone.add(&account);
     }
@@ -49,9 +52,9 @@ pub(super) fn bury(entity: Owned, code: i64) {
         thread.ring.close();
         process.remove_own_ring(&thread.ring);
     }
-    assert!(thread.is_gone(), "a dead thread is still parked");
+    assert!(thread.task().is_gone(), "a dead thread is still parked");
     trace::record(Event::ThreadExit {
-        thread: thread.trace_id(),
+        thread: thread.task().trace_id(),
         code,
     });
     let mut joiners = thread.finish(code);

@@ -56,7 +56,7 @@ impl Ending {
     /// When the list cannot grow, or its process cannot pay for that.
     pub fn on_end(&mut self, waiter: &Operation) -> Result<Option<i64>, Short> {
         if self.over.is_none() {
-            self.waiters.room_for_one_more(&waiter.ring().process.account)?;
+            self.waiters.room_for_one_more(waiter.account())?;
             self.waiters.push_back(waiter.clone());
         }
         Ok(self.over)
@@ -74,58 +74,50 @@ pub fn end_process(process: &Arc<Process>, code: i64, reason: Reason) {
         ending.decided = Some((code, reason));
     }
     for thread in process.living_threads() {
-        if thread.order_to_die() {
+        if thread.task().order_to_die() {
             expedite(&thread, code);
         }
     }
 }
 
 /// Ends a thread that was ordered to die, if it does not run; makes the CPU that runs it look up if it does.
-fn expedite(thread: &Arc<Thread>, code: i64) {
-    if let Some(taken_out) = protocol::take_out(&mut Host::here(), thread) {
-        bury(taken_out, code);
+fn expedite(thread: &Thread, code: i64) {
+    if let Some(taken_out) = protocol::take_out(&mut Host::here(), thread.task()) {
+        bury(thread, taken_out, code);
     }
 }
 
 /// The running thread was ordered to die: takes it off its CPU and chooses the next.
-pub fn leave_cpu(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
+pub fn leave_cpu(cpu: &'static CpuState, thread: &Thread, mut entity: Owned) -> Option<Owned> {
     let next = protocol::depart(&mut Host(cpu), &mut entity);
     // Its space must not stay loaded while it is torn down.
     cpu::unload_space();
     cpu.current.store(0, Relaxed);
-    let code = entity
-        .payload
-        .thread
-        .process()
-        .ending
-        .lock()
-        .decided
-        .map_or(0, |(code, _)| code);
-    bury(entity, code);
+    let decided = thread.process().ending.lock().decided;
+    bury(thread, entity, decided.map_or(0, |(code, _)| code));
     next
 }
 
 /// Ends the calling thread alone; the process too if it was the last. Takes effect at the next boundary.
-pub fn end_thread(entity: &mut Owned, code: i64) {
-    if entity.payload.thread.process().threads.lock().living.len() == 1 {
-        return exit(entity, code);
+pub fn end_thread(thread: &Thread, entity: &mut Owned, code: i64) {
+    if thread.process().threads.lock().living.len() == 1 {
+        return exit(thread, entity, code);
     }
     entity.payload.exit_code = Some(code);
-    entity.payload.thread.order_to_die();
+    thread.task().order_to_die();
 }
 
 /// Ends the calling thread's process. Takes effect at the next boundary.
-pub fn exit(entity: &mut Owned, code: i64) {
+pub fn exit(thread: &Thread, entity: &mut Owned, code: i64) {
     entity.payload.exit_code = Some(code);
-    let thread = &entity.payload.thread;
     end_process(thread.process(), code, Reason::Exited);
     // Somebody else may have decided the end already and be on the way to this thread: it runs no further all the same.
-    thread.order_to_die();
+    thread.task().order_to_die();
 }
 
 /// The running thread raised an exception: a page that only needed its frame gets it, anything else ends the process.
-pub fn fault(entity: &mut Owned, fault: Fault) {
-    let process = entity.payload.thread.process().clone();
+pub fn fault(thread: &Thread, fault: Fault) {
+    let process = thread.process();
     let is_page_fault = fault.vector == vector::PAGE_FAULT;
     if is_page_fault
         && process
@@ -136,7 +128,7 @@ pub fn fault(entity: &mut Owned, fault: Fault) {
     }
     trace::record(Event::Fault {
         vector: u32::from(fault.vector),
-        thread: entity.payload.thread.trace_id(),
+        thread: thread.task().trace_id(),
         address: if is_page_fault {
             fault.address
         } else {
@@ -148,5 +140,5 @@ pub fn fault(entity: &mut Owned, fault: Fault) {
         instruction: fault.instruction,
         address: fault.address,
     };
-    end_process(&process, exit_code::of_fault(fault.vector), reason);
+    end_process(process, exit_code::of_fault(fault.vector), reason);
 }

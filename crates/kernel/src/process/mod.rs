@@ -1,5 +1,5 @@
 //! Processes: an address space, a capability table, rings and threads that end together. `thread` is a thread's record,
-//! `image` a program ready to be mapped, `spawn` makes processes, `exit` ends them, `burial` takes them apart, `told` is what
+//! `unfinished` what it has done a part of, `image` a program ready to be mapped, `spawn` makes processes, `exit` ends them, `burial` takes them apart, `told` is what
 //! those hear who wait for that, `table` lists them. Rule P5.
 
 pub mod burial;
@@ -10,6 +10,7 @@ pub mod spawn;
 pub mod table;
 pub mod thread;
 pub mod told;
+pub mod unfinished;
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -122,7 +123,7 @@ pub struct Process {
     /// Living children.
     pub children: AtomicU32,
     /// CPU time used.
-    pub usage: Usage,
+    pub usage: Arc<Usage>,
     /// What its threads share CPU time through, if processes are what shares it (rule D7).
     pub principal: Option<Arc<Principal>>,
     /// For what it holds as long as it lives.
@@ -143,7 +144,7 @@ impl Process {
         let threads = self.threads.lock();
         let mut tally = threads.gone;
         for thread in &threads.living {
-            tally.add(&thread.shown());
+            tally.add(&thread.task().shown());
         }
         tally
     }

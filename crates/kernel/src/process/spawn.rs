@@ -29,7 +29,7 @@ use super::thread::Thread;
 use super::{Process, Quota, Threads, table};
 use crate::booted;
 use crate::capability::Capability;
-use crate::memory::account::{Account, Cost, Short};
+use crate::memory::account::{Account, Charge, Cost, Short};
 use crate::memory::pages::Pages;
 use crate::memory::protection::Protection;
 use crate::memory::refusal::Refusal;
@@ -40,7 +40,7 @@ use crate::memory::waiting_list::WaitingList;
 use crate::objects::sources;
 use crate::ring::Ring;
 use crate::ring::operation::Operation;
-use crate::run::thread_body::Body;
+use crate::run::body::Body;
 use crate::run::wake;
 
 /// Why a process or thread could not be made.
@@ -157,7 +157,9 @@ fn build(
     grants: Vec<Grant>,
     space: Arc<Space>,
 ) -> Result<Arc<Process>, SpawnError> {
-    let record = account.endow(Cost::heap(size_of::<Process>() + name.len() + LISTING_BYTES))?;
+    let record = account.endow(Cost::heap(
+        size_of::<Process>() + size_of::<Usage>() + name.len() + LISTING_BYTES,
+    ))?;
     let living = account.endow(cost_of_living(&quota))?;
     let mapped = image.map(&space)?;
     let stack = Pages::parse(layout::STACK_BASE, layout::STACK_TOP - layout::STACK_BASE)?;
@@ -192,13 +194,13 @@ fn build(
         ending: Lock::new(Ending::default()),
         sleeps: AtomicU32::new(0),
         children: AtomicU32::new(0),
-        usage: Usage::default(),
+        usage: Arc::new(Usage::default()),
         principal: principal(),
         living: Lock::new(living),
         record,
     });
     let charge = process.account.endow(Ring::COST)?;
-    let ring = Ring::new(process.clone(), charge).ok_or(SpawnError::NoMemory)?;
+    let ring = new_ring(&process, charge)?;
     let ring_page = Pages::parse(layout::RING, layout::PAGE_SIZE)?;
     process
         .space
@@ -285,9 +287,9 @@ pub fn add_thread(
     };
     let body = Body {
         context: Context::new(start(thread.tid())),
-        thread: thread.clone(),
+        task: thread.task().clone(),
+        owner: thread.clone(),
         wait: None,
-        unfinished: None,
         exit_code: None,
     };
     let mut entity: Box<Entity<Body>> = Entity::new(thread.id(), Weight::DEFAULT, LatencyClass::Normal, body);
@@ -307,6 +309,10 @@ fn principal() -> Option<Arc<Principal>> {
     }
 }
 
+fn new_ring(process: &Process, charge: Charge) -> Result<Arc<Ring>, SpawnError> {
+    Ring::new(process.space.clone(), process.account.clone(), charge).ok_or(SpawnError::NoMemory)
+}
+
 /// Makes a ring for one thread alone and maps it; its address.
 ///
 /// # Errors
@@ -317,7 +323,7 @@ pub fn add_own_ring(process: &Arc<Process>) -> Result<(Arc<Ring>, u64), SpawnErr
         layout::OWN_RINGS_LIMIT - layout::OWN_RINGS_BASE,
     )?;
     let charge = process.account.charge(Ring::COST)?;
-    let ring = Ring::new(process.clone(), charge).ok_or(SpawnError::NoMemory)?;
+    let ring = new_ring(process, charge)?;
     let mut rings = process.rings.lock();
     let page = process.space.find_gap(1, window).ok_or(SpawnError::NoMemory)?;
     process

@@ -5,23 +5,23 @@
 //! the thread keeps what is left, leaves the call to its CPU's loop, where interrupts and orders are looked at, and comes
 //! back here as if it had made the same system call again.
 
-use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::ring::{CQ_ENTRIES, Cqe, Opcode};
 use abi::syscall;
 use abi::validate::{check_words, owner_of};
-use sched::{Instant, Nanos};
+use rings::Listing;
+use sched::Nanos;
 
-use super::{Listing, Locked, Look, Ring};
-use crate::call::{self, Caller, Outcome, Progress};
+use super::{Locked, Ring};
+use crate::call::{self, Caller, Outcome};
 use crate::process::exit;
 use crate::process::thread::Thread;
+use crate::process::unfinished::Progress;
 use crate::run::Owned;
 use crate::run::cpus::CpuState;
 use crate::run::host::Host;
-use crate::run::thread_body::Wait;
-use crate::run::timer::{self, Armed, Timer};
+use crate::run::wait::Wait;
 use crate::run::wake::now;
 
 /// What the CPU's loop does after a system call.
@@ -39,12 +39,12 @@ pub enum After {
 
 /// Handles the system call in the thread's registers.
 #[inline]
-pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>) -> After {
+pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Thread) -> After {
     let (number, first, second) = entity.payload.context.syscall();
     match number {
         syscall::CAP_ENTER => return cap_enter(cpu, entity, thread, first, second),
         syscall::EXIT => {
-            exit::exit(entity, first as i64);
+            exit::exit(thread, entity, first as i64);
             return After::Exit;
         }
         // The retired write, the measurement checkpoint (this kernel measures by its counters) and everything unknown.
@@ -54,8 +54,8 @@ pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>)
 }
 
 /// Goes on with the submission that a former pass of the thread's system call left unfinished; whether it is done now.
-pub fn go_on(entity: &mut Owned, thread: &Arc<Thread>) -> bool {
-    let Some(unfinished) = entity.payload.unfinished.take() else {
+pub fn go_on(thread: &Thread) -> bool {
+    let Some(unfinished) = thread.unfinished.take() else {
         return true;
     };
     let user_data = unfinished.user_data;
@@ -65,7 +65,7 @@ pub fn go_on(entity: &mut Owned, thread: &Arc<Thread>) -> bool {
             true
         }
         Progress::Unfinished(rest) => {
-            entity.payload.unfinished = Some(rest);
+            thread.unfinished.keep(rest);
             false
         }
     }
@@ -75,7 +75,7 @@ pub fn go_on(entity: &mut Owned, thread: &Arc<Thread>) -> bool {
 fn cap_enter(
     cpu: &'static CpuState,
     entity: &mut Owned,
-    thread: &Arc<Thread>,
+    thread: &Thread,
     minimum: u64,
     timeout: u64,
 ) -> After {
@@ -159,7 +159,7 @@ struct Pass {
 fn dispatch(
     cpu: &'static CpuState,
     entity: &mut Owned,
-    thread: &Arc<Thread>,
+    thread: &Thread,
     listed: u32,
 ) -> (Pass, u32, Option<Listing>) {
     let ring: &Ring = &thread.ring;
@@ -200,7 +200,7 @@ fn dispatch(
         state.queues.were_looked_at();
         let goes_on = matches!((pass.stopped, &pass.after), (Stopped::Done, After::Continue));
         if available < listed && goes_on {
-            listing = Some(state.waiters.list(thread.clone(), listed));
+            listing = Some(state.waiters.list(thread.task().clone(), listed));
         }
     }
     (pass, available, listing)
@@ -211,7 +211,7 @@ fn dispatch(
 fn perform<'a>(
     cpu: &'static CpuState,
     entity: &mut Owned,
-    thread: &'a Arc<Thread>,
+    thread: &'a Thread,
     mut state: Locked<'a>,
     pass: &mut Pass,
 ) -> Locked<'a> {
@@ -251,7 +251,7 @@ fn perform<'a>(
                     }
                     Outcome::Pending => None,
                     Outcome::Unfinished(rest) => {
-                        entity.payload.unfinished = Some(rest);
+                        thread.unfinished.keep(rest);
                         pass.stopped = Stopped::Unfinished;
                         return state;
                     }
@@ -262,7 +262,7 @@ fn perform<'a>(
                     Outcome::EndThread(code) => {
                         // What the pass has posted so far is for its siblings, who may wait.
                         ring.wake_others(state);
-                        exit::end_thread(entity, code);
+                        exit::end_thread(thread, entity, code);
                         pass.stopped = Stopped::Ended;
                         pass.after = After::Exit;
                         return ring.lock();
@@ -283,38 +283,4 @@ fn perform<'a>(
 fn count_submissions(cpu: &CpuState, submissions: u64) {
     let counter = &cpu.counters.submissions;
     counter.store(counter.load(Relaxed) + submissions, Relaxed);
-}
-
-/// Looks at a thread's wait, before it blocks and each time it was woken: true if it is over, and the system call's result
-/// is set; else it is listed with its ring and its deadline.
-pub fn is_over(entity: &mut Owned, thread: &Arc<Thread>, mut wait: Wait) -> bool {
-    let over = wait.until.is_some_and(|until| now() >= until);
-    let available = match thread.ring.wait_for(thread, wait.minimum) {
-        Look::Enough(available) => available,
-        Look::Listed(_) if over => thread.ring.stop_waiting(thread),
-        Look::Listed(listing) => {
-            wait.listing = Some(listing);
-            if let (Some(until), None) = (wait.until, wait.armed) {
-                wait.armed = arm(thread, until);
-            }
-            entity.payload.wait = Some(wait);
-            return false;
-        }
-    };
-    if let Some(armed) = wait.armed
-        && let Some(mut memory) = timer::disarm(armed)
-    {
-        memory.waiter = Timer::None;
-        thread.keep_deadline(memory);
-    }
-    entity.payload.wait = None;
-    entity.payload.context.set_result(u64::from(available));
-    true
-}
-
-fn arm(thread: &Arc<Thread>, until: Instant) -> Option<Armed> {
-    // The memory is with the thread whenever its deadline is in no queue, which is so here: nothing is armed.
-    let mut memory = thread.take_deadline()?;
-    memory.waiter = Timer::Thread(thread.clone());
-    Some(timer::arm(until, memory))
 }

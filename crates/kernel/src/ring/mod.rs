@@ -17,27 +17,19 @@ use machine::Lock;
 use machine::attribution::Site;
 use machine::lock::LockGuard;
 use machine::ring::RingPage;
-pub use rings::Listing;
 use rings::{Queues, Waiter, Waiters};
 
-use crate::memory::account::{Charge, Cost, refusable};
+use crate::memory::account::{Account, Charge, Cost, refusable};
 use crate::memory::pages::Pages;
-use crate::process::Process;
-use crate::process::thread::Thread;
-use crate::run;
+use crate::memory::space::Space;
+use crate::run::task::Task;
+use crate::run::wait::{Completions, Look};
+use crate::run::wake;
 use operation::Operations;
 
 /// The most completions that find the queue full: one of each operation, and one of each thread, whose submission found
 /// room when it was taken.
 const BACKLOG: usize = operation::LIMIT + abi::limits::THREADS as usize;
-
-/// What a thread that wants to wait finds.
-pub enum Look {
-    /// So many unread completions, which are enough.
-    Enough(u32),
-    /// Too few: the thread is listed to be woken.
-    Listed(Listing),
-}
 
 /// The kernel's private side.
 struct State {
@@ -46,7 +38,7 @@ struct State {
     dispatching: bool,
     /// The process has ended: nothing is posted any more.
     closed: bool,
-    waiters: Waiters<Arc<Thread>>,
+    waiters: Waiters<Arc<Task>>,
     /// How many are just waking satisfied waiters, one by one. Kept where it is asserted.
     waking: u32,
     operations: Operations,
@@ -55,8 +47,10 @@ struct State {
 /// A ring of a process: the one all its threads share, or one thread's own.
 pub struct Ring {
     page: RingPage,
-    /// The process it belongs to.
-    pub process: Arc<Process>,
+    /// The memory that its submissions speak of.
+    space: Arc<Space>,
+    /// What pays for those that wait.
+    account: Arc<Account>,
     /// Where it is mapped, if it is one thread's own.
     pub own_page: Lock<Option<Pages>>,
     state: Lock<State>,
@@ -70,12 +64,12 @@ impl Ring {
         .and(Cost::heap(
             size_of::<Ring>()
                 + BACKLOG * size_of::<[u64; 4]>()
-                + abi::limits::THREADS as usize * size_of::<Waiter<Arc<Thread>>>(),
+                + abi::limits::THREADS as usize * size_of::<Waiter<Arc<Task>>>(),
         ))
         .and(operation::COST);
 
     /// A fresh ring, for which [`Ring::COST`] was charged, or `None` when RAM is full. The caller maps [`Ring::page`].
-    pub fn new(process: Arc<Process>, charge: Charge) -> Option<Arc<Ring>> {
+    pub fn new(space: Arc<Space>, account: Arc<Account>, charge: Charge) -> Option<Arc<Ring>> {
         let page = RingPage::new()?;
         let state = State {
             queues: Queues::new(BACKLOG),
@@ -87,7 +81,8 @@ impl Ring {
         };
         Some(Arc::new(Ring {
             page,
-            process,
+            space,
+            account,
             own_page: Lock::new(None),
             state: Site::Ring.lock(state),
             _charge: charge,
@@ -97,6 +92,11 @@ impl Ring {
     /// The page, to map it.
     pub fn page(&self) -> &RingPage {
         &self.page
+    }
+
+    /// What pays for operations that wait.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// Locks the private side.
@@ -123,7 +123,7 @@ impl Ring {
                 state.waking += 1;
             }
             drop(state);
-            run::wake::end_wait(waiter.thread, waiter.listing, available);
+            wake::end_wait(waiter.thread, waiter.listing, available);
             woken += 1;
             if last {
                 return woken;
@@ -140,33 +140,6 @@ impl Ring {
     #[inline(never)]
     fn wake_others<'a>(&'a self, state: Locked<'a>) -> u32 {
         self.wake_satisfied(state)
-    }
-
-    /// Looks whether at least `minimum` completions are unread; if not, the thread is listed to be woken when they are.
-    pub fn wait_for(&self, thread: &Arc<Thread>, minimum: u32) -> Look {
-        let mut state = self.lock();
-        let available = state.queues.available(&self.page);
-        if available >= minimum {
-            // A time-out may have woken it while it was listed. The next time it may want another number.
-            let gone = state.waiters.unlist(is(thread));
-            self.wake_others(state);
-            drop(gone);
-            return Look::Enough(available);
-        }
-        let listing = state.waiters.list_anew(minimum, is(thread), || thread.clone());
-        // Completions that waited for room have it now, and may be enough for others.
-        self.wake_others(state);
-        Look::Listed(listing)
-    }
-
-    /// Takes a thread off the list of waiters; the unread completions.
-    pub fn stop_waiting(&self, thread: &Thread) -> u32 {
-        let mut state = self.lock();
-        let gone = state.waiters.unlist(is(thread));
-        let available = state.queues.available(&self.page);
-        self.wake_others(state);
-        drop(gone);
-        available
     }
 
     /// The process ends: no completion is posted any more, nobody waits, and every unfinished operation is taken out
@@ -188,10 +161,37 @@ impl Ring {
     }
 }
 
-/// Whether a waiter is this thread.
+impl Completions for Ring {
+    fn wait_for(&self, task: &Arc<Task>, minimum: u32) -> Look {
+        let mut state = self.lock();
+        let available = state.queues.available(&self.page);
+        if available >= minimum {
+            // A time-out may have woken it while it was listed. The next time it may want another number.
+            let gone = state.waiters.unlist(is(task));
+            self.wake_others(state);
+            drop(gone);
+            return Look::Enough(available);
+        }
+        let listing = state.waiters.list_anew(minimum, is(task), || task.clone());
+        // Completions that waited for room have it now, and may be enough for others.
+        self.wake_others(state);
+        Look::Listed(listing)
+    }
+
+    fn stop_waiting(&self, task: &Task) -> u32 {
+        let mut state = self.lock();
+        let gone = state.waiters.unlist(is(task));
+        let available = state.queues.available(&self.page);
+        self.wake_others(state);
+        drop(gone);
+        available
+    }
+}
+
+/// Whether a waiter is this task.
 #[inline]
-fn is(thread: &Thread) -> impl Fn(&Arc<Thread>) -> bool {
-    move |waiter| core::ptr::eq(&raw const **waiter, thread)
+fn is(task: &Task) -> impl Fn(&Arc<Task>) -> bool {
+    move |waiter| core::ptr::eq(&raw const **waiter, task)
 }
 
 impl State {
@@ -204,7 +204,7 @@ impl State {
 
     /// Takes out one waiter whose wish is fulfilled, and says how many completions are unread.
     #[inline]
-    fn satisfied(&mut self, page: &RingPage) -> Option<(Waiter<Arc<Thread>>, u32)> {
+    fn satisfied(&mut self, page: &RingPage) -> Option<(Waiter<Arc<Task>>, u32)> {
         if self.waiters.is_empty() {
             return None;
         }

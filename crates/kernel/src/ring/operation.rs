@@ -15,8 +15,8 @@ use rings::{Name, Table};
 use sched::{Deadline, Instant};
 
 use super::{Locked, Ring};
-use crate::memory::account::Cost;
-use crate::run::timer::{self, Armed, Timer};
+use crate::memory::account::{Account, Cost};
+use crate::run::timer::{self, Armed, Due, Timer};
 use crate::wire::{self, ExceptionKind};
 
 /// Operations one ring may have under way. More are refused as overloaded.
@@ -175,10 +175,19 @@ impl Host for Ending<'_> {
     }
 }
 
+impl Due for Ring {
+    /// The operation's time is up: it ends with the code, and out of the queue of the object it waits at.
+    fn end(self: Arc<Ring>, name: Name, code: i32, memory: Box<Deadline<Timer>>) -> u32 {
+        let host = Ending(&self);
+        ending::keep_memory(&host, name, memory);
+        ending::expire(&host, name, Cqe::plain(0, code))
+    }
+}
+
 impl Operation {
-    /// The ring on which it will complete.
-    pub fn ring(&self) -> &Arc<Ring> {
-        &self.ring
+    /// What pays for its place in a list.
+    pub fn account(&self) -> &Arc<Account> {
+        self.ring.account()
     }
 
     #[inline]
@@ -208,8 +217,9 @@ impl Operation {
     /// allocate the first time a slot is used this way.
     pub fn arm(&self, at: Instant, code: i32) {
         ending::arm(&Ending(&self.ring), self.name, |memory| {
-            let waiter = Timer::Operation {
-                operation: self.clone(),
+            let waiter = Timer::End {
+                of: self.ring.clone(),
+                name: self.name,
                 code,
             };
             let memory = match memory {
@@ -237,25 +247,13 @@ impl Operation {
         }
     }
 
-    /// Ends it because its time is up: with a code, and out of the queue of the object it waits at. How many threads that
-    /// woke.
-    pub fn expire(&self, code: i32) -> u32 {
-        ending::expire(&Ending(&self.ring), self.name, Cqe::plain(0, code))
-    }
-
-    /// Gives back the memory of a time-out that has come.
-    pub fn keep_memory(&self, memory: Box<Deadline<Timer>>) {
-        ending::keep_memory(&Ending(&self.ring), self.name, memory);
-    }
-
     /// Ends it with a message, written to where its submission said; if there is no room for it, with the failure that
     /// says so.
     pub fn complete_bytes(&self, bytes: &[u8]) -> Told {
         let Some(result) = self.result() else {
             return Told::No;
         };
-        let written =
-            bytes.len() <= result.len as usize && self.ring.process.space.write(result.addr, bytes).is_ok();
+        let written = bytes.len() <= result.len as usize && self.ring.space.write(result.addr, bytes).is_ok();
         if written {
             return self.complete_code(bytes.len() as i32);
         }
@@ -269,8 +267,8 @@ impl Operation {
             return Told::No;
         };
         let message = wire::exception(kind, text);
-        let written = message.len() <= result.len as usize
-            && self.ring.process.space.write(result.addr, &message).is_ok();
+        let written =
+            message.len() <= result.len as usize && self.ring.space.write(result.addr, &message).is_ok();
         self.fail(if written {
             Failure::ApplicationException
         } else {

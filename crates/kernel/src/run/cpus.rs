@@ -4,6 +4,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU64};
 
 use machine::attribution::Site;
@@ -11,8 +12,8 @@ use machine::{BootCell, Lock};
 use protocol::Ground;
 use sched::{Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, OneShot, Policy, Topology};
 
+use super::body::Body;
 pub use super::counters::{Counters, count};
-use super::thread_body::Body;
 use super::timer::Timer;
 
 /// One CPU. What it writes itself shares no cache line with another CPU's, nor with the one that prefetchers bring along.
@@ -24,7 +25,7 @@ pub struct CpuState {
     pub sched: Lock<Cpu<Body>>,
     /// What waits for time here.
     pub deadlines: Lock<DeadlineQueue<Timer>>,
-    /// A thread woken by the running one, which gets the CPU if the running one blocks now (`wake`).
+    /// A task woken by the running one, which gets the CPU if the running one blocks now (`wake`).
     pub candidate: Lock<Option<Box<Entity<Body>>>>,
     /// The running thread is in a system call, so that a candidate makes sense.
     pub in_call: AtomicBool,
@@ -45,6 +46,12 @@ impl CpuState {
     #[inline]
     pub fn id(&self) -> CpuId {
         CpuId(self.index)
+    }
+
+    /// The running task's id as traces show it.
+    #[inline]
+    pub fn current_trace_id(&self) -> abi::trace::Thread {
+        abi::trace::Thread(self.current.load(Relaxed))
     }
 }
 

@@ -1,7 +1,6 @@
 //! This CPU as a host of the protocol between CPUs (crate `protocol`): its locks, its clock, its interrupts, and what is
 //! recorded and counted here. The protocol decides what is done in which order; it is in no other place.
 
-use alloc::sync::Arc;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -15,12 +14,11 @@ use sched::{
     Whereabouts,
 };
 
+use super::body::Body;
 use super::cpus::{self, CpuState, count};
-use super::thread_body::Body;
+use super::task::Task;
 use super::wake::now;
-use super::{Owned, timer};
-use crate::process::thread::Thread;
-use crate::ring::dispatch;
+use super::{Owned, timer, wait};
 
 /// The CPU that acts: the one that runs this code.
 pub struct Host(pub &'static CpuState);
@@ -35,7 +33,7 @@ impl Host {
 
 impl protocol::Host for Host {
     type Body = Body;
-    type Task = Arc<Thread>;
+    type Task = Task;
     type Word = AtomicU64;
     type Ground = &'static Ground<AtomicU64>;
     type Locked = LockGuard<'static, Cpu<Body>>;
@@ -88,12 +86,12 @@ impl protocol::Host for Host {
     }
 
     #[inline]
-    fn lock_cell<'t>(&mut self, task: &'t Arc<Thread>) -> LockGuard<'t, Parking<Owned>> {
+    fn lock_cell<'t>(&mut self, task: &'t Task) -> LockGuard<'t, Parking<Owned>> {
         task.cell.lock()
     }
 
     #[inline]
-    fn unlock_cell<'t>(&mut self, _: &'t Arc<Thread>, cell: LockGuard<'t, Parking<Owned>>) {
+    fn unlock_cell<'t>(&mut self, _: &'t Task, cell: LockGuard<'t, Parking<Owned>>) {
         drop(cell);
     }
 
@@ -160,12 +158,12 @@ impl protocol::Host for Host {
     }
 
     #[inline]
-    fn id(&self, task: &Arc<Thread>) -> ThreadId {
+    fn id(&self, task: &Task) -> ThreadId {
         task.id()
     }
 
     #[inline]
-    fn is_dying(&self, task: &Arc<Thread>) -> bool {
+    fn is_dying(&self, task: &Task) -> bool {
         task.is_dying()
     }
 
@@ -175,50 +173,50 @@ impl protocol::Host for Host {
     }
 
     #[inline]
-    fn is_over(&mut self, entity: &mut Owned, task: &Arc<Thread>) -> bool {
+    fn is_over(&mut self, entity: &mut Owned, _: &Task) -> bool {
         let Some(wait) = entity.payload.wait else {
             return true;
         };
-        dispatch::is_over(entity, task, wait)
+        wait::is_over(entity, wait)
     }
 
-    fn policy(&self, task: &Arc<Thread>) -> (Weight, LatencyClass) {
+    fn policy(&self, task: &Task) -> (Weight, LatencyClass) {
         task.policy()
     }
 
-    fn note_policy(&mut self, task: &Arc<Thread>, (weight, class): (Weight, LatencyClass)) {
+    fn note_policy(&mut self, task: &Task, (weight, class): (Weight, LatencyClass)) {
         task.note_policy(weight, class);
     }
 
-    fn note_affinity(&mut self, task: &Arc<Thread>, affinity: &mut Affinity) {
+    fn note_affinity(&mut self, task: &Task, affinity: &mut Affinity) {
         core::mem::swap(&mut *task.affinity.lock(), affinity);
     }
 
     #[inline]
-    fn whereabouts<'t>(&'t self, task: &'t Arc<Thread>) -> &'t Whereabouts {
+    fn whereabouts<'t>(&'t self, task: &'t Task) -> &'t Whereabouts {
         &task.queued
     }
 
     #[inline]
     fn queued(&mut self, entity: &Entity<Body>, cpu: CpuId, rank: Rank) {
-        entity.payload.thread.queued.note(cpu, rank);
+        entity.payload.task.queued.note(cpu, rank);
     }
 
     #[inline]
     fn began(&mut self, entity: &Entity<Body>, at: Instant) {
         if trace::is_on() {
-            let from = Thread::current_trace_id(self.0);
-            let to = entity.payload.thread.trace_id();
+            let from = self.0.current_trace_id();
+            let to = entity.payload.task.trace_id();
             trace::record_at(at.0, Event::Switch { from, to });
         }
     }
 
-    /// Charges the thread that leaves to itself and its process, and keeps its registers.
+    /// Charges the task that leaves to itself and to those it is counted with, and keeps its registers.
     #[inline]
     fn left(&mut self, entity: &mut Entity<Body>, charge: Charge) {
-        let thread = &entity.payload.thread;
-        thread.process().usage.add(charge);
-        thread.publish(entity.account());
+        let task = &entity.payload.task;
+        task.usage().add(charge);
+        task.publish(entity.account());
         entity.payload.context.leave_cpu();
     }
 

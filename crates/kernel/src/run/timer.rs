@@ -1,5 +1,6 @@
 //! What waits for time: one deadline queue and one one-shot timer per CPU; nothing ticks. The timer is armed for the
-//! earlier of the queue's head and the CPU's horizon, and only when that changes (`sched::OneShot`).
+//! earlier of the queue's head and the CPU's horizon, and only when that changes (`sched::OneShot`). What a deadline does is
+//! handed in with it.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -7,28 +8,37 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use machine::apic;
 use machine::memory::heap::NoAllocation;
+use rings::Name;
 use sched::horizon::Setting;
 use sched::{Deadline, DeadlineKey, Instant};
 
 use super::counters::Mode;
 use super::cpus::{self, CpuState};
+use super::task::Task;
 use super::wake;
-use crate::process::thread::Thread;
-use crate::ring::operation::Operation;
 
 /// What happens when a deadline comes.
 pub enum Timer {
     /// Nothing: the memory is not in use.
     None,
-    /// The thread's wait in `cap_enter` is over.
-    Thread(Arc<Thread>),
-    /// The operation ends with this code.
-    Operation {
-        /// Which one.
-        operation: Operation,
-        /// The completion's result.
+    /// The task's wait for completions is over.
+    Wait(Arc<Task>),
+    /// Something that began ends.
+    End {
+        /// Whoever has it.
+        of: Arc<dyn Due>,
+        /// What it is called there.
+        name: Name,
+        /// With which code it ends.
         code: i32,
     },
+}
+
+/// Whoever has what ends when its time is up.
+pub trait Due: Send + Sync {
+    /// The time of what is called `name` is up: it ends with this code, if it has not ended before. `memory` is that of its
+    /// deadline. How many tasks that woke.
+    fn end(self: Arc<Self>, name: Name, code: i32, memory: Box<Deadline<Timer>>) -> u32;
 }
 
 /// A deadline in the queue of a CPU.
@@ -38,7 +48,7 @@ pub struct Armed {
     key: DeadlineKey,
 }
 
-/// Work per timer interrupt: deadlines handled, and threads woken by the operations that end. What is left is due at
+/// Work per timer interrupt: deadlines handled, and tasks woken by what ends. What is left is due at
 /// once, and the next interrupt takes it, so that no interrupt works without bound (docs/mutants.md, row 11).
 const BATCH: u32 = 16;
 
@@ -90,14 +100,11 @@ pub fn fired(cpu: &CpuState, now: Instant) {
         work += 1;
         match core::mem::replace(&mut due.waiter, Timer::None) {
             Timer::None => {}
-            Timer::Thread(thread) => {
-                thread.keep_deadline(due);
-                wake::wake(thread);
+            Timer::Wait(task) => {
+                task.keep_deadline(due);
+                wake::wake(&task);
             }
-            Timer::Operation { operation, code } => {
-                operation.keep_memory(due);
-                work += operation.expire(code);
-            }
+            Timer::End { of, name, code } => work += of.end(name, code, due),
         }
     }
     let reached = cpu.timer.reached(now);

@@ -1,16 +1,16 @@
-//! Making threads runnable, as the rest of the kernel asks for it. What follows is the protocol's (`protocol::wake`).
+//! Making tasks runnable, as the rest of the kernel asks for it. What follows is the protocol's (`protocol::wake`).
 
 use alloc::sync::Arc;
 
 use machine::clock;
 use machine::memory::heap::NoAllocation;
+use rings::Listing;
 use rings::waiters::ends_here;
 use sched::Instant;
 
 use super::Owned;
 use super::host::Host;
-use crate::process::thread::Thread;
-use crate::ring::Listing;
+use super::task::Task;
 
 /// The time now.
 #[inline]
@@ -18,20 +18,20 @@ pub fn now() -> Instant {
     Instant(clock::now_ns())
 }
 
-/// Makes a blocked thread runnable. One that is not blocked (yet) will not block the next time it wants to, so that no
+/// Makes a blocked task runnable. One that is not blocked (yet) will not block the next time it wants to, so that no
 /// wake-up is lost (docs/mutants.md, row 3).
-pub fn wake(thread: Arc<Thread>) {
+pub fn wake(task: &Task) {
     let _guard = NoAllocation::begin();
-    protocol::wake(&mut Host::here(), &thread);
+    protocol::wake(&mut Host::here(), task);
 }
 
-/// Makes a thread runnable that its ring has listed no longer, because `available` completions were enough. If it still
+/// Makes a task runnable that is listed no longer where it waits, because `available` completions were enough. If it still
 /// waits for those, and no time-out has to be taken back, its system call ends here and it need not look again.
 #[inline(always)]
-pub fn end_wait(thread: Arc<Thread>, listing: Listing, available: u32) {
+pub fn end_wait(task: Arc<Task>, listing: Listing, available: u32) {
     let _guard = NoAllocation::begin();
     let host = &mut Host::here();
-    let Some(mut entity) = protocol::take_parked(host, &thread) else {
+    let Some(mut entity) = protocol::take_parked(host, &task) else {
         return;
     };
     let body = &mut entity.payload;
@@ -45,7 +45,7 @@ pub fn end_wait(thread: Arc<Thread>, listing: Listing, available: u32) {
     protocol::ready(host, entity);
 }
 
-/// Puts a thread that has never run into a queue.
+/// Puts a task that has never run into a queue.
 pub fn start(entity: Owned) {
     protocol::start(&mut Host::here(), entity);
 }

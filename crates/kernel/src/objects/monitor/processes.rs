@@ -188,7 +188,7 @@ pub(super) fn threads(call: &Call<'_, '_>, pid: u32) -> Result<Vec<u8>, Trouble>
 
 fn show_thread(mut shown: thread_status::Builder<'_>, thread: &Thread, seen: &observe::Seen) {
     let account = &seen.account;
-    let (weight, class) = thread.policy();
+    let (weight, class) = thread.task().policy();
     shown.set_pid(thread.process().pid);
     shown.set_tid(thread.tid());
     shown.set_name(thread.process().name.as_str());

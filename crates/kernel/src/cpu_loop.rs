@@ -1,0 +1,118 @@
+//! Each CPU's loop. It owns the entity of the task that it runs (rule B2: nobody else can have it), runs its thread until that
+//! traps, handles the trap to its end, and asks the protocol between CPUs (crate `protocol`) what comes next. Nothing here
+//! decides policy or the order of its steps. What a CPU knows of a thread is in `run`, what a system call does in
+//! `ring::dispatch`.
+
+use alloc::sync::Arc;
+use core::any::Any;
+use core::sync::atomic::Ordering::Relaxed;
+
+use machine::cpu;
+use machine::user::{self, Trap};
+use protocol::Boundary;
+use sched::EndReason;
+
+use crate::process::exit;
+use crate::process::thread::Thread;
+use crate::ring::dispatch;
+use crate::run::cpus::{self, CpuState, count};
+use crate::run::host::Host;
+use crate::run::task::Task;
+use crate::run::{Owned, idle, interrupts};
+
+/// The loop of one CPU, for ever.
+pub(crate) fn cpu_loop() -> ! {
+    let cpu = cpus::this();
+    cpu.online.store(true, Relaxed);
+    cpus::ground().board.publish(&cpu.sched.lock());
+    let mut running = idle::wait(cpu);
+    loop {
+        running = match run(cpu, running) {
+            Some(next) => next,
+            None => idle::wait(cpu),
+        };
+    }
+}
+
+/// Runs a thread until it leaves the CPU; the task that was chosen to follow it, if one was.
+#[inline(always)]
+fn run(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
+    let host = &mut Host(cpu);
+    let thread = thread_of(&entity);
+    let task: &Task = thread.task();
+    cpu.current.store(task.id().0, Relaxed);
+    cpu::load_space(task.pages());
+    entity.payload.context.take_cpu();
+    cpu::set_note(task.id().0);
+    // Whether its wait has been listed in the system call that began it, and need not be looked at before it blocks.
+    let mut listed = false;
+    loop {
+        entity = match protocol::boundary(host, entity, task, listed) {
+            Boundary::Run(entity) => entity,
+            Boundary::Next(next) => return next,
+            Boundary::Dying(entity) => return exit::leave_cpu(cpu, &thread, entity),
+        };
+        listed = false;
+        let trap = if thread.unfinished.is_none() {
+            user::run(&mut entity.payload.context)
+        } else if resume(cpu, &thread) {
+            Trap::Syscall
+        } else {
+            continue;
+        };
+        match trap {
+            Trap::Syscall => {
+                count(&cpu.counters.syscalls);
+                cpu.in_call.store(true, Relaxed);
+                let next = dispatch::syscall(cpu, &mut entity, &thread);
+                cpu.in_call.store(false, Relaxed);
+                match next {
+                    dispatch::After::Continue => {
+                        if entity.payload.wait.is_none() {
+                            protocol::settle_candidate(host);
+                        }
+                    }
+                    dispatch::After::Block => listed = true,
+                    dispatch::After::Yield => {
+                        protocol::settle_candidate(host);
+                        return protocol::requeue(host, entity, EndReason::Yielded);
+                    }
+                    dispatch::After::Exit => protocol::settle_candidate(host),
+                }
+            }
+            Trap::Interrupt(vector) => interrupts::handle(cpu, vector),
+            Trap::Fault(fault) => {
+                count(&cpu.counters.faults);
+                exit::fault(&thread, fault);
+            }
+        }
+    }
+}
+
+/// The thread whose task this is. There are no tasks of another kind.
+#[inline]
+fn thread_of(entity: &Owned) -> Arc<Thread> {
+    let owner: Arc<dyn Any + Send + Sync> = entity.payload.owner.clone();
+    match owner.downcast() {
+        Ok(thread) => thread,
+        Err(_) => unreachable!("a task that belongs to no thread"),
+    }
+}
+
+/// Goes on with a submission that the thread's system call has left unfinished, unless something came in between that
+/// has to be looked at first; true if it is done now, and the call begins anew.
+#[cold]
+#[inline(never)]
+fn resume(cpu: &'static CpuState, thread: &Thread) -> bool {
+    cpu::let_interrupts_in();
+    if interrupts::handle_pending(cpu) {
+        return false;
+    }
+    let is_done = dispatch::go_on(thread);
+    if is_done {
+        // It is the same call that begins anew, and it was counted.
+        let counter = &cpu.counters.syscalls;
+        counter.store(counter.load(Relaxed) - 1, Relaxed);
+    }
+    is_done
+}

@@ -1,0 +1,30 @@
+//! What the kernel hangs on a schedulable task: its registers, its shared record, who it is above the CPUs, and the wait it
+//! is in. The body travels with the entity, so whoever owns the entity owns the registers.
+
+use alloc::sync::Arc;
+use core::any::Any;
+
+use machine::user::Context;
+
+use super::task::Task;
+use super::wait::{Completions, Wait};
+
+/// Whoever a task belongs to above the CPUs. They hand it up as it is: there it is known what it does with a CPU.
+pub trait Owner: Any + Send + Sync {
+    /// Where what it waits for arrives.
+    fn completions(&self) -> &dyn Completions;
+}
+
+/// The payload of an entity.
+pub struct Body {
+    /// Registers, while the thread does not run in user mode.
+    pub context: Context,
+    /// The record that others see.
+    pub task: Arc<Task>,
+    /// Who it is to the layers above.
+    pub owner: Arc<dyn Owner>,
+    /// The wait in `cap_enter` that has not ended.
+    pub wait: Option<Wait>,
+    /// The code with which it asked to end.
+    pub exit_code: Option<i64>,
+}

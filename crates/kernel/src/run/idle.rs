@@ -1,0 +1,33 @@
+//! A CPU without a task: it waits for one, asleep, with no timer armed unless something waits for time (rule F3).
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use abi::trace::Event;
+use machine::{cpu, trace};
+
+use super::cpus::{CpuState, count};
+use super::host::Host;
+use super::{Owned, interrupts, timer};
+
+/// Waits until there is a task to run: interrupts first, then the queue, then other CPUs' queues.
+pub fn wait(cpu: &'static CpuState) -> Owned {
+    cpu.current.store(0, Relaxed);
+    cpu::set_note(0);
+    let mut noted = false;
+    loop {
+        interrupts::handle_pending(cpu);
+        cpu.reschedule.store(false, Relaxed);
+        if let Some(next) = protocol::pick(&mut Host(cpu)) {
+            return next;
+        }
+        if !noted {
+            trace::record(Event::IdleEnter {});
+            noted = true;
+        }
+        cpu::unload_space();
+        if !timer::quiesce(cpu) {
+            count(&cpu.counters.idles_untimed);
+        }
+        cpu::idle();
+    }
+}
