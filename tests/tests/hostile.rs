@@ -125,6 +125,12 @@ fn p15_a_crowd_is_woken_in_pieces_between_which_others_run() {
 }
 
 #[test]
+fn p5_no_thread_goes_on_beside_a_sibling_that_has_ended_with_their_process() {
+    // Two CPUs by turns: the thread that looks on is always on one of them.
+    holds("ends", |setup| setup.cpus(2).icount());
+}
+
+#[test]
 fn p16_what_waits_in_the_kernel_eats_no_promise_and_comes_back() {
     // Data at a full pipe once took the frames of processes that had been promised them, and kept them for ever.
     holds("accounts", |setup| setup.memory_mib(64).cpus(1).icount());

@@ -309,6 +309,11 @@ pub struct JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
+    /// Starts waiting for the thread to end, for its exit code alone.
+    pub fn start_join(&self) -> Result<Pending<i64>, Error> {
+        self.handle.start_join()
+    }
+
     /// Waits for the thread to end and returns what its body returned.
     pub fn join(mut self) -> Result<T, Error> {
         self.handle.start_join()?.wait()?;

@@ -10,7 +10,7 @@ use rt::time::Timer;
 use rt::{Client, Env, Error};
 
 use crate::tools::{compute, compute_for};
-use crate::{accounts, chaos, crowds, indices, meetings, pages, pending, registers};
+use crate::{accounts, chaos, crowds, ends, indices, meetings, pages, pending, registers};
 
 /// The manifest's name for this program.
 const BINARY: &str = "proofs";
@@ -53,6 +53,7 @@ pub fn act(env: &Env, part: &str, details: &[String]) -> i64 {
             let count = details.first().and_then(|count| count.parse().ok());
             crowds::compute_for_ever(env, count.unwrap_or(1))
         }
+        "ender" => ends::end_before_the_eyes_of_one(env),
         "promised" => accounts::touch_what_was_promised(env),
         "filler" => accounts::fill(env, details),
         "scattered" => accounts::scatter_and_end(env),

@@ -3,7 +3,7 @@
 //! sees itself, names the first thing that is wrong, and ends with 0 if nothing is.
 //!
 //! [`accounting`], [`shares`], [`crowds`], [`spread`], [`pinned`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] and [`ranges`] about what one
-//! system call makes others wait for; [`leaks`], [`pending`], [`pages`], [`far`] and [`indices`] about what processes, memory and rings leave
+//! system call makes others wait for; [`ends`] about how processes end; [`leaks`], [`pending`], [`pages`], [`far`] and [`indices`] about what processes, memory and rings leave
 //! behind; [`accounts`] about what they hold; [`meetings`] about calls and who may answer them; [`registers`] about what shows of one process in another; [`chaos`] about all of it at
 //! once, under random programs. [`tools`] is what they share. A proof's children run this program too: their arguments name a
 //! part in [`child`].
@@ -20,6 +20,7 @@ pub mod chaos;
 pub mod child;
 pub mod counters;
 pub mod crowds;
+pub mod ends;
 pub mod far;
 pub mod indices;
 pub mod leaks;
@@ -54,6 +55,7 @@ const PROOFS: &[Proof] = &[
     ("spread", spread::prove),
     ("pinned", pinned::prove),
     ("quiet", quiet::prove),
+    ("ends", ends::prove),
     ("leaks", leaks::prove),
     ("meetings", meetings::prove),
     ("pages", pages::prove),

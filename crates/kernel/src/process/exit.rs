@@ -2,7 +2,6 @@
 //! queued) or, if it runs, stops at the next boundary of its CPU's loop. Then nobody has it any more, and `burial` takes it
 //! apart. Rule P5.
 
-use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::syscall::exit_code;
@@ -63,20 +62,21 @@ impl Ending {
     }
 }
 
-/// Decides that `process` ends. The first decision counts. Threads that do not run end here and now; those that run
-/// do at their next boundary, the caller's own among them.
-pub fn end_process(process: &Arc<Process>, code: i64, reason: Reason) {
-    {
-        let mut ending = process.ending.lock();
-        if ending.decided.is_some() {
-            return;
-        }
-        ending.decided = Some((code, reason));
+/// Decides that `process` ends. The first decision counts. All its threads are ordered to die before the first of them is taken
+/// apart, and by everybody who asks, whoever decided: so none comes back from a system call that it makes after this. Threads
+/// that do not run end here and now; those that run do at their next boundary, the caller's own among them.
+pub fn end_process(process: &Process, code: i64, reason: Reason) {
+    let (code, _) = *process.ending.lock().decided.get_or_insert((code, reason));
+    // No thread is added once that is decided.
+    let mut is_news = false;
+    for thread in &process.threads.lock().living {
+        is_news |= thread.task().order_to_die();
     }
-    for thread in process.living_threads() {
-        if thread.task().order_to_die() {
-            expedite(&thread, code);
-        }
+    // Whoever ordered them takes them apart.
+    let mut last = 0;
+    while is_news && let Some(thread) = process.living_after(last) {
+        expedite(&thread, code);
+        last = thread.tid();
     }
 }
 
@@ -111,8 +111,6 @@ pub fn end_thread(thread: &Thread, entity: &mut Owned, code: i64) {
 pub fn exit(thread: &Thread, entity: &mut Owned, code: i64) {
     entity.payload.exit_code = Some(code);
     end_process(thread.process(), code, Reason::Exited);
-    // Somebody else may have decided the end already and be on the way to this thread: it runs no further all the same.
-    thread.task().order_to_die();
 }
 
 /// The running thread raised an exception: a page that only needed its frame gets it, anything else ends the process.

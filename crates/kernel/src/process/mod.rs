@@ -138,6 +138,12 @@ impl Process {
         self.threads.lock().living.clone()
     }
 
+    /// The living thread with the lowest number above `tid`.
+    pub fn living_after(&self, tid: u32) -> Option<Arc<Thread>> {
+        let threads = self.threads.lock();
+        threads.living.iter().find(|thread| thread.tid() > tid).cloned()
+    }
+
     /// What its threads did, living and gone, as of the last time each left a CPU (rule C3). CPU time and switches are shown
     /// from its [`Usage`], which is brought up to date with each stay.
     pub fn tally(&self) -> Account {
