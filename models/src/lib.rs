@@ -83,6 +83,8 @@ pub enum Mistake {
     EndTheSlotsTenant,
     /// Count an operation as served without asking whether it had ended before.
     ServeWithoutAsking,
+    /// Write into its submitter's memory before being the one who ends it.
+    WriteWithoutClaim,
 }
 
 /// Runs `protocol` in every order with at most `preemptions` involuntary switches; panics where it fails.

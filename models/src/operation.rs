@@ -7,7 +7,7 @@
 //!
 //! What must hold in every order: what is posted for an operation is posted once; whoever is told that it ended the operation
 //! is right; of an operation that has ended no time-out is armed and no object keeps it; after closing nothing is posted
-//! and nothing is under way.
+//! and nothing is under way; and nobody writes into its submitter's memory after it has ended.
 
 use loom::sync::{Arc, Mutex, MutexGuard};
 use loom::thread;
@@ -42,6 +42,8 @@ struct Side {
     closed: bool,
     /// How many were posted when it was closed.
     before_closing: usize,
+    /// Whoever closed it is done, and its memory is used for something else.
+    gone: bool,
 }
 
 struct System {
@@ -95,6 +97,10 @@ impl Host for System {
             self.object.lock().unwrap().retain(|waiting| *waiting != name);
         }
     }
+
+    fn wait(&self) {
+        thread::yield_now();
+    }
 }
 
 impl System {
@@ -105,6 +111,7 @@ impl System {
                 posted: Vec::new(),
                 closed: false,
                 before_closing: 0,
+                gone: false,
             }),
             object: Mutex::default(),
             deadlines: Mutex::default(),
@@ -149,7 +156,7 @@ impl System {
         match party {
             Party::Server => {
                 let Some(name) = self.take_waiting() else { return };
-                let ended = ending::complete(self, name, Code::Served, || ()).is_some();
+                let ended = self.serve(name);
                 if ended || self.mistake == Mistake::ServeWithoutAsking {
                     *self.served.lock().unwrap() += 1;
                 }
@@ -164,8 +171,34 @@ impl System {
                 side.before_closing = side.posted.len();
                 drop(side);
                 ending::abandon_all(self);
+                self.side.lock().unwrap().gone = true;
             }
         }
+    }
+
+    /// Writes into the submitter's memory and ends the operation; whether it did.
+    fn serve(&self, name: Name) -> bool {
+        if self.mistake == Mistake::WriteWithoutClaim {
+            let details = self.side.lock().unwrap().operations.details(name);
+            let Some(details) = details else { return false };
+            self.write(details);
+            return ending::complete(self, name, Code::Served, || ()).is_some();
+        }
+        let Some(details) = ending::claim(self, name) else {
+            return false;
+        };
+        self.write(details);
+        ending::finish(self, name, Code::Served, || ()).is_some()
+    }
+
+    /// What an operation's submitter gets written, which it may be from its beginning to its end.
+    fn write(&self, details: u32) {
+        let side = self.side.lock().unwrap();
+        let has_ended = side.posted.iter().any(|(of, _)| *of == details);
+        assert!(
+            !has_ended && !side.gone,
+            "written into the memory of an operation that has ended"
+        );
     }
 
     fn take_waiting(&self) -> Option<Name> {
@@ -230,5 +263,19 @@ pub fn ends_once(party: Party, mistake: Mistake) {
     let _second = system.begin(2);
     ender.join().unwrap();
     timer.join().unwrap();
+    system.everything_is_as_it_should_be();
+}
+
+/// The object serves an operation while its ring is closed, and its submitter's memory is used for something else after that.
+pub fn served_while_closing(mistake: Mistake) {
+    let system = System::new(mistake);
+    let begun = system.begin(1);
+    assert!(begun.is_some(), "the ring is open and empty");
+    let server = thread::spawn({
+        let system = system.clone();
+        move || system.act(Party::Server)
+    });
+    system.act(Party::Closer);
+    server.join().unwrap();
     system.everything_is_as_it_should_be();
 }

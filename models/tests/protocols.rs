@@ -148,6 +148,14 @@ fn p18_an_operation_ends_once_whoever_ends_it_beside_its_time_out() {
 }
 
 #[test]
+fn p18_nobody_writes_for_an_operation_whose_ring_was_closed() {
+    explore(3, || operation::served_while_closing(Mistake::None));
+    assert!(is_caught(|| operation::served_while_closing(
+        Mistake::WriteWithoutClaim
+    )));
+}
+
+#[test]
 fn p18_an_operation_that_ends_wrongly_is_caught() {
     for (party, mistake) in [
         (Party::Server, Mistake::KeepTheTimer),
@@ -155,6 +163,7 @@ fn p18_an_operation_that_ends_wrongly_is_caught() {
         (Party::Closer, Mistake::ForgetNothing),
         (Party::Server, Mistake::EndTheSlotsTenant),
         (Party::Server, Mistake::ServeWithoutAsking),
+        (Party::Server, Mistake::WriteWithoutClaim),
     ] {
         assert!(
             is_caught(move || operation::ends_once(party, mistake)),

@@ -4,6 +4,10 @@
 //!
 //! The table's lock is held for one step at a time, and never while a place is told: places have locks of their own, under
 //! which they end operations.
+//!
+//! Whoever has more to bring than a completion, bytes for the submitter's memory or capabilities for its table, claims the
+//! operation first: from its end on, that memory is the submitter's alone. So nobody can end it while it is claimed; a closing
+//! ring waits for whoever has it, which is not for long and depends on nothing that the closer holds.
 
 use crate::table::{Ended, Name, Table};
 
@@ -38,9 +42,11 @@ pub trait Host {
     fn disarm(&self, timer: Self::Timer) -> Option<Self::Memory>;
     /// Takes an operation that has ended out of where it waits.
     fn forget(&self, place: Self::Place, name: Name);
+    /// Somebody is about to end an operation that it has claimed, without the ring's lock: lets it.
+    fn wait(&self);
 }
 
-/// Ends an operation with a completion, if it is still under way; `arrive` runs before anybody can see that. How many
+/// Ends an operation with a completion, if it is still under way and nobody has claimed it; `arrive` runs before anybody can see that. How many
 /// threads were woken, if this call ended it.
 #[inline]
 #[must_use = "the operation may have ended before"]
@@ -68,6 +74,63 @@ pub fn complete<H: Host>(
     // Whoever completes it has taken it out of where it waited, or is about to.
     drop(place);
     Some(woken)
+}
+
+/// Claims an operation, if it is still under way and nobody else is about to end it: what its submission said. Then
+/// [`finish`] or [`give_back`] follows.
+#[inline]
+#[must_use = "it has to be finished, or given back"]
+pub fn claim<H: Host>(host: &H, name: Name) -> Option<H::Details> {
+    let mut locked = host.lock();
+    if H::is_closed(&locked) {
+        return None;
+    }
+    H::table(&mut locked).claim(name)
+}
+
+/// Ends an operation that was claimed with a completion; `arrive` runs before anybody can see that. How many threads were
+/// woken, unless its ring was closed meanwhile, where nobody is told of anything.
+#[inline]
+#[must_use = "the ring may be closed"]
+pub fn finish<H: Host>(
+    host: &H,
+    name: Name,
+    completion: H::Completion,
+    arrive: impl FnOnce(),
+) -> Option<u32> {
+    let mut locked = host.lock();
+    if H::is_closed(&locked) {
+        forgo(host, locked, name);
+        return None;
+    }
+    let Ended {
+        details,
+        place,
+        timer,
+    } = H::table(&mut locked).end_claimed(name)?;
+    arrive();
+    let woken = host.post(locked, details, completion);
+    if let Some(timer) = timer {
+        disarm(host, name, timer);
+    }
+    drop(place);
+    Some(woken)
+}
+
+/// The ring was closed while the operation was claimed: it ends, and nobody is told.
+#[cold]
+#[inline(never)]
+fn forgo<H: Host>(host: &H, mut locked: H::Locked<'_>, name: Name) {
+    let ended = H::table(&mut locked).end_claimed(name);
+    drop(locked);
+    if let Some(timer) = ended.and_then(|ended| ended.timer) {
+        disarm(host, name, timer);
+    }
+}
+
+/// Gives back an operation that was claimed and is not to end now.
+pub fn give_back<H: Host>(host: &H, name: Name) {
+    H::table(&mut host.lock()).give_back(name);
 }
 
 /// Ends an operation whose time-out has come, after taking it out of where it waits. How many threads were woken.
@@ -104,12 +167,21 @@ fn disarm<H: Host>(host: &H, name: Name, timer: H::Timer) {
     }
 }
 
-/// Ends every operation of a closed ring without a completion, and takes each out of where it waits.
+/// Ends every operation of a closed ring without a completion, and takes each out of where it waits. When this returns,
+/// nobody writes on behalf of any of them.
 pub fn abandon_all<H: Host>(host: &H) {
     loop {
         let mut locked = host.lock();
         let table = H::table(&mut locked);
-        let Some(name) = table.first() else { return };
+        let Some(name) = table.first() else {
+            if table.is_empty() {
+                return;
+            }
+            // What is left is claimed, and ends without a completion where that is done.
+            drop(locked);
+            host.wait();
+            continue;
+        };
         let ended = table.end(name);
         drop(locked);
         let Some(Ended { place, timer, .. }) = ended else {

@@ -1,6 +1,6 @@
 //! Operations under way on one ring. Each is a slot, made when its submission is accepted; whoever may end it keeps a
 //! [`Name`] of the slot, which goes stale when the operation ends in another way. So ending is exact: once, by whoever comes
-//! first. Rule P18.
+//! first. Who has something to write into its submitter's memory first claims it: from then on nobody else ends it. Rule P18.
 
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
@@ -12,11 +12,21 @@ pub struct Name {
     generation: u64,
 }
 
+/// What a slot is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing.
+    Free,
+    /// An operation, which anybody who knows it may end.
+    UnderWay,
+    /// An operation that somebody is about to end.
+    Claimed,
+}
+
 /// A slot is written and read field by field: an operation begins and ends on every call.
 struct Slot<D, P, T, M> {
     generation: u64,
-    /// An operation has it.
-    taken: bool,
+    state: State,
     details: D,
     place: Option<P>,
     timer: Option<T>,
@@ -93,7 +103,7 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
             None => self.grow()?,
         };
         let slot = &mut self.slots[usize::from(index)];
-        slot.taken = true;
+        slot.state = State::UnderWay;
         slot.details = details;
         slot.place = place;
         Ok(Name {
@@ -109,7 +119,7 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
         }
         self.slots.push(Slot {
             generation: 1,
-            taken: false,
+            state: State::Free,
             details: D::default(),
             place: None,
             timer: None,
@@ -122,7 +132,15 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
     fn live(&mut self, name: Name) -> Option<&mut Slot<D, P, T, M>> {
         self.slots
             .get_mut(usize::from(name.slot))
-            .filter(|slot| slot.generation == name.generation && slot.taken)
+            .filter(|slot| slot.generation == name.generation && slot.state != State::Free)
+    }
+
+    /// The slot, if that is its state.
+    #[inline]
+    fn in_state(&mut self, name: Name, state: State) -> Option<&mut Slot<D, P, T, M>> {
+        self.slots
+            .get_mut(usize::from(name.slot))
+            .filter(|slot| slot.generation == name.generation && slot.state == state)
     }
 
     /// What its submission said, while it is under way.
@@ -131,13 +149,42 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
         self.live(name).map(|slot| slot.details)
     }
 
-    /// Ends an operation, if it is still under way.
+    /// Claims an operation, if it is still under way and nobody else has: what its submission said. Whoever claims it ends it
+    /// ([`Table::end_claimed`]) or gives it back, and does neither late: the end of its ring waits for that.
+    #[inline]
+    #[must_use = "it has to be ended, or given back"]
+    pub fn claim(&mut self, name: Name) -> Option<D> {
+        let slot = self.in_state(name, State::UnderWay)?;
+        slot.state = State::Claimed;
+        Some(slot.details)
+    }
+
+    /// Gives back an operation that was claimed: anybody may end it again. A time-out that came meanwhile is lost, so this is
+    /// for operations that have none.
+    pub fn give_back(&mut self, name: Name) {
+        if let Some(slot) = self.in_state(name, State::Claimed) {
+            slot.state = State::UnderWay;
+        }
+    }
+
+    /// Ends an operation, if it is still under way and nobody has claimed it.
     #[inline]
     pub fn end(&mut self, name: Name) -> Option<Ended<D, P, T>> {
-        let slot = self.live(name)?;
+        self.end_in(name, State::UnderWay)
+    }
+
+    /// Ends an operation that was claimed, by whoever claimed it.
+    #[inline]
+    pub fn end_claimed(&mut self, name: Name) -> Option<Ended<D, P, T>> {
+        self.end_in(name, State::Claimed)
+    }
+
+    #[inline]
+    fn end_in(&mut self, name: Name, state: State) -> Option<Ended<D, P, T>> {
+        let slot = self.in_state(name, state)?;
         // A stale name never fits again: 2^64 reuses do not happen.
         slot.generation += 1;
-        slot.taken = false;
+        slot.state = State::Free;
         let ended = Ended {
             details: slot.details,
             place: slot.place.take(),
@@ -166,11 +213,15 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
         }
     }
 
-    /// Its time-out has come: forgets that, and gives the place where it waits, to be taken out of there first.
+    /// Its time-out has come: forgets that, and gives the place where it waits, to be taken out of there first. Whoever has
+    /// claimed it has taken it out of there already.
     pub fn timer_came(&mut self, name: Name) -> Option<P> {
         let slot = self.live(name)?;
         slot.timer = None;
-        slot.place.take()
+        match slot.state {
+            State::UnderWay => slot.place.take(),
+            State::Claimed | State::Free => None,
+        }
     }
 
     /// Keeps the memory of a time-out for the next operation in the slot; what it had before.
@@ -178,9 +229,9 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
         self.slots.get_mut(usize::from(name.slot))?.memory.replace(memory)
     }
 
-    /// One of those under way, if there are any.
+    /// One of those under way that nobody has claimed, if there are any.
     pub fn first(&self) -> Option<Name> {
-        let index = self.slots.iter().position(|slot| slot.taken)?;
+        let index = self.slots.iter().position(|slot| slot.state == State::UnderWay)?;
         Some(Name {
             slot: index as u16,
             generation: self.slots[index].generation,
@@ -222,6 +273,23 @@ mod tests {
         let second = table.begin(2, None).unwrap();
         assert_eq!(table.take_memory(second), Some(Some(5)));
         assert_eq!(table.end(second).unwrap().timer, None);
+    }
+
+    #[test]
+    fn p18_an_operation_that_is_claimed_is_ended_by_whoever_claimed_it_and_nobody_else() {
+        let mut table = Operations::new(1).unwrap();
+        let name = table.begin(7, Some("queue")).unwrap();
+        assert!(table.end_claimed(name).is_none(), "nobody has claimed it");
+        assert_eq!((table.claim(name), table.claim(name)), (Some(7), None));
+        assert!(table.end(name).is_none() && table.first().is_none() && !table.is_empty());
+        assert_eq!(table.timer_came(name), None);
+        table.give_back(name);
+        assert_eq!((table.first(), table.claim(name)), (Some(name), Some(7)));
+        assert_eq!(table.end_claimed(name).unwrap().place, Some("queue"));
+        assert!(table.end_claimed(name).is_none() && table.is_empty());
+        let next = table.begin(8, None).unwrap();
+        table.give_back(name);
+        assert_eq!((table.claim(name), table.claim(next)), (None, Some(8)));
     }
 
     #[test]

@@ -4,10 +4,12 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use abi::layout::PAGE_SIZE;
 use abi::result::Failure;
 use abi::ring::{Cqe, Opcode, SQ_ENTRIES, Sqe};
 use rt::hostile::{unmap, wild};
 use rt::memory::{Protection, VirtualMemory};
+use rt::process::ProcessSpawner;
 use rt::{Client, Error};
 
 use crate::flight::{Ground, PATIENCE_NS, answer, is_disconnected, received};
@@ -18,7 +20,7 @@ use partners::SERVICE;
 /// A receive's buffer, and the long message that it does not take any more.
 const ROOM: u64 = 64 << 10;
 const LONG: u32 = 65_000;
-/// Receives whose buffers go, and how many of them one call may find out about.
+/// Receives or reads whose buffers go, and how many of them one call or write may find out about.
 const GONE: usize = 20;
 const FOUND_OUT: usize = 16;
 /// User data that the runtime gives nobody.
@@ -32,6 +34,7 @@ pub(crate) fn attack(ground: &Ground<'_>, report: &mut Report) {
     receive_without_facet(ground, report);
     room_for_another(ground, report);
     buffers_gone(ground, report);
+    read_buffers_gone(ground, report);
 }
 
 /// A receiver lets go of its right to answer, in one way or another, while it holds a call of ours.
@@ -184,6 +187,59 @@ fn call_into_gone(ground: &Ground<'_>) -> Result<(usize, usize, i32), Error> {
     unmap(&memory, gone, ROOM - 4096)?;
     unmap(&memory, message, 2 * ROOM)?;
     Ok((ended.0, ended.1, called.map_or(-1, |cqe| cqe.result)))
+}
+
+/// The same at a pipe: what is written is copied into the buffer of each read that waits, as far as that goes.
+fn read_buffers_gone(ground: &Ground<'_>, report: &mut Report) {
+    let what = "a write to twenty reads whose buffers have gone";
+    let wanted = (FOUND_OUT, GONE - FOUND_OUT, PAGE_SIZE as usize);
+    match write_into_gone(ground) {
+        Ok(ended) => report.line(ended == wanted, what, format_args!("{ended:?}")),
+        Err(error) => report.line(false, what, error),
+    }
+}
+
+/// How many reads found their buffer gone, how many ended with them, and how many bytes are there for who reads next.
+fn write_into_gone(ground: &Ground<'_>) -> Result<(usize, usize, usize), Error> {
+    let (memory, spawner): (VirtualMemory, ProcessSpawner) = (ground.env.first()?, ground.env.first()?);
+    let (reader, writer) = spawner.pipe(PAGE_SIZE as u32)?;
+    let gone = memory.map(0, 2 * PAGE_SIZE, Protection::ReadWrite)?;
+    // A segment of two words: a struct of one number.
+    let wish = [2 << 32, 1 << 32, PAGE_SIZE];
+    let read = Sqe {
+        opcode: Opcode::Call as u8,
+        cap_id: reader.cap().id(),
+        addr: wish.as_ptr() as u64,
+        len: size_of_val(&wish) as u32,
+        user_data: OURS,
+        result_addr: gone,
+        result_len: 2 * PAGE_SIZE as u32,
+        ..Sqe::default()
+    };
+    for some in [read; GONE].chunks(SQ_ENTRIES as usize) {
+        completions(some, 0);
+    }
+    unmap(&memory, gone + PAGE_SIZE, PAGE_SIZE)?;
+    // A struct of one pointer, to a page of bytes.
+    let words = PAGE_SIZE / 8;
+    let mut page = [(2 + words) << 32, 1 << 48, 1 | (PAGE_SIZE << 3 | 2) << 32].to_vec();
+    page.resize(page.len() + words as usize, 0);
+    let mut answer = [0_u64; 8];
+    let write = Sqe {
+        cap_id: writer.cap().id(),
+        method_id: 1,
+        addr: page.as_ptr() as u64,
+        len: (page.len() * 8) as u32,
+        user_data: OURS + 1,
+        result_addr: answer.as_mut_ptr() as u64,
+        result_len: size_of_val(&answer) as u32,
+        ..read
+    };
+    let told = completions(&[write], GONE + 1);
+    let with = |failure: Failure| told.iter().filter(|cqe| cqe.result == failure.code()).count();
+    let ended = (with(Failure::InvalidResult), with(Failure::TransferAborted));
+    unmap(&memory, gone, PAGE_SIZE)?;
+    Ok((ended.0, ended.1, reader.start_read()?.wait()?.bytes.len()))
 }
 
 /// Submits all of these and waits until that many completions have come.

@@ -69,8 +69,6 @@ fn answer_call(
         return_to(server, parcel, chores);
         return Err(Failure::InvalidRequest);
     };
-    // Before the call leaves the list: a thread that ends waits for this lock to take its operations out, so until then the
-    // caller's memory is nobody else's.
     let told = tell_caller(
         server,
         &state.in_flight[found].caller,
@@ -110,12 +108,19 @@ fn tell_caller(
     parcel: &Parcel<Capability>,
     exception: bool,
 ) -> Result<Answered, Failure> {
-    let Some(buffer) = client.operation.result() else {
+    let Some(claim) = client.operation.claim() else {
         return Err(Failure::TransferAborted);
     };
     let source = Source::Loaded(&server.space, payload);
     let mut received = None;
-    let failure = match put(&client.process, buffer, None, &source, parcel, &mut received) {
+    let failure = match put(
+        &client.process,
+        claim.result(),
+        None,
+        &source,
+        parcel,
+        &mut received,
+    ) {
         Ok(bytes) => {
             let result = if exception {
                 Failure::ApplicationException.code()
@@ -124,18 +129,14 @@ fn tell_caller(
             };
             let completion = Cqe::plain(0, result).with_records(parcel.len() as u16);
             // Nothing is given away before the caller has been told of it: it may be ending.
-            return if tell(client, completion, &mut received).is_yes() {
+            return if tell(claim, &client.process, completion, &mut received).is_yes() {
                 Ok(Answered::Whole)
             } else {
                 Err(Failure::TransferAborted)
             };
         }
         Err(_) if exception => {
-            return if client
-                .operation
-                .fail(Failure::ApplicationExceptionNoDetail)
-                .is_yes()
-            {
+            return if claim.fail(Failure::ApplicationExceptionNoDetail).is_yes() {
                 Ok(Answered::WithoutDetail)
             } else {
                 Err(Failure::TransferAborted)
@@ -144,6 +145,6 @@ fn tell_caller(
         Err(Undelivered::TooSmall | Undelivered::Gone | Undelivered::Source) => Failure::InvalidResult,
         Err(Undelivered::Table) => Failure::TransferAborted,
     };
-    client.operation.fail(failure).either_way();
+    claim.fail(failure).either_way();
     Err(Failure::TransferAborted)
 }

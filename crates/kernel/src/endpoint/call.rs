@@ -7,14 +7,15 @@ use abi::validate::Buffer;
 use caps::Parcel;
 
 use super::chores::{self, Chores};
-use super::delivery::{MOST_GONE, Offer, Source, offer};
+use super::delivery::{Offer, Source, offer};
 use super::leaving::{return_to, settle};
 use super::receive::fail_all_receives;
-use super::{Endpoint, Heading, Party, Queued};
+use super::{Endpoint, Heading, InFlight, Party, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
 use crate::memory::account::{Cost, zeroed};
-use crate::ring::operation::WaitPlace;
+use crate::process::Process;
+use crate::ring::operation::{MOST_GONE, WaitPlace};
 use crate::wire::ExceptionKind;
 
 /// Why a call is refused that the kernel cannot keep.
@@ -36,9 +37,12 @@ pub fn call(
         let place: Arc<dyn WaitPlace> = endpoint.clone();
         match caller.thread.ring.begin(caller.user_data, result, Some(place)) {
             Ok(operation) => {
-                let process = caller.thread.process().clone();
-                let caller = Party { operation, process };
-                deliver(&endpoint, caller, heading, params, parcel, chores);
+                let process = caller.thread.process();
+                let caller = Party {
+                    operation,
+                    process: process.clone(),
+                };
+                deliver(&endpoint, process, caller, heading, params, parcel, chores);
                 Outcome::Pending
             }
             Err(_) => {
@@ -53,13 +57,13 @@ pub fn call(
 #[inline]
 fn deliver(
     endpoint: &Arc<Endpoint>,
+    process: &Process,
     caller: Party,
     heading: Heading,
     params: Buffer,
     mut parcel: Parcel<Capability>,
     chores: &mut Chores,
 ) {
-    let process = &caller.process;
     let source = Source::Loaded(&process.space, params);
     let mut state = endpoint.lock();
     // What is posted meanwhile finds this call in the queue.
@@ -84,8 +88,13 @@ fn deliver(
             break;
         };
         tries -= 1;
-        match offer(&mut state, &receive, &caller, heading, &source, &parcel) {
-            Offer::Taken => {
+        match offer(&mut state, &receive, heading, &source, &parcel) {
+            Offer::Taken(id) => {
+                state.in_flight.push(InFlight {
+                    id,
+                    caller,
+                    receiver: receive.process.pid,
+                });
                 drop(state);
                 settle(process, &receive.process, parcel, chores);
                 return;

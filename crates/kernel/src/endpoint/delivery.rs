@@ -11,11 +11,11 @@ use abi::validate::Buffer;
 use caps::{Parcel, Received};
 
 use super::check::next_id;
-use super::{Heading, InFlight, Party, State};
+use super::{Heading, Party, State};
 use crate::capability::Capability;
 use crate::memory::space::Space;
 use crate::process::Process;
-use crate::ring::operation::Told;
+use crate::ring::operation::{Claim, Told};
 
 /// Bytes carried per step between two address spaces.
 const STEP: usize = 256;
@@ -137,14 +137,19 @@ fn put_capabilities(
 }
 
 /// Tells whoever waits what was [`put`] into its buffer. Its capabilities are there in the moment in which
-/// it is told; if it had ended, it has none of them.
+/// it is told; if its ring was closed meanwhile, it has none of them.
 #[inline(always)]
-pub(super) fn tell(party: &Party, completion: Cqe, received: &mut Option<Received>) -> Told {
+pub(super) fn tell(
+    claim: Claim<'_>,
+    process: &Process,
+    completion: Cqe,
+    received: &mut Option<Received>,
+) -> Told {
     if received.is_none() {
-        return party.operation.complete(completion);
+        return claim.complete(completion);
     }
-    let capabilities = &party.process.capabilities;
-    let told = party.operation.complete_and(completion, || {
+    let capabilities = &process.capabilities;
+    let told = claim.complete_and(completion, || {
         if let Some(received) = received.take() {
             capabilities.lock().accept(received);
         }
@@ -169,14 +174,12 @@ fn write_records(space: &Space, at: u64, received: &Received, parcel: &Parcel<Ca
     Ok(())
 }
 
-/// Buffers that have gone which one delivery runs into: a long message is copied into each as far as it goes.
-pub(super) const MOST_GONE: usize = 16;
-
 /// What came of offering a call to a receive.
 #[must_use = "the call is still to be delivered if it was not taken"]
 pub(super) enum Offer {
-    /// The receive has completed with it.
-    Taken,
+    /// The receive has completed with it, under this id. Whoever was told of the call cannot answer before the endpoint's lock
+    /// is free, and it is in flight then.
+    Taken(u32),
     /// The receive has failed for want of room, or had ended; the call is still to be delivered.
     TooSmall,
     /// The receive has failed because its buffer has gone, perhaps after most of a long message was copied.
@@ -185,18 +188,18 @@ pub(super) enum Offer {
     Refused(Failure),
 }
 
-/// Offers a call to one receive. On [`Offer::Taken`] the call is in flight; the caller of this function commits its
-/// parcel.
+/// Offers a call to one receive. On [`Offer::Taken`] the caller of this function puts it among those in flight, and commits
+/// its parcel.
 #[inline(always)]
 pub(super) fn offer(
     state: &mut State,
     receive: &Party,
-    caller: &Party,
     heading: Heading,
     source: &Source<'_>,
     parcel: &Parcel<Capability>,
 ) -> Offer {
-    let Some(buffer) = receive.operation.result() else {
+    // Before anything is copied: where its buffer was belongs to its process alone when it has ended.
+    let Some(claim) = receive.operation.claim() else {
         return Offer::TooSmall;
     };
     let header = Header {
@@ -208,7 +211,14 @@ pub(super) fn offer(
     .encode();
     let receiver = &receive.process;
     let mut received = None;
-    match put(receiver, buffer, Some(&header), source, parcel, &mut received) {
+    match put(
+        receiver,
+        claim.result(),
+        Some(&header),
+        source,
+        parcel,
+        &mut received,
+    ) {
         Ok(bytes) => {
             let call_id = next_id(state.last_id, |id| {
                 state.in_flight.iter().any(|call| call.id == id)
@@ -218,21 +228,16 @@ pub(super) fn offer(
                 call_id,
                 ..Cqe::plain(0, bytes as i32)
             };
-            if !tell(receive, message.with_records(parcel.len() as u16), &mut received).is_yes() {
+            let message = message.with_records(parcel.len() as u16);
+            if !tell(claim, receiver, message, &mut received).is_yes() {
                 // Its thread ends at this moment, and nobody was told of the message: another receive will have it.
                 return Offer::TooSmall;
             }
-            // Whoever was told of the call cannot answer before this lock is free.
             state.last_id = call_id;
-            state.in_flight.push(InFlight {
-                id: call_id,
-                caller: caller.clone(),
-                receiver: receiver.pid,
-            });
-            Offer::Taken
+            Offer::Taken(call_id)
         }
         Err(reason @ (Undelivered::TooSmall | Undelivered::Gone)) => {
-            receive.operation.fail(Failure::InvalidResult).either_way();
+            claim.fail(Failure::InvalidResult).either_way();
             match reason {
                 Undelivered::Gone => Offer::Gone,
                 _ => Offer::TooSmall,

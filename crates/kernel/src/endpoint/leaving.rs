@@ -117,9 +117,8 @@ fn receiver_left(endpoint: &Arc<Endpoint>, process: &Process, chores: &mut Chore
                 .iter()
                 .position(|call| call.receiver == process.pid);
             let Some(index) = received else { return };
-            // Before it leaves the list: its caller's memory is its caller's until then.
-            disconnect(&state.in_flight[index].caller.operation);
             let orphan = state.in_flight.swap_remove(index);
+            disconnect(&orphan.caller.operation);
             // There is room for another call in flight now.
             chores.see_to(endpoint, &mut state);
             drop(state);

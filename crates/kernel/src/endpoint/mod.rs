@@ -214,8 +214,7 @@ impl Endpoint {
         assert!(check::calls_have_ids_of_their_own(ids), "two calls have one id");
     }
 
-    /// No owner is left: everybody who waits here is told, callers before they leave the lists, so that nothing is written
-    /// into the memory of one that has gone.
+    /// No owner is left: everybody who waits here is told.
     fn end_all<'a>(&'a self, mut state: Locked<'a>, chores: &mut Chores) {
         // Nobody comes to wait here any more, and this goes on until nobody does.
         state.listed = true;

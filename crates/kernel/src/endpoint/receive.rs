@@ -7,13 +7,13 @@ use abi::result::Failure;
 use abi::validate::Buffer;
 
 use super::chores::{self, Chores};
-use super::delivery::{MOST_GONE, Offer, Source, offer};
+use super::delivery::{Offer, Source, offer};
 use super::leaving::{return_to, settle};
-use super::{Endpoint, Locked, Owner, Party, Queued};
+use super::{Endpoint, InFlight, Locked, Owner, Party, Queued};
 use crate::call::{Caller, Outcome, check_buffers, failed};
 use crate::capability::{Capability, Object};
 use crate::process::Process;
-use crate::ring::operation::WaitPlace;
+use crate::ring::operation::{MOST_GONE, WaitPlace};
 
 /// The owner facet that `cap` names, if it names one.
 pub(super) fn owner(caller: &Caller<'_>, cap: u32) -> Option<Arc<Owner>> {
@@ -103,20 +103,19 @@ impl Endpoint {
                 parcel,
                 _charge,
             } = queued;
-            match offer(
-                &mut state,
-                &receive,
-                &caller,
-                heading,
-                &Source::Kernel(&params),
-                &parcel,
-            ) {
-                Offer::Taken => {
+            match offer(&mut state, &receive, heading, &Source::Kernel(&params), &parcel) {
+                Offer::Taken(id) => {
+                    let sender = caller.process.clone();
+                    state.in_flight.push(InFlight {
+                        id,
+                        caller,
+                        receiver: receive.process.pid,
+                    });
                     owed -= 1;
                     state.at_work -= 1;
                     drop(state);
-                    settle(&caller.process, &receive.process, parcel, chores);
-                    drop((caller, receive));
+                    settle(&sender, &receive.process, parcel, chores);
+                    drop((sender, receive));
                     state = self.lock();
                 }
                 // The call stays first in the queue, for the next receive.

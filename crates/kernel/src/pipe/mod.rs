@@ -10,13 +10,14 @@ pub mod buffer;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::result::Failure;
 use machine::Lock;
 use machine::attribution::Site;
 use machine::lock::LockGuard;
 
 use crate::memory::account::{Account, Charge, Cost, Short, refusable, zeroed};
 use crate::memory::waiting_list::WaitingList;
-use crate::ring::operation::{self, Operation, WaitPlace};
+use crate::ring::operation::{self, MOST_GONE, Operation, Told, WaitPlace};
 use crate::wire::{self, ExceptionKind};
 use buffer::{Buffer, End, Read, Write};
 
@@ -225,20 +226,32 @@ impl WaitPlace for PipeEnd {
 /// A call that has been completed; what it held is let go of without the pipe's lock.
 #[must_use = "drop this without the pipe's lock"]
 enum Served {
-    Reader(#[expect(dead_code, reason = "held to be dropped")] Reader),
+    /// And whether it was told of what it was to read.
+    Reader(#[expect(dead_code, reason = "held to be dropped")] Reader, Told),
     Writer(#[expect(dead_code, reason = "held to be dropped")] Writer),
 }
 
 impl Pipe {
     /// Completes waiting calls as far as they can go on, as many as wait now: whoever comes to wait meanwhile serves, too.
+    ///
+    /// What a reader was to have costs its copy although its buffer has gone, and is there for the next one. So whoever brings
+    /// it pays for few of those (rule P15); then all readers end, and what they wait for is there for who asks anew.
     fn serve<'a>(&'a self, mut state: LockGuard<'a, State>) {
+        let mut gone = 0;
         for _ in 0..state.readers.len() + state.writers.len() {
             let served = match state.serve_reader() {
-                Some(reader) => Some(Served::Reader(reader)),
+                Some((reader, told)) => Some(Served::Reader(reader, told)),
                 None => state.serve_writer().map(Served::Writer),
             };
-            if served.is_none() {
-                return;
+            match &served {
+                None => return,
+                Some(Served::Reader(_, Told::NoRoom)) => gone += 1,
+                Some(_) => {}
+            }
+            if gone == MOST_GONE {
+                let readers = core::mem::take(&mut state.readers);
+                drop(state);
+                return fail_all(readers);
             }
             drop(state);
             drop(served);
@@ -247,20 +260,26 @@ impl Pipe {
     }
 }
 
+#[cold]
+fn fail_all(mut readers: WaitingList<Reader>) {
+    while let Some(reader) = readers.pop_front() {
+        reader.operation.fail(Failure::TransferAborted).either_way();
+    }
+}
+
 impl State {
     /// Completes the first waiting reader if there is something for it.
-    fn serve_reader(&mut self) -> Option<Reader> {
+    fn serve_reader(&mut self) -> Option<(Reader, Told)> {
         let max = self.readers.front()?.max;
         if max > 0 && self.buffer.makes_readers_wait() {
             return None;
         }
         let Ok(mut data) = zeroed(max.min(self.buffer.len().max(1))) else {
             let reader = self.readers.pop_front()?;
-            reader
+            let told = reader
                 .operation
-                .complete_exception(ExceptionKind::Overloaded, "no memory to read into")
-                .either_way();
-            return Some(reader);
+                .complete_exception(ExceptionKind::Overloaded, "no memory to read into");
+            return Some((reader, told));
         };
         let (count, answer) = match self.buffer.look(&mut data) {
             Read::Bytes(count) => (count, read_answer(&data[..count], false)),
@@ -268,10 +287,11 @@ impl State {
             Read::Wait => return None,
         };
         let reader = self.readers.pop_front()?;
-        if reader.operation.complete_bytes(&answer).is_yes() {
+        let told = reader.operation.complete_bytes(&answer);
+        if told.is_yes() {
             self.buffer.consume(count);
         }
-        Some(reader)
+        Some((reader, told))
     }
 
     /// Completes the first waiting writer if there is room for some of its data.

@@ -10,6 +10,7 @@ use alloc::sync::Arc;
 use abi::result::Failure;
 use abi::ring::Cqe;
 use abi::validate::Buffer;
+use machine::cpu;
 use rings::ending::{self, Host};
 use rings::{Name, Table};
 use sched::{Deadline, Instant};
@@ -25,6 +26,9 @@ pub const LIMIT: usize = 64;
 /// Memory that an operation's place in the list of the object where it waits takes at most. The machine promises it with
 /// the ring, so that a list finds room when it grows (`memory::waiting_list`).
 pub const LISTING_BYTES: usize = 160;
+
+/// Buffers that have gone which one delivery runs into: a long message is copied into each as far as it goes.
+pub const MOST_GONE: usize = 16;
 
 /// What a ring's table of operations takes.
 pub(super) const COST: Cost = Cost::heap(LIMIT * (Operations::SLOT_BYTES + size_of::<u16>())).and(
@@ -76,8 +80,10 @@ impl PartialEq for Operation {
 pub enum Told {
     /// It was.
     Yes,
-    /// It had ended before, or has no room for what it was to be told and was told that.
-    No,
+    /// It has no room for what it was to be told, and was told that.
+    NoRoom,
+    /// It had ended before.
+    Ended,
 }
 
 impl Told {
@@ -90,6 +96,11 @@ impl Told {
     /// Nothing depends on it: whoever ended the operation before has told its side.
     #[inline]
     pub fn either_way(self) {}
+
+    #[inline]
+    fn when(is_told: bool) -> Told {
+        if is_told { Told::Yes } else { Told::Ended }
+    }
 }
 
 /// The ring has as many operations under way as it may.
@@ -173,6 +184,10 @@ impl Host for Ending<'_> {
             name,
         });
     }
+
+    fn wait(&self) {
+        cpu::relax();
+    }
 }
 
 impl Due for Ring {
@@ -203,11 +218,6 @@ impl Operation {
                 .is_some_and(|details| details.user_data == user_data)
     }
 
-    /// Where its result goes, while it is under way.
-    pub fn result(&self) -> Option<Buffer> {
-        self.details().map(|details| details.result)
-    }
-
     /// Whether it is still under way.
     pub fn is_live(&self) -> bool {
         self.details().is_some()
@@ -235,41 +245,42 @@ impl Operation {
 
     /// Ends it with what `completion` makes of its user data, if it is still under way.
     pub fn complete(&self, completion: Cqe) -> Told {
-        self.complete_and(completion, || ())
+        Told::when(ending::complete(&Ending(&self.ring), self.name, completion, || ()).is_some())
     }
 
-    /// The same; if this call ends it, `arrive` runs before anybody can see the completion, under the ring's lock.
+    /// Claims it, to write what it waited for into its submitter's memory; nothing, if it has ended or somebody else is about
+    /// to end it.
     #[inline]
-    pub fn complete_and(&self, completion: Cqe, arrive: impl FnOnce()) -> Told {
-        match ending::complete(&Ending(&self.ring), self.name, completion, arrive) {
-            Some(_) => Told::Yes,
-            None => Told::No,
-        }
+    pub fn claim(&self) -> Option<Claim<'_>> {
+        let details = ending::claim(&Ending(&self.ring), self.name)?;
+        Some(Claim {
+            operation: self,
+            result: details.result,
+        })
     }
 
     /// Ends it with a message, written to where its submission said; if there is no room for it, with the failure that
     /// says so.
     pub fn complete_bytes(&self, bytes: &[u8]) -> Told {
-        let Some(result) = self.result() else {
-            return Told::No;
+        let Some(claim) = self.claim() else {
+            return Told::Ended;
         };
-        let written = bytes.len() <= result.len as usize && self.ring.space.write(result.addr, bytes).is_ok();
-        if written {
-            return self.complete_code(bytes.len() as i32);
+        if claim.write(bytes) {
+            return claim.complete(Cqe::plain(0, bytes.len() as i32));
         }
-        self.fail(Failure::InvalidResult).either_way();
-        Told::No
+        match claim.fail(Failure::InvalidResult) {
+            Told::Yes => Told::NoRoom,
+            told => told,
+        }
     }
 
     /// Ends it with an exception, whose message is written if there is room.
     pub fn complete_exception(&self, kind: ExceptionKind, text: &str) -> Told {
-        let Some(result) = self.result() else {
-            return Told::No;
+        let Some(claim) = self.claim() else {
+            return Told::Ended;
         };
-        let message = wire::exception(kind, text);
-        let written =
-            message.len() <= result.len as usize && self.ring.space.write(result.addr, &message).is_ok();
-        self.fail(if written {
+        let is_written = claim.write(&wire::exception(kind, text));
+        claim.fail(if is_written {
             Failure::ApplicationException
         } else {
             Failure::ApplicationExceptionNoDetail
@@ -284,5 +295,56 @@ impl Operation {
     /// Ends it with a failure.
     pub fn fail(&self, failure: Failure) -> Told {
         self.complete_code(failure.code())
+    }
+}
+
+/// An operation that somebody is about to end and nobody else can: its submitter's memory may be written to until then, and
+/// not a moment longer. One that is let go of without an end is under way as before, which is for those without a time-out.
+#[must_use = "it was claimed to be ended"]
+pub struct Claim<'a> {
+    operation: &'a Operation,
+    result: Buffer,
+}
+
+impl Claim<'_> {
+    /// Where its result goes.
+    #[inline]
+    pub fn result(&self) -> Buffer {
+        self.result
+    }
+
+    /// Writes a message to where its result goes; whether it fits and that is there.
+    fn write(&self, bytes: &[u8]) -> bool {
+        let Buffer { addr, len } = self.result;
+        bytes.len() <= len as usize && self.operation.ring.space.write(addr, bytes).is_ok()
+    }
+
+    /// Ends it with what `completion` makes of its user data.
+    #[inline]
+    pub fn complete(self, completion: Cqe) -> Told {
+        self.complete_and(completion, || ())
+    }
+
+    /// The same; `arrive` runs before anybody can see the completion, under the ring's lock.
+    #[inline]
+    pub fn complete_and(self, completion: Cqe, arrive: impl FnOnce()) -> Told {
+        let Operation { ring, name } = self.operation;
+        let told = ending::finish(&Ending(ring), *name, completion, arrive);
+        // It has ended, so there is nothing to give back.
+        core::mem::forget(self);
+        Told::when(told.is_some())
+    }
+
+    /// Ends it with a failure.
+    #[inline]
+    pub fn fail(self, failure: Failure) -> Told {
+        self.complete(Cqe::plain(0, failure.code()))
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let Operation { ring, name } = self.operation;
+        ending::give_back(&Ending(ring), *name);
     }
 }

@@ -1,6 +1,6 @@
 //! A host without threads: what is done to the ring, to time-outs and to the place is written down in order.
 
-use core::cell::{RefCell, RefMut};
+use core::cell::{Cell, RefCell, RefMut};
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -26,6 +26,8 @@ struct Ring {
     did: RefCell<Vec<Did>>,
     /// Time-outs that have come already give no memory back.
     came: Option<u32>,
+    /// The operation that somebody has claimed and is writing for.
+    writer: Cell<Option<Name>>,
 }
 
 impl Host for Ring {
@@ -65,6 +67,13 @@ impl Host for Ring {
         assert!(self.side.try_borrow_mut().is_ok());
         self.did.borrow_mut().push(Did::Forgot(place));
     }
+
+    /// Whoever has claimed the operation ends it now.
+    fn wait(&self) {
+        let writer = self.writer.take();
+        let name = writer.expect("a ring waits for a writer alone");
+        assert_eq!(finish(self, name, 9, || unreachable!()), None);
+    }
 }
 
 impl Ring {
@@ -76,6 +85,7 @@ impl Ring {
             }),
             did: RefCell::default(),
             came: None,
+            writer: Cell::new(None),
         }
     }
 
@@ -188,4 +198,29 @@ fn p5_whoever_closes_a_ring_ends_all_and_takes_each_out_of_its_place() {
     for name in [with_time_out, without, nowhere] {
         assert_eq!(complete(&ring, name, 0, || ()), None);
     }
+}
+
+#[test]
+fn p18_what_is_claimed_is_finished_by_whoever_claimed_it_and_only_then_is_a_ring_closed() {
+    let ring = Ring::with_room(2);
+    let begin = |details| {
+        let begun = ring.side.borrow_mut().table.begin(details, Some("queue"));
+        begun.unwrap()
+    };
+    let (told, writing) = (begin(1), begin(2));
+    assert_eq!((claim(&ring, told), claim(&ring, writing)), (Some(1), Some(2)));
+    assert_eq!(claim(&ring, told), None);
+    assert_eq!(
+        (complete(&ring, told, 5, || ()), expire(&ring, told, 6)),
+        (None, 0)
+    );
+    let arrive = || ring.did.borrow_mut().push(Did::Arrived);
+    assert_eq!(finish(&ring, told, 8, arrive), Some(7));
+    assert_eq!(*ring.did.borrow(), vec![Did::Arrived, Did::Posted(1, 8)]);
+    ring.writer.set(Some(writing));
+    ring.side.borrow_mut().closed = true;
+    abandon_all(&ring);
+    assert!(ring.side.borrow().table.is_empty() && ring.writer.get().is_none());
+    assert_eq!(ring.did.borrow().len(), 2, "nothing is posted on a closed ring");
+    assert_eq!(claim(&ring, writing), None);
 }
