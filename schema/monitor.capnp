@@ -151,6 +151,8 @@ enum PlacementResult {
   unknownCpu @3;
   # The thread has ended.
   threadEnded @4;
+  # None of the CPUs that the set names has started, so that the thread could run nowhere; `cpu` is the lowest of them.
+  notStarted @5;
 }
 
 # On which CPUs one thread runs, and nothing else: no weight, no time, no quiet. In a set, CPU n is bit n mod 8 of byte n / 8, and

@@ -129,6 +129,12 @@ fn b5_on_one_cpu_a_thread_may_be_told_to_stay() {
     holds("pinned", |setup| setup.cpus(1).icount());
 }
 
+// Only a CPU that started takes threads: one that was told to run on another would have been lost.
+#[test]
+fn b5_nobody_is_sent_to_a_cpu_that_has_not_started() {
+    holds("last-off", |setup| setup.cpus(2).argument("last-cpu-stays-off"));
+}
+
 #[test]
 fn b1_an_idle_cpu_takes_over_who_waits_and_b4_a_wake_up_sends_one_interrupt_at_most() {
     // The program counts them: never more than there were wake-ups on other CPUs. And an idle CPU took over a thread

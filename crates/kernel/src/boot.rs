@@ -1,6 +1,8 @@
 //! Bringing the system up, in order: console, platform, manifest (checked whole before anything is made of it), CPUs,
 //! scheduler, the first process. And its end: when init ends, so does the machine. Rules P1, P2, P13.
 
+mod unused;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::{Acquire, Release};
@@ -57,13 +59,17 @@ pub fn boot(handover: Handover) -> ! {
         ));
     }
     booted::keep_platform(platform);
+    for line in unused::lines(handover.unused) {
+        say(format_args!("{line}\n"));
+    }
     name_unknown_words(handover.command_line);
     read_manifest(handover.module);
-    start_cpus();
+    start_cpus(handover.command_line);
     terminal::init(&booted::manifest().kernel.terminal_uart);
     interrupts::init(&DEVICES);
     commitment::init(cpu::count() as u64);
-    cpus::init(collect_topology(), scheduler(), wake::now());
+    cpus::init(collect_topology(), has_place, scheduler(), wake::now());
+    check_pools_started(booted::manifest());
     introduce();
     // A report of a kernel bug is only worth something if it is known to arrive: tests ask for one.
     assert!(
@@ -109,7 +115,7 @@ fn name_unknown_words(command_line: &str) {
     let is_known = |word: &str| match word.split_once('=') {
         Some(("trace", size)) => size.parse::<usize>().is_ok(),
         Some(_) => false,
-        None => ["trace", "panic", "allocate-on-hard-path"].contains(&word),
+        None => ["trace", "panic", "allocate-on-hard-path", "last-cpu-stays-off"].contains(&word),
     };
     for word in command_line
         .split_ascii_whitespace()
@@ -175,6 +181,19 @@ fn check_pools(manifest: &Manifest<'_>) {
     }
 }
 
+/// A CPU that is there and did not start is as bad for a pool as one that is not there.
+fn check_pools_started(manifest: &Manifest<'_>) {
+    for (index, pool) in manifest.kernel.pools.iter().enumerate() {
+        let named = CpuMask::parse(pool.cpu_mask, cpus::all().len() as u32).unwrap_or_default();
+        if let Some(cpu) = named.iter().find(|cpu| !cpus::has_started(*cpu)) {
+            refuse(format_args!(
+                "the manifest is refused: kernelParams.cpuIsolationPools[{index}].poolCpuMask names CPU {}, which did not start",
+                cpu.0
+            ));
+        }
+    }
+}
+
 /// The order in which threads are served, as the manifest chooses it (rule D5).
 fn scheduler() -> Policy {
     match booted::manifest().kernel.scheduler {
@@ -183,12 +202,20 @@ fn scheduler() -> Policy {
     }
 }
 
-fn start_cpus() {
+fn start_cpus(command_line: &str) {
     let cpus = &booted::platform().cpus;
     *PLACES.lock() = vec![None; cpus.len()];
     PLACES.lock()[0] = Some(topology::of_this_cpu());
     let mut started = 0;
-    for (index, apic_id) in cpus.iter().enumerate().skip(1) {
+    let mut wanted = cpus.len();
+    if has_word(command_line, "last-cpu-stays-off") {
+        // What a CPU that does not start does to the rest is only known if one can be had: tests ask for it.
+        wanted -= 1;
+        say(format_args!(
+            "cpu {wanted} did not start: asked for on the command line\n"
+        ));
+    }
+    for (index, apic_id) in cpus.iter().enumerate().take(wanted).skip(1) {
         match smp::start(index, *apic_id) {
             Ok(_) => started += 1,
             Err(error) => say(format_args!(
@@ -200,6 +227,11 @@ fn start_cpus() {
     while ARRIVED.load(Acquire) < started {
         cpu::relax();
     }
+}
+
+/// A CPU that started has said where it is.
+fn has_place(cpu: CpuId) -> bool {
+    PLACES.lock().get(cpu.index()).is_some_and(Option::is_some)
 }
 
 /// The places of all CPUs. One that did not start never comes online, so any place will do for it.

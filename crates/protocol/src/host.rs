@@ -6,7 +6,7 @@ use core::ops::{Deref, DerefMut};
 use abi::trace::Event;
 use sched::word::AtomicWord;
 use sched::{
-    Affinity, Charge, Cpu, CpuId, Entity, Horizon, Instant, LatencyClass, LoadBoard, Parking,
+    Affinity, Charge, Cpu, CpuId, EnqueueReason, Entity, Horizon, Instant, LatencyClass, LoadBoard, Parking,
     PlacementReason, Rank, ThreadId, Topology, Weight, Whereabouts,
 };
 
@@ -35,8 +35,8 @@ pub enum Counted {
     Chosen(PlacementReason),
     /// A thread is about to be queued on a CPU that was chosen for it.
     Placed {
-        /// The thread has never run.
-        is_new: bool,
+        /// Why it is: it is new, woken, or had to leave where it was.
+        why: EnqueueReason,
         /// It is the acting CPU.
         is_here: bool,
     },

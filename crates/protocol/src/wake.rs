@@ -89,7 +89,7 @@ pub fn place<H: Host>(host: &mut H, mut thread: Owned<H>, why: EnqueueReason) {
         }
     };
     host.count(Counted::Placed {
-        is_new: why == EnqueueReason::New,
+        why,
         is_here: target == here,
     });
     let id = Thread(thread.id().0);

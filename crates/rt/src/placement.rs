@@ -29,6 +29,8 @@ pub enum PlacementRefusal {
     UnknownCpu(u32),
     /// The thread has ended.
     ThreadEnded,
+    /// None of the CPUs that it names has started; this is the lowest of them.
+    NotStarted(u32),
 }
 
 /// The set of these CPUs as it is sent: CPU n is bit n mod 8 of byte n / 8.
@@ -56,6 +58,7 @@ impl ThreadPlacement {
             Ok(PlacementResult::NotCanonical) => PlacementRefusal::NotCanonical,
             Ok(PlacementResult::UnknownCpu) => PlacementRefusal::UnknownCpu(reply.u32(4)),
             Ok(PlacementResult::ThreadEnded) => PlacementRefusal::ThreadEnded,
+            Ok(PlacementResult::NotStarted) => PlacementRefusal::NotStarted(reply.u32(4)),
             Err(_) => return Err(Error::Malformed),
         };
         Ok(Err(refusal))

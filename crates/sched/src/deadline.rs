@@ -130,16 +130,17 @@ impl<T> DeadlineQueue<T> {
 
     /// The earliest deadline that has come, if any. Call again until `None`, or stop early to bound the work.
     pub fn pop_due(&mut self, now: Instant) -> Option<Box<Deadline<T>>> {
-        if self.next()? > now {
+        if self.tree.first()?.at() > now {
             return None;
         }
         self.tree.remove_first()
     }
 
-    /// The instant to arm the timer for.
+    /// The instant to arm the timer for. What is armed for [`Instant::NEVER`] needs no timer (F3).
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        self.tree.first().map(Deadline::at)
+        let first = self.tree.first().map(Deadline::at);
+        first.filter(|at| *at != Instant::NEVER)
     }
 
     /// The armed deadlines in the order they will expire.
@@ -157,6 +158,8 @@ impl<T> Default for DeadlineQueue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::horizon::{OneShot, Setting};
+    use crate::time::Nanos;
     use std::vec::Vec;
 
     #[test]
@@ -180,6 +183,20 @@ mod tests {
         let _ = queue.insert(Instant(10), Deadline::new(()));
         assert!(queue.pop_due(Instant(9)).is_none());
         assert!(queue.pop_due(Instant(10)).is_some());
+    }
+
+    // A sleep that is longer than time goes on saturates at the last instant there is.
+    #[test]
+    fn f3_a_deadline_that_never_comes_arms_no_timer_and_is_there_all_the_same() {
+        let mut queue = DeadlineQueue::new();
+        let key = queue.insert(Instant(10) + Nanos(u64::MAX), Deadline::new("never"));
+        assert_eq!((queue.next(), queue.len()), (None, 1));
+        assert_eq!(OneShot::new().idle(queue.next()), Setting::Same);
+        let _ = queue.insert(Instant(20), Deadline::new("soon"));
+        assert_eq!(queue.next(), Some(Instant(20)));
+        assert_eq!(queue.pop_due(Instant(30)).unwrap().waiter, "soon");
+        assert!(queue.pop_due(Instant(u64::MAX - 1)).is_none());
+        assert_eq!(queue.cancel(key).unwrap().waiter, "never");
     }
 
     #[test]

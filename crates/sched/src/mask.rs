@@ -22,6 +22,8 @@ pub enum MaskError {
     UnknownCpu(CpuId),
     /// It names none where one is needed.
     Empty,
+    /// None of the CPUs that it names has started; this is the lowest of them.
+    NotStarted(CpuId),
     /// There is no memory to keep it.
     NoMemory,
 }

@@ -64,7 +64,7 @@ fn sum(cpus: &[Counted], name: &str) -> u64 {
 }
 
 /// By how much counters of all CPUs together moved while something was done.
-fn moved<const COUNT: usize>(
+pub(crate) fn moved<const COUNT: usize>(
     env: &Env,
     names: [&str; COUNT],
     mut act: impl FnMut() -> Result<(), Wrong>,
@@ -120,7 +120,13 @@ fn adds_up(env: &Env) -> Result<(), Wrong> {
         )?;
         same(
             cpu,
-            &["wakesLocal", "wakesRemote", "startsLocal", "startsRemote"],
+            &[
+                "wakesLocal",
+                "wakesRemote",
+                "startsLocal",
+                "startsRemote",
+                "forcedMoves",
+            ],
             &[
                 "placedOnlyCpu",
                 "placedLastCpu",
@@ -230,7 +236,7 @@ fn a_policy_is_admitted_or_denied(env: &Env) -> Result<(), Wrong> {
 }
 
 /// B4: when many threads wake up at once, each interrupt is for one that became runnable, or for one that began while others
-/// waited and called a helper for them.
+/// waited and summoned a helper for them.
 fn a_burst_interrupts_a_cpu_once(env: &Env) -> Result<(), Wrong> {
     const SLEEPERS: u32 = 8;
     let (threads, timer): (_, Timer) = (Threads::new(env)?, env.first()?);

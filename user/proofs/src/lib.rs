@@ -54,6 +54,7 @@ const PROOFS: &[Proof] = &[
     ("newcomers", shares::nobody_jumps_or_starves),
     ("spread", spread::prove),
     ("pinned", pinned::prove),
+    ("last-off", pinned::prove_without_the_last),
     ("quiet", quiet::prove),
     ("ends", ends::prove),
     ("leaks", leaks::prove),

@@ -14,6 +14,7 @@ use rt::time::Timer;
 use rt::{Env, Error};
 use schema_gen::monitor::ThreadState;
 
+use crate::counters::moved;
 use crate::ensure;
 use crate::tools::{Wrong, compute, thread, wait_until};
 
@@ -25,6 +26,29 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
     a_running_thread_moves(env, cpus)?;
     waiting_threads_move(env, cpus)?;
     a_parked_thread_wakes_where_it_may(env, cpus)
+}
+
+/// Of several CPUs the last one has not started: nobody can be sent there, and with others beside it it does no harm.
+pub fn prove_without_the_last(env: &Env) -> Result<(), Wrong> {
+    let (monitor, timer): (Monitor, Timer) = (env.first()?, env.first()?);
+    let last = monitor.system(|info| Ok(info.get_cpu_count()))? - 1;
+    let spinner = Spinner::start(env)?;
+    let place = placement(env, spinner.tid)?;
+    let before = place.cpus()?;
+    let answer = place.set_cpus(&set_of([last]))?;
+    ensure!(
+        answer == Err(PlacementRefusal::NotStarted(last)),
+        "a thread was sent to a CPU that has not started: {answer:?}"
+    );
+    let after = place.cpus()?;
+    ensure!(
+        after == before,
+        "that was refused and changed {before:?} to {after:?}"
+    );
+    let refused = place.set_cpus(&set_of([0, last]))?;
+    ensure!(refused == Ok(()), "CPU 0 or {last} was refused: {refused:?}");
+    runs_on(env, &timer, spinner.tid, 0)?;
+    spinner.stop()
 }
 
 fn placement(env: &Env, tid: u32) -> Result<ThreadPlacement, Error> {
@@ -66,13 +90,23 @@ fn refusals_change_nothing(env: &Env, cpus: u32) -> Result<(), Wrong> {
 fn a_running_thread_moves(env: &Env, cpus: u32) -> Result<(), Wrong> {
     let timer: Timer = env.first()?;
     let spinner = Spinner::start(env)?;
-    for round in 0..4 * cpus {
-        let cpu = round * 7 % cpus;
-        pin(env, spinner.tid, cpu)?;
-        runs_on(env, &timer, spinner.tid, cpu)?;
-        let shown = placement(env, spinner.tid)?.cpus()?;
-        ensure!(shown == [cpu], "pinned to CPU {cpu}, and {shown:?} is shown");
-    }
+    let rounds = 4 * cpus;
+    let [moved] = moved(env, ["forcedMoves"], || {
+        for round in 0..rounds {
+            let cpu = round * 7 % cpus;
+            pin(env, spinner.tid, cpu)?;
+            runs_on(env, &timer, spinner.tid, cpu)?;
+            let shown = placement(env, spinner.tid)?.cpus()?;
+            ensure!(shown == [cpu], "pinned to CPU {cpu}, and {shown:?} is shown");
+        }
+        Ok(())
+    })?;
+    // Where it was before the first, only it knows; and of one CPU nobody has to leave.
+    let (least, most) = if cpus == 1 { (0, 0) } else { (rounds - 1, rounds) };
+    ensure!(
+        (u64::from(least)..=u64::from(most)).contains(&moved),
+        "{rounds} orders to go elsewhere were counted as {moved} forced moves"
+    );
     spinner.stop()
 }
 

@@ -201,6 +201,7 @@ impl Shell<'_> {
         match placement.set_cpus(&set_of(cpus)).map_err(told)? {
             Ok(()) => Ok(()),
             Err(PlacementRefusal::UnknownCpu(cpu)) => Err(format!("there is no CPU {cpu}")),
+            Err(PlacementRefusal::NotStarted(cpu)) => Err(format!("CPU {cpu} has not started")),
             Err(PlacementRefusal::ThreadEnded) => Err(format!("thread {pid}.{tid} has ended")),
             Err(PlacementRefusal::EmptySet | PlacementRefusal::NotCanonical) => {
                 Err("a thread has to run somewhere".to_string())

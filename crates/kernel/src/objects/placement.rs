@@ -29,13 +29,15 @@ fn set(call: &Call<'_, '_>, thread: &Thread) -> Answer {
     let wish = message.get_root::<set_cpus_params::Reader<'_>>()?.get_cpus()?;
     call.require_room(ANSWER_BYTES)?;
     // One for the thread itself and one for its record.
-    let both = read(wish).and_then(|affinity| Ok((affinity, read(wish)?)));
+    let (count, started) = (cpus::all().len() as u32, cpus::has_started);
+    let both = read(wish, count, started).and_then(|affinity| Ok((affinity, read(wish, count, started)?)));
     let (affinity, noted) = match both {
         Ok(both) => both,
         Err(MaskError::NoMemory) => return Err(overloaded("not enough memory")),
         Err(MaskError::Empty) => return Ok(answer(PlacementResult::EmptySet, CpuId(0))),
         Err(MaskError::NotCanonical) => return Ok(answer(PlacementResult::NotCanonical, CpuId(0))),
         Err(MaskError::UnknownCpu(cpu)) => return Ok(answer(PlacementResult::UnknownCpu, cpu)),
+        Err(MaskError::NotStarted(cpu)) => return Ok(answer(PlacementResult::NotStarted, cpu)),
     };
     let reached = protocol::restrict(&mut Host(call.caller.cpu), thread.task(), affinity, noted);
     Ok(match reached {
@@ -44,18 +46,19 @@ fn set(call: &Call<'_, '_>, thread: &Thread) -> Answer {
     })
 }
 
-/// Where a thread may run that may run on these CPUs. What names all of them is no restriction, and one CPU is a simpler
-/// question for placement than a set.
-fn read(wish: &[u8]) -> Result<Affinity, MaskError> {
-    let count = cpus::all().len() as u32;
+/// Where a thread may run that may run on these of `count` CPUs. What names all of them is no restriction, and one CPU is a
+/// simpler question for placement than a set. At least one has to have `started`: on the others nothing ever runs.
+fn read(wish: &[u8], count: u32, started: impl Fn(CpuId) -> bool) -> Result<Affinity, MaskError> {
     let mask = CpuMask::parse(wish, count)?;
-    let first = mask.iter().next();
-    match (mask.len(), first) {
-        (0, _) | (_, None) => Err(MaskError::Empty),
-        (all, _) if all == count => Ok(Affinity::Any),
-        (1, Some(only)) => Ok(Affinity::One(only)),
-        _ => Ok(Affinity::Mask(mask)),
+    let first = mask.iter().next().ok_or(MaskError::Empty)?;
+    if !mask.iter().any(started) {
+        return Err(MaskError::NotStarted(first));
     }
+    Ok(match mask.len() {
+        all if all == count => Affinity::Any,
+        1 => Affinity::One(first),
+        _ => Affinity::Mask(mask),
+    })
 }
 
 fn answer(result: PlacementResult, cpu: CpuId) -> Reply {
@@ -76,4 +79,24 @@ fn show(call: &Call<'_, '_>, thread: &Thread) -> Answer {
         }
     }
     Ok(Reply::Message(wire::finish(message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b5_a_thread_has_to_be_able_to_run_somewhere() {
+        // Of four CPUs the third and the fourth have not started.
+        let read = |wish: &[u8]| read(wish, 4, |cpu| cpu.0 < 2);
+        assert_eq!(read(&[]), Err(MaskError::Empty));
+        assert_eq!(read(&[1, 0]), Err(MaskError::NotCanonical));
+        assert_eq!(read(&[0b1_0001]), Err(MaskError::UnknownCpu(CpuId(4))));
+        assert_eq!(read(&[0b1000]), Err(MaskError::NotStarted(CpuId(3))));
+        assert_eq!(read(&[0b1100]), Err(MaskError::NotStarted(CpuId(2))));
+        assert_eq!(read(&[0b1111]), Ok(Affinity::Any));
+        assert_eq!(read(&[0b0010]), Ok(Affinity::One(CpuId(1))));
+        let mixed = CpuMask::from_iter([CpuId(1), CpuId(2)]);
+        assert_eq!(read(&[0b0110]), Ok(Affinity::Mask(mixed)));
+    }
 }

@@ -5,7 +5,7 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
-use sched::{HorizonReason, PlacementReason};
+use sched::{EnqueueReason, HorizonReason, PlacementReason};
 
 /// As many as there are rules of placement.
 const PLACEMENTS: usize = PlacementReason::CallerWinsTie as usize + 1;
@@ -50,6 +50,8 @@ pub struct Counters {
     pub starts_remote: AtomicU64,
     /// New threads that this CPU placed on itself.
     pub starts_local: AtomicU64,
+    /// Threads that this CPU placed because they may not stay where they ran or waited.
+    pub forced_moves: AtomicU64,
     /// Placements by the rule that decided, in the order of [`PlacementReason`].
     pub placed: [AtomicU64; PLACEMENTS],
     /// Placements for which no CPU that the thread may run on was online: it was queued where it was woken.
@@ -103,12 +105,20 @@ impl Counters {
 
     /// Counts that a thread was placed, on this CPU or another.
     #[inline]
-    pub fn placement(&self, is_new: bool, is_here: bool) {
-        count(match (is_new, is_here) {
-            (true, true) => &self.starts_local,
-            (true, false) => &self.starts_remote,
-            (false, true) => &self.wakes_local,
-            (false, false) => &self.wakes_remote,
+    pub fn placement(&self, why: EnqueueReason, is_here: bool) {
+        count(match (why, is_here) {
+            (EnqueueReason::New, true) => &self.starts_local,
+            (EnqueueReason::New, false) => &self.starts_remote,
+            (EnqueueReason::Wake, true) => &self.wakes_local,
+            (EnqueueReason::Wake, false) => &self.wakes_remote,
+            // Of these only the first is placed: the others stay, or it is known where they go.
+            (
+                EnqueueReason::Migrated
+                | EnqueueReason::Balanced
+                | EnqueueReason::Preempted
+                | EnqueueReason::Yielded,
+                _,
+            ) => &self.forced_moves,
         });
     }
 }
@@ -139,6 +149,29 @@ mod tests {
         ];
         assert_eq!(modes.map(read), [1, 1, 2]);
         assert_eq!(read(&counters.timer_interrupts), 4);
+    }
+
+    #[test]
+    fn a1_a_thread_that_has_to_move_is_no_thread_that_woke() {
+        let counters = Counters::default();
+        for (why, is_here) in [
+            (EnqueueReason::New, true),
+            (EnqueueReason::New, false),
+            (EnqueueReason::Wake, true),
+            (EnqueueReason::Wake, false),
+            (EnqueueReason::Migrated, true),
+            (EnqueueReason::Migrated, false),
+        ] {
+            counters.placement(why, is_here);
+        }
+        let placements = [
+            &counters.starts_local,
+            &counters.starts_remote,
+            &counters.wakes_local,
+            &counters.wakes_remote,
+            &counters.forced_moves,
+        ];
+        assert_eq!(placements.map(|counter| counter.load(Relaxed)), [1, 1, 1, 1, 2]);
     }
 
     #[test]

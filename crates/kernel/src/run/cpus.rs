@@ -35,6 +35,8 @@ pub struct CpuState {
     pub timer: OneShot,
     /// The running thread's id, 0 for none.
     pub current: AtomicU64,
+    /// It came up at boot. On one that did not, nothing ever runs.
+    pub has_started: bool,
     /// The CPU is scheduling.
     pub online: AtomicBool,
     /// Always-on counters (rule A1).
@@ -58,8 +60,9 @@ impl CpuState {
 static CPUS: BootCell<Vec<CpuState>> = BootCell::new("run::CPUS");
 static GROUND: BootCell<Ground<AtomicU64>> = BootCell::new("run::GROUND");
 
-/// Makes the state of all CPUs, which serve threads in the order of `policy`. Called once, on the boot CPU.
-pub fn init(topology: Topology, policy: Policy, now: Instant) {
+/// Makes the state of all CPUs, of which those that `has_started` says take threads, and serve them in the order of `policy`.
+/// Called once, on the boot CPU.
+pub fn init(topology: Topology, has_started: impl Fn(CpuId) -> bool, policy: Policy, now: Instant) {
     let count = topology.cpu_count();
     let states = (0..count)
         .map(|index| CpuState {
@@ -71,6 +74,7 @@ pub fn init(topology: Topology, policy: Policy, now: Instant) {
             reschedule: AtomicBool::new(false),
             timer: OneShot::new(),
             current: AtomicU64::new(0),
+            has_started: has_started(CpuId(index)),
             online: AtomicBool::new(false),
             counters: Counters::default(),
         })
@@ -98,6 +102,11 @@ pub fn this() -> &'static CpuState {
 #[inline]
 pub fn get(index: u32) -> Option<&'static CpuState> {
     all().get(index as usize)
+}
+
+/// Whether a CPU came up at boot.
+pub fn has_started(cpu: CpuId) -> bool {
+    get(cpu.0).is_some_and(|cpu| cpu.has_started)
 }
 
 /// What all CPUs see without a lock.

@@ -244,7 +244,7 @@ impl protocol::Host for Host {
             Counted::StealTry => count(&counters.steal_tries),
             Counted::Steal => count(&counters.steals),
             Counted::Chosen(reason) => count(&counters.placed[reason as usize]),
-            Counted::Placed { is_new, is_here } => counters.placement(is_new, is_here),
+            Counted::Placed { why, is_here } => counters.placement(why, is_here),
         }
     }
 }

@@ -8,7 +8,7 @@ mod start;
 
 use abi::exit::{Kind, Report};
 
-pub use pvh::Handover;
+pub use pvh::{Handover, Unused};
 
 use crate::memory::{self, IMAGE_BASE, PhysRange};
 use crate::{cpu, cpuid, serial};

@@ -8,6 +8,8 @@ const MAGIC: u32 = 0x336e_c578;
 const MEMORY_IS_RAM: u32 = 1;
 /// Memory map entries looked at. QEMU gives fewer than ten.
 const MEMORY_MAP_MAX: usize = 64;
+/// Bytes of a text looked at, with the zero at its end.
+const TEXT_MAX: usize = 4096;
 /// Boot page tables reach this far; the loader puts its tables below.
 const REACHABLE: u64 = 4 << 30;
 
@@ -41,11 +43,24 @@ struct MemoryMapEntry {
     reserved: u32,
 }
 
+/// What the boot loader handed over and this kernel does not use, so that somebody says so.
+#[derive(Clone, Copy, Default)]
+pub struct Unused {
+    /// There is a command line, and it is longer than 4,095 bytes, not UTF-8, or out of reach.
+    pub command_line: bool,
+    /// Modules after the first.
+    pub modules: u32,
+    /// Entries of the memory map after the first 64: if they are RAM, that is lost.
+    pub memory_map_entries: u32,
+}
+
 /// What the boot loader handed over.
 #[derive(Clone, Copy)]
 pub struct Handover {
-    /// The kernel command line, "" if absent or not UTF-8.
+    /// The kernel command line, "" if there is none that can be read.
     pub command_line: &'static str,
+    /// What else there was.
+    pub unused: Unused,
     /// The first boot module: the manifest. Empty if there is none.
     pub module: &'static [u8],
     /// Where the first module lies, so that its frames stay reserved.
@@ -90,15 +105,21 @@ fn reachable<T>(address: u64, count: usize) -> bool {
             .is_some_and(|end| end <= REACHABLE)
 }
 
-fn text_at(address: u64) -> &'static str {
-    if !reachable::<[u8; 4096]>(address, 1) {
-        return "";
+/// The text at an address; `None` if it cannot be read.
+fn text_at(address: u64) -> Option<&'static str> {
+    if !reachable::<[u8; TEXT_MAX]>(address, 1) {
+        return None;
     }
     // SAFETY: in reach (checked above); the loader's memory is never written again, and frames.rs keeps the first
     // MiB and the page that holds this text out of the allocator (memory::init reserves it).
-    let bytes = unsafe { core::slice::from_raw_parts(memory::direct_map(address), 4096) };
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(0);
-    core::str::from_utf8(&bytes[..end]).unwrap_or("")
+    let bytes = unsafe { core::slice::from_raw_parts(memory::direct_map(address), TEXT_MAX) };
+    text_in(bytes)
+}
+
+/// The text before the first zero; `None` if there is no zero, or if it is no text.
+fn text_in(bytes: &[u8]) -> Option<&str> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    core::str::from_utf8(&bytes[..end]).ok()
 }
 
 /// Reads the hand-over that `start_info` (a physical address) points to.
@@ -149,12 +170,31 @@ pub(super) fn read(start_info: u64) -> Result<Handover, HandoverError> {
             };
         }
     }
+    let command_line = text_at(info.command_line);
     Ok(Handover {
-        command_line: text_at(info.command_line),
+        command_line: command_line.unwrap_or(""),
+        unused: Unused {
+            command_line: info.command_line != 0 && command_line.is_none(),
+            modules: info.module_count.saturating_sub(1),
+            memory_map_entries: info.memory_map_entries.saturating_sub(MEMORY_MAP_MAX as u32),
+        },
         module,
         module_range,
         rsdp: info.rsdp,
         ram,
         ram_len,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p1_a_text_that_cannot_be_read_is_none_and_not_empty() {
+        assert_eq!(text_in(b"trace=64\0rest"), Some("trace=64"));
+        assert_eq!(text_in(b"\0"), Some(""));
+        assert_eq!(text_in(b"no end"), None);
+        assert_eq!(text_in(b"\xff\0"), None);
+    }
 }

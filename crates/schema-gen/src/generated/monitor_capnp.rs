@@ -4406,6 +4406,7 @@ pub enum PlacementResult {
     NotCanonical = 2,
     UnknownCpu = 3,
     ThreadEnded = 4,
+    NotStarted = 5,
 }
 
 impl ::capnp::introspect::Introspect for PlacementResult {
@@ -4423,6 +4424,7 @@ impl ::core::convert::TryFrom<u16> for PlacementResult {
             2 => ::core::result::Result::Ok(Self::NotCanonical),
             3 => ::core::result::Result::Ok(Self::UnknownCpu),
             4 => ::core::result::Result::Ok(Self::ThreadEnded),
+            5 => ::core::result::Result::Ok(Self::NotStarted),
             n => ::core::result::Result::Err(::capnp::NotInSchema(n)),
         }
     }
@@ -4435,18 +4437,19 @@ impl ::capnp::traits::HasTypeId for PlacementResult {
     const TYPE_ID: u64 = 0xfee1_003e_c253_6865u64;
 }
 mod placement_result {
-pub(crate) static ENCODED_NODE: [::capnp::Word; 42] = [
+pub(crate) static ENCODED_NODE: [::capnp::Word; 47] = [
 ::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(101,104,83,194,62,0,225,254),::capnp::word(14,0,0,0,2,0,0,0),::capnp::word(0,0,122,94,222,192,161,213),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,242,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,127,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,151,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,80,108),::capnp::word(97,99,101,109,101,110,116,82),::capnp::word(101,115,117,108,116,0,0,0),
-::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(20,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(53,0,0,0,26,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(45,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(41,0,0,0,106,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(3,0,0,0,0,0,0,0),
-::capnp::word(37,0,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(4,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,98,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(111,107,0,0,0,0,0,0),::capnp::word(101,109,112,116,121,83,101,116),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(110,111,116,67,97,110,111,110),::capnp::word(105,99,97,108,0,0,0,0),::capnp::word(117,110,107,110,111,119,110,67),::capnp::word(112,117,0,0,0,0,0,0),
-::capnp::word(116,104,114,101,97,100,69,110),::capnp::word(100,101,100,0,0,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(24,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(65,0,0,0,26,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(57,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(53,0,0,0,106,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(3,0,0,0,0,0,0,0),
+::capnp::word(49,0,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(4,0,0,0,0,0,0,0),::capnp::word(45,0,0,0,98,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(5,0,0,0,0,0,0,0),::capnp::word(41,0,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(111,107,0,0,0,0,0,0),::capnp::word(101,109,112,116,121,83,101,116),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(110,111,116,67,97,110,111,110),
+::capnp::word(105,99,97,108,0,0,0,0),::capnp::word(117,110,107,110,111,119,110,67),::capnp::word(112,117,0,0,0,0,0,0),::capnp::word(116,104,114,101,97,100,69,110),
+::capnp::word(100,101,100,0,0,0,0,0),::capnp::word(110,111,116,83,116,97,114,116),::capnp::word(101,100,0,0,0,0,0,0),
 ];
 pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
     ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)

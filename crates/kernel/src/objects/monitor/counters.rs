@@ -113,14 +113,15 @@ fn of_scheduler(core: &CpuCounters, idle: Nanos) -> [(&'static str, u64); 26] {
     ]
 }
 
-/// Where woken and new threads went.
-fn of_placement(counters: &Counters) -> [(&'static str, &AtomicU64); 11] {
+/// Where woken and new threads went, and those that had to leave where they were.
+fn of_placement(counters: &Counters) -> [(&'static str, &AtomicU64); 12] {
     let placed = |reason: PlacementReason| &counters.placed[reason as usize];
     [
         ("wakesLocal", &counters.wakes_local),
         ("wakesRemote", &counters.wakes_remote),
         ("startsLocal", &counters.starts_local),
         ("startsRemote", &counters.starts_remote),
+        ("forcedMoves", &counters.forced_moves),
         ("placedOnlyCpu", placed(PlacementReason::OnlyAllowedCpu)),
         ("placedLastCpu", placed(PlacementReason::LastCpuIdle)),
         ("placedIdleSibling", placed(PlacementReason::IdleSibling)),
