@@ -18,12 +18,9 @@ use core::mem::swap;
 use crate::accounting::{Charge, CpuCounters};
 use crate::entity::{Affinity, Entity, Home};
 use crate::fair::{Policy, Share, VirtualClock};
-use crate::horizon::Horizon;
-use crate::ids::{CpuId, ThreadId};
+use crate::ids::CpuId;
 use crate::load::Load;
-use crate::outline::Outline;
 use crate::principal::{Membership, Principal};
-use crate::rank::{Rank, Standing};
 use crate::run_tree::RunTree;
 use crate::time::{Instant, Nanos, VirtualTime};
 use crate::waiting::Waiting;
@@ -34,6 +31,7 @@ pub mod handoff;
 pub mod leave;
 pub mod policy;
 pub mod rotate;
+mod running;
 #[cfg(test)]
 mod tests;
 
@@ -42,80 +40,10 @@ pub use dispatch::{EndReason, Verdict};
 pub use handoff::{HandedOver, HandoffRefusal, HandoffRefused};
 pub use policy::Restricted;
 pub use rotate::Rotated;
+pub use running::Running;
 
 /// The shortest time a timer is armed for: an armed deadline always lies in the future.
 const SHORTEST_TURN: Nanos = Nanos::from_micros(1);
-
-/// What a CPU knows about the thread it runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Running {
-    id: ThreadId,
-    share: Share,
-    standing: Standing,
-    /// Everything before this instant has been charged to `share`.
-    charged_to: Instant,
-    /// Charged to `share` but not yet copied to the entity.
-    uncollected: Charge,
-    /// When the turn is used up, whether or not anybody waits for it.
-    turn_ends: Instant,
-    /// Whether `turn_ends` is this CPU's horizon: somebody waits, and a timer for it has been asked for.
-    is_bounded: bool,
-    /// Where it may run.
-    outline: Outline,
-}
-
-impl Running {
-    /// The thread.
-    #[must_use]
-    pub const fn id(&self) -> ThreadId {
-        self.id
-    }
-
-    /// Its share as of the last charge.
-    #[must_use]
-    pub const fn share(&self) -> &Share {
-        &self.share
-    }
-
-    /// Where it would wait if it waited.
-    #[must_use]
-    #[inline]
-    pub const fn rank(&self) -> Rank {
-        self.standing.rank(self.share.vfinish(), self.id)
-    }
-
-    /// Where it may run.
-    pub(crate) const fn outline(&self) -> Outline {
-        self.outline
-    }
-
-    /// Everything before this instant has been charged.
-    #[must_use]
-    pub const fn charged_to(&self) -> Instant {
-        self.charged_to
-    }
-
-    /// When its turn ends if somebody waits.
-    #[must_use]
-    pub const fn turn_ends(&self) -> Instant {
-        self.turn_ends
-    }
-
-    /// What has been charged to its share and not yet copied to its entity.
-    pub const fn uncollected(&self) -> Charge {
-        self.uncollected
-    }
-
-    /// When its CPU has to look again, and why; without that it runs alone.
-    #[must_use]
-    pub const fn horizon(&self) -> Option<Horizon> {
-        if self.is_bounded {
-            Some(Horizon::turn_end(self.turn_ends))
-        } else {
-            None
-        }
-    }
-}
 
 /// What the CPU does.
 #[derive(Clone, Copy, Debug)]

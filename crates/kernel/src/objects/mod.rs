@@ -7,6 +7,7 @@ mod capability_manager;
 mod console;
 mod entropy;
 mod frames;
+mod grants;
 mod logs;
 mod memory_object;
 pub(crate) mod monitor;

@@ -1,32 +1,30 @@
 //! The terminal: a dialogue on the second serial line. Rule P9 (docs/rules/terminal.md).
 //!
 //! Typed bytes come by interrupt and wait in [`input::Input`] until a program takes them raw or asks for a line, which
-//! [`discipline::Discipline`] edits and echoes. Both are pure; here are the serial line, the lock around all of it, and
-//! the calls that wait, lines before raw reads. Their answers are made in `answer` and given under that lock, so that what
+//! [`discipline::Discipline`] edits and echoes. Both are pure; `line` sets the serial line up; here are the lock around all of it
+//! and the calls that wait, lines before raw reads. Their answers are made in `answer` and given under that lock, so that what
 //! a reader that ends meanwhile did not get is there for the next one (rule P18).
 
 mod answer;
 pub mod discipline;
 pub mod input;
+mod line;
 
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use machine::apic::{ApicId, io};
 use machine::lock::LockGuard;
-use machine::serial::{DataBits, Format, Line, Parity, StopBits, Uart};
-use machine::{BootCell, Lock, cpu, vector};
-use manifest::kernel::uart;
-use schema_gen::system::UartParity;
+use machine::serial::Uart;
+use machine::{BootCell, Lock};
 
-use crate::console::say;
 use crate::memory::account::{Account, Short};
 use crate::memory::waiting_list::WaitingList;
 use crate::ring::operation::{Operation, WaitPlace};
 pub use answer::OVERHEAD;
 use discipline::{Discipline, Finished, RETURN, Request};
 use input::{Input, RawRead};
+pub use line::init;
 
 /// The terminal, shared by all capabilities to it.
 pub struct Terminal {
@@ -76,49 +74,6 @@ pub enum Refused<E> {
 
 static SYSTEM: BootCell<Arc<Terminal>> = BootCell::new("terminal::SYSTEM");
 
-const NO_LINE: &str = "the terminal is not there: no serial line answers at port 0x2f8 (COM2)";
-const NO_INTERRUPT: &str = "the terminal is not there: no interrupt controller takes its line";
-
-/// Sets the second serial line up as the manifest wants it, with its interrupt at this CPU. Where that is not possible, the
-/// console says so now, and programs are told when they use the terminal.
-pub fn init(settings: &uart::Uart) {
-    let mut uart = Uart::new(Line::Com2);
-    let mut input = Input::new();
-    let is_there = uart.configure(format(settings));
-    let here = ApicId(cpu::apic_id(cpu::index()));
-    let routed = io::route_isa_irq(Line::Com2.irq(), vector::TERMINAL_INPUT, here);
-    let absent = match routed {
-        Ok(_) if is_there => {
-            uart.enable_receive_interrupt();
-            None
-        }
-        Ok(_) => {
-            say(format_args!(
-                "{NO_LINE}. On QEMU give a second -serial, such as -serial mon:stdio after -serial file:console\n"
-            ));
-            Some(NO_LINE)
-        }
-        Err(error) => {
-            say(format_args!("{NO_INTERRUPT} ({error:?})\n"));
-            Some(NO_INTERRUPT)
-        }
-    };
-    if absent.is_some() {
-        input.hang_up();
-    }
-    let state = State {
-        uart,
-        input,
-        discipline: Discipline::new(),
-        line: None,
-        readers: WaitingList::default(),
-    };
-    SYSTEM.set(Arc::new(Terminal {
-        state: Lock::new(state),
-        absent,
-    }));
-}
-
 /// The terminal, once it is set up.
 pub fn system() -> Option<&'static Arc<Terminal>> {
     SYSTEM.try_get()
@@ -136,6 +91,20 @@ pub fn input() {
 }
 
 impl Terminal {
+    fn new(uart: Uart, input: Input, absent: Option<&'static str>) -> Terminal {
+        let state = State {
+            uart,
+            input,
+            discipline: Discipline::new(),
+            line: None,
+            readers: WaitingList::default(),
+        };
+        Terminal {
+            state: Lock::new(state),
+            absent,
+        }
+    }
+
     /// Writes bytes as they are, in one piece.
     ///
     /// # Errors
@@ -300,53 +269,5 @@ impl State {
             RawRead::Closed => Some((0, answer::raw(&[], true))),
             RawRead::Wait => None,
         }
-    }
-}
-
-/// The manifest's settings as the line takes them.
-fn format(settings: &uart::Uart) -> Format {
-    Format {
-        divisor: settings.divisor(),
-        // The manifest's check lets 5 to 8 data bits and 1 or 2 stop bits through.
-        data_bits: match settings.data_bits {
-            5 => DataBits::Five,
-            6 => DataBits::Six,
-            7 => DataBits::Seven,
-            _ => DataBits::Eight,
-        },
-        parity: match settings.parity {
-            UartParity::None => Parity::None,
-            UartParity::Even => Parity::Even,
-            UartParity::Odd => Parity::Odd,
-        },
-        stop_bits: if settings.stop_bits == 2 {
-            StopBits::Two
-        } else {
-            StopBits::One
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn p9_the_terminals_line_is_set_up_as_the_manifest_says() {
-        let settings = uart::Uart {
-            baud: 9600,
-            data_bits: 7,
-            stop_bits: 2,
-            parity: UartParity::Odd,
-            ..uart::Uart::TERMINAL
-        };
-        let odd = Format {
-            divisor: 12,
-            data_bits: DataBits::Seven,
-            parity: Parity::Odd,
-            stop_bits: StopBits::Two,
-        };
-        assert_eq!(format(&settings), odd);
-        assert_eq!(format(&uart::Uart::TERMINAL), Format::STANDARD);
     }
 }

@@ -5,6 +5,9 @@ use alloc::boxed::Box;
 use super::*;
 use crate::entity::Affinity;
 use crate::fair::DEFAULT_REQUEST;
+use crate::horizon::Horizon;
+use crate::ids::ThreadId;
+use crate::rank::Rank;
 use crate::weight::{LatencyClass, Weight};
 
 mod accounting;
