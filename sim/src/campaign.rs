@@ -10,7 +10,7 @@ use sched::Instant;
 use crate::audit::{Broken, Rule};
 use crate::coverage::Coverage;
 use crate::generate;
-use crate::machine::{Ending, Machine, Outcome};
+use crate::machine::{Ending, Machine, RunResult};
 use crate::sabotage::Sabotage;
 use crate::scenario::Scenario;
 
@@ -60,7 +60,7 @@ pub struct Report {
 ///
 /// Panics of the code under test are failures of [`Rule::NoPanic`].
 #[must_use]
-pub fn run_twice(scenario: &Scenario) -> (Option<Broken>, Outcome) {
+pub fn run_twice(scenario: &Scenario) -> (Option<Broken>, RunResult) {
     let first = run(scenario);
     if first.broken.is_some() {
         return (first.broken.clone(), first);
@@ -71,7 +71,7 @@ pub fn run_twice(scenario: &Scenario) -> (Option<Broken>, Outcome) {
 
 /// Whether two runs of one scenario were the same; if not, that is what broke.
 #[must_use]
-pub fn compared(first: &Outcome, second: &Outcome) -> Option<Broken> {
+pub fn compared(first: &RunResult, second: &RunResult) -> Option<Broken> {
     let same = first.fingerprint == second.fingerprint && first.events == second.events;
     (!same).then(|| Broken {
         rule: Rule::RunsAreRepeatable,
@@ -86,19 +86,19 @@ pub const MOST_EVENTS: u64 = 50_000;
 
 /// Runs a scenario once, as campaigns do.
 #[must_use]
-pub fn run(scenario: &Scenario) -> Outcome {
+pub fn run(scenario: &Scenario) -> RunResult {
     run_with(scenario, |machine| machine.stop_after(MOST_EVENTS))
 }
 
 /// Runs a scenario once, on a machine that was changed before.
 #[must_use]
-pub fn run_with(scenario: &Scenario, change: impl FnOnce(&mut Machine)) -> Outcome {
+pub fn run_with(scenario: &Scenario, change: impl FnOnce(&mut Machine)) -> RunResult {
     let caught = catch_unwind(AssertUnwindSafe(|| {
         let mut machine = Machine::new(scenario);
         change(&mut machine);
         machine.run()
     }));
-    caught.unwrap_or_else(|panic| Outcome {
+    caught.unwrap_or_else(|panic| RunResult {
         ending: Ending::Broken,
         waiters: Vec::new(),
         broken: Some(Broken {

@@ -2,11 +2,11 @@
 
 use sched::Nanos;
 use sim::input::toml;
-use sim::{Ending, Machine, Outcome};
+use sim::{Ending, Machine, RunResult};
 
 /// Runs one CPU for five seconds; without delays, so that times are round.
 #[track_caller]
-fn run(text: &str) -> (Machine, Outcome) {
+fn run(text: &str) -> (Machine, RunResult) {
     let text = format!("duration = '5s'\nmachine = {{ cpus = 1, entry = '1ns' }}\n{text}");
     let scenario = toml::read(&text, "test.toml").unwrap_or_else(|errors| panic!("{errors}"));
     let mut machine = Machine::new(&scenario);
@@ -24,7 +24,7 @@ fn millis(machine: &Machine, at: sched::Instant) -> u64 {
 }
 
 /// Who waits at which step, for what, and who has it.
-fn waits(outcome: &Outcome) -> Vec<String> {
+fn waits(outcome: &RunResult) -> Vec<String> {
     let waiters = outcome.waiters.iter();
     let waiters = waiters.map(|waiter| {
         let holder = waiter.held_by.as_deref().unwrap_or("nobody");

@@ -8,7 +8,7 @@ pub const WORD_ALIGNMENT: u64 = 4;
 /// How a park ended; the number in `Cqe::result`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(i32)]
-pub enum Outcome {
+pub enum ParkResult {
     /// An unpark chose this waiter.
     Woken = 0,
     /// The word did not hold the expected value; the thread never waited.
@@ -19,14 +19,14 @@ pub enum Outcome {
     Interrupted = 3,
 }
 
-impl Outcome {
+impl ParkResult {
     /// The number in `Cqe::result`.
     #[must_use]
     pub const fn code(self) -> i32 {
         self as i32
     }
 
-    /// The outcome with this number.
+    /// The result with this number.
     #[must_use]
     pub const fn from_code(code: i32) -> Option<Self> {
         Some(match code {
@@ -46,14 +46,20 @@ mod tests {
     #[test]
     fn f4_outcomes_have_their_published_numbers() {
         let published = [
-            Outcome::Woken,
-            Outcome::Mismatch,
-            Outcome::TimedOut,
-            Outcome::Interrupted,
+            ParkResult::Woken,
+            ParkResult::Mismatch,
+            ParkResult::TimedOut,
+            ParkResult::Interrupted,
         ];
         for (code, outcome) in (0..).zip(published) {
-            assert_eq!((outcome.code(), Outcome::from_code(code)), (code, Some(outcome)));
+            assert_eq!(
+                (outcome.code(), ParkResult::from_code(code)),
+                (code, Some(outcome))
+            );
         }
-        assert_eq!((Outcome::from_code(4), Outcome::from_code(-1)), (None, None));
+        assert_eq!(
+            (ParkResult::from_code(4), ParkResult::from_code(-1)),
+            (None, None)
+        );
     }
 }

@@ -67,7 +67,7 @@ impl Side {
         self.live.insert(id, thing);
     }
 
-    fn forget(&mut self, id: CapId) -> Option<u32> {
+    fn remove(&mut self, id: CapId) -> Option<u32> {
         self.in_transit.remove(&id);
         self.live.remove(&id)
     }
@@ -215,7 +215,7 @@ proptest! {
                 Step::Remove { table, pick } => {
                     let side = &mut sides[table];
                     if let Some(id) = side.ever.get(pick % side.ever.len().max(1)).copied() {
-                        prop_assert_eq!(side.table.remove(id), side.forget(id));
+                        prop_assert_eq!(side.table.remove(id), side.remove(id));
                     }
                 }
                 Step::Stage { table, picks } => {
@@ -301,7 +301,7 @@ proptest! {
                             let moved: Vec<_> = way.moved().collect();
                             drop(sides[way.from].table.commit(way.parcel));
                             for id in moved {
-                                sides[way.from].forget(id);
+                                sides[way.from].remove(id);
                             }
                         }
                         Err(_) => {

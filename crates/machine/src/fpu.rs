@@ -63,7 +63,7 @@ impl Area {
         let how = HOW.load(Ordering::Relaxed);
         let pointer = self.0.as_ptr();
         if how >= LEAVES_POINTERS {
-            forget_pointers();
+            clear_pointers();
         }
         // SAFETY: the content is from `new` or `save` (user space never sees the area), so it is well formed; soft-float
         // kernel code does not use the registers.
@@ -81,7 +81,7 @@ impl Area {
 /// Has the x87 unit do something of ours, so that its pointers say nothing of the last thread.
 #[cold]
 #[inline(never)]
-fn forget_pointers() {
+fn clear_pointers() {
     static OPERAND: u32 = 0;
     // SAFETY: reads a constant. What waits is cleared first, so nothing is raised; the registers are restored next.
     unsafe {

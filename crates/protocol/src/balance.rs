@@ -34,5 +34,5 @@ fn even_out<H: Host>(host: &mut H) {
         thread: Thread(entity.id().0),
         to: u64::from(to.0),
     });
-    host.then(Step::Put(entity, to, EnqueueReason::Balanced));
+    host.then(Step::Enqueue(entity, to, EnqueueReason::Balanced));
 }

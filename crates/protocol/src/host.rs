@@ -101,7 +101,7 @@ pub trait Host: Sized {
     }
     /// This CPU is to look at its queue before it goes back to its thread.
     fn look_again(&mut self);
-    /// Whether it was to, which is then forgotten.
+    /// Whether it was to; after that it is not.
     fn take_look_again(&mut self) -> bool;
     /// What runs now has this horizon, or none.
     fn set_horizon(&mut self, horizon: Option<Horizon>);

@@ -167,7 +167,7 @@ fn move_out<H: Host>(
     next
 }
 
-/// The running thread has ended: forgets it and chooses the next. The caller keeps the thread to bury it.
+/// The running thread has ended: lets go of it and chooses the next. The caller keeps the thread to bury it.
 #[inline(never)]
 pub fn depart<H: Host>(host: &mut H, thread: &mut Owned<H>) -> Option<Owned<H>> {
     let _hard = H::hard_path();

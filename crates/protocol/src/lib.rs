@@ -39,4 +39,4 @@ pub use leave::{Blocked, Reconsidered, block, depart, reconsider, requeue};
 pub use reach::{Change, Found, Reached, Reweigh, reach, restrict, reweigh, take_out};
 pub use step::Step;
 pub use take::{adopt, pick, steal};
-pub use wake::{place, put, ready, settle_candidate, start, take_parked, wake};
+pub use wake::{enqueue, place, ready, settle_candidate, start, take_parked, wake};

@@ -14,7 +14,7 @@ pub enum Step<B> {
     /// Chooses a CPU for a runnable thread.
     Place(Box<Entity<B>>, EnqueueReason),
     /// Queues it there.
-    Put(Box<Entity<B>>, CpuId, EnqueueReason),
+    Enqueue(Box<Entity<B>>, CpuId, EnqueueReason),
     /// Summons an idle CPU that may take over a waiting thread.
     Help(CpuId),
     /// Sends a reschedule interrupt.
@@ -37,7 +37,7 @@ impl<B> Step<B> {
     pub fn perform<H: Host<Body = B>>(self, host: &mut H) -> Option<Owned<H>> {
         match self {
             Step::Place(thread, why) => wake::place(host, thread, why),
-            Step::Put(thread, target, why) => wake::put(host, thread, target, why),
+            Step::Enqueue(thread, target, why) => wake::enqueue(host, thread, target, why),
             Step::Help(helper) => wake::summon_helper(host, helper),
             Step::Send(target) => host.send(target),
             Step::Settle => wake::settle_candidate(host),
@@ -52,7 +52,7 @@ impl<B> Step<B> {
     /// The thread that it carries.
     pub fn thread_mut(&mut self) -> Option<&mut Entity<B>> {
         match self {
-            Step::Place(thread, _) | Step::Put(thread, _, _) | Step::Adopt(thread) => Some(thread),
+            Step::Place(thread, _) | Step::Enqueue(thread, _, _) | Step::Adopt(thread) => Some(thread),
             _ => None,
         }
     }
@@ -60,7 +60,7 @@ impl<B> Step<B> {
     /// The same, to look at.
     pub fn thread(&self) -> Option<&Entity<B>> {
         match self {
-            Step::Place(thread, _) | Step::Put(thread, _, _) | Step::Adopt(thread) => Some(thread),
+            Step::Place(thread, _) | Step::Enqueue(thread, _, _) | Step::Adopt(thread) => Some(thread),
             _ => None,
         }
     }

@@ -110,11 +110,11 @@ pub fn place<H: Host>(host: &mut H, mut thread: Owned<H>, why: EnqueueReason) {
             to: u64::from(target.0),
         },
     });
-    host.then(Step::Put(thread, target, why));
+    host.then(Step::Enqueue(thread, target, why));
 }
 
 /// Queues a thread on a CPU and has that CPU notice.
-pub fn put<H: Host>(host: &mut H, thread: Owned<H>, target: CpuId, why: EnqueueReason) {
+pub fn enqueue<H: Host>(host: &mut H, thread: Owned<H>, target: CpuId, why: EnqueueReason) {
     let _hard = H::hard_path();
     let here = host.here();
     let mut cpu = host.lock(target);

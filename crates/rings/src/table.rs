@@ -213,7 +213,7 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
         }
     }
 
-    /// Its time-out has come: forgets that, and gives the place where it waits, to be taken out of there first. Whoever has
+    /// Its time-out has come: drops that, and gives the place where it waits, to be taken out of there first. Whoever has
     /// claimed it has taken it out of there already.
     pub fn timer_came(&mut self, name: Name) -> Option<P> {
         let slot = self.live(name)?;

@@ -9,7 +9,7 @@ use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::interfaces::PARK_SPACE;
-use abi::park::{NO_TIMEOUT, Outcome};
+use abi::park::{NO_TIMEOUT, ParkResult};
 use abi::ring::{Opcode, Sqe, sqe_flags};
 
 use crate::cap::client;
@@ -35,14 +35,14 @@ pub(crate) fn remember_space(env: &Env) {
 
 /// Sleeps while `word` holds `expected`, until an [`unpark`] of this word or for `timeout_ns` (`u64::MAX`: for
 /// ever). May return for no reason, as all such waits may: look at the word again.
-pub fn park(word: &AtomicU32, expected: u32, timeout_ns: u64) -> Outcome {
+pub fn park(word: &AtomicU32, expected: u32, timeout_ns: u64) -> ParkResult {
     let space = SPACE.load(Ordering::Relaxed);
     if space == 0 {
         if word.load(Ordering::Acquire) != expected {
-            return Outcome::Mismatch;
+            return ParkResult::Mismatch;
         }
         crate::lane::nap(NAP_NS.min(timeout_ns));
-        return Outcome::TimedOut;
+        return ParkResult::TimedOut;
     }
     let sqe = Sqe {
         opcode: Opcode::Park as u8,
@@ -59,8 +59,8 @@ pub fn park(word: &AtomicU32, expected: u32, timeout_ns: u64) -> Outcome {
         unsafe { lane.submit(sqe) }.map(|ticket| lane.wait(ticket))
     });
     cqe.ok()
-        .and_then(|cqe| Outcome::from_code(cqe.result))
-        .unwrap_or(Outcome::Interrupted)
+        .and_then(|cqe| ParkResult::from_code(cqe.result))
+        .unwrap_or(ParkResult::Interrupted)
 }
 
 /// Wakes at most `most` threads that sleep on `word`; says how many it woke.

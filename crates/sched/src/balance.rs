@@ -84,7 +84,7 @@ pub fn give<P>(
         .or_else(|| make_room(cpu, &look, topology, board, now))?;
     let most = MEMORY * longest_turn(cpu).max(virtual_slice(target.weight));
     if target.lead > most && why == Why::Rotates {
-        // What nobody could take along is forgotten, or the memory of it would keep this CPU giving for ever.
+        // What nobody could take along is forgiven, or the memory of it would keep this CPU giving for ever.
         board.forgive(cpu.id(), target.lead - most);
     }
     let entity = cpu.give(going, target.lead.min(most), now)?;

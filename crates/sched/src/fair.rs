@@ -165,12 +165,12 @@ impl Share {
         self.vruntime = clock;
     }
 
-    /// Forgets credit beyond one virtual slice: what sleeping can earn (D4).
+    /// Takes away credit beyond one virtual slice: what sleeping can earn (D4).
     pub fn limit_credit(&mut self, clock: VirtualTime) {
         self.vruntime = self.vruntime.max(clock.before(self.virtual_slice));
     }
 
-    /// Forgets credit beyond `most` virtual time.
+    /// Takes away credit beyond `most` virtual time.
     pub fn limit_credit_to(&mut self, most: u64, level: VirtualTime) {
         self.vruntime = self.vruntime.max(level.before(most));
     }

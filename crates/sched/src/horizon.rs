@@ -88,7 +88,7 @@ impl OneShot {
         (at != Instant::NEVER).then_some(at)
     }
 
-    /// What runs now has this horizon, or none: that of what ran before is forgotten.
+    /// What runs now has this horizon, or none: that of what ran before is gone.
     #[inline]
     pub fn set(&self, horizon: Option<Horizon>) {
         match horizon {
@@ -131,7 +131,7 @@ impl OneShot {
         self.armed.store(Instant::NEVER.0, Relaxed);
     }
 
-    /// The reason of the horizon if it has come by `now`; it is forgotten, so that it comes once.
+    /// The reason of the horizon if it has come by `now`; it is taken out, so that it comes once.
     #[must_use = "the CPU has to look again"]
     pub fn reached(&self, now: Instant) -> Option<HorizonReason> {
         let horizon = self.horizon().filter(|horizon| horizon.at <= now)?;

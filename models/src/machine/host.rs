@@ -196,7 +196,7 @@ impl<'m> Host for Here<'m> {
 
     fn then(&mut self, step: Step<Body>) -> Option<Owned> {
         match step {
-            Step::Put(..) => {
+            Step::Enqueue(..) => {
                 self.arriving = true;
                 let next = step.perform(self);
                 self.arriving = false;

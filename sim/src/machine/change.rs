@@ -51,7 +51,7 @@ impl Machine {
         let Some(step) = carrying else { return };
         // The CPU that was chosen for it may be none of its any more.
         *step = match core::mem::replace(step, Step::Settle) {
-            Step::Place(mut entity, why) | Step::Put(mut entity, _, why) => {
+            Step::Place(mut entity, why) | Step::Enqueue(mut entity, _, why) => {
                 entity.set_affinity(affinity);
                 Step::Place(entity, why)
             }

@@ -81,7 +81,7 @@ struct Side {
 
 /// What came of a run.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct RunResult {
     /// How it ended.
     pub ending: Ending,
     /// The threads that wait for ever.
@@ -225,12 +225,12 @@ impl Machine {
     }
 
     /// Runs until the scenario's time is over or a rule is broken.
-    pub fn run(&mut self) -> Outcome {
+    pub fn run(&mut self) -> RunResult {
         self.run_watched(|_| true)
     }
 
     /// Like [`Machine::run`]; `watch` is called from time to time and says whether to go on.
-    pub fn run_watched(&mut self, mut watch: impl FnMut(&Machine) -> bool) -> Outcome {
+    pub fn run_watched(&mut self, mut watch: impl FnMut(&Machine) -> bool) -> RunResult {
         let end = POWER_ON + self.scenario.duration;
         let window = self.scenario.explore.window;
         let mut next_watch = self.events;
@@ -271,7 +271,7 @@ impl Machine {
             None if stopped => (Ending::Stopped, Vec::new()),
             None => self.ending(),
         };
-        Outcome {
+        RunResult {
             ending,
             waiters,
             broken: self.audit.broken.clone(),
@@ -302,7 +302,7 @@ impl Machine {
             Happening::Done { stint, .. } => {
                 if self.sides[cpu.index()].stint == stint && self.sides[cpu.index()].user_since.is_some() {
                     self.leave_user(cpu);
-                    self.sides[cpu.index()].todo.push_back(Action::Call);
+                    self.sides[cpu.index()].todo.push_back(Action::Enter);
                     self.drive(cpu);
                 }
             }

@@ -51,7 +51,7 @@ impl Machine {
             .as_ref()
             .is_some_and(|running| running.payload.remaining == Nanos::ZERO && !running.payload.waiting);
         if done && side.todo.is_empty() && (side.timer_pending || side.interrupt_pending) {
-            side.todo.push_back(Action::Call);
+            side.todo.push_back(Action::Enter);
         }
     }
 
@@ -64,7 +64,7 @@ impl Machine {
     }
 
     /// An idle CPU has no timer but for sleepers (F3).
-    pub(super) fn quiesce(&mut self, cpu: CpuId) {
+    pub(super) fn rearm_for_idling(&mut self, cpu: CpuId) {
         let side = &self.sides[cpu.index()];
         match side.timer.idle(side.deadlines.next()) {
             Setting::Same => {}

@@ -6,7 +6,7 @@ use serde_json::json;
 use sim::input::{self, rtapp};
 use sim::measure::Latencies;
 use sim::scenario::{Machine as Shape, ThreadKind};
-use sim::{Ending, Machine, Outcome, Scenario, campaign, shrink};
+use sim::{Ending, Machine, RunResult, Scenario, campaign, shrink};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -165,7 +165,7 @@ fn kinds<'a>(scenario: &'a Scenario, machine: &Machine) -> Vec<Kind<'a>> {
 const MOST_WAITERS: usize = 20;
 
 /// How a run ended, as a line, and who waits for ever.
-fn ending(machine: &Machine, outcome: &Outcome) -> String {
+fn ending(machine: &Machine, outcome: &RunResult) -> String {
     let millis = |at| machine.since_power_on(at).0 as f64 / 1e6;
     let threads = outcome.waiters.len();
     let mut text = match outcome.ending {
@@ -206,7 +206,7 @@ fn ending(machine: &Machine, outcome: &Outcome) -> String {
     text
 }
 
-fn as_text(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> String {
+fn as_text(scenario: &Scenario, machine: &Machine, outcome: &RunResult) -> String {
     let summary = machine.summary();
     let cpus = u64::from(scenario.machine.cpus());
     let capacity = summary.now.0.max(1) * cpus;
@@ -263,7 +263,7 @@ fn as_text(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> String 
     text
 }
 
-fn as_json(scenario: &Scenario, machine: &Machine, outcome: &Outcome) -> serde_json::Value {
+fn as_json(scenario: &Scenario, machine: &Machine, outcome: &RunResult) -> serde_json::Value {
     let summary = machine.summary();
     let kinds: Vec<_> = kinds(scenario, machine)
         .into_iter()

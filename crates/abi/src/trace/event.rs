@@ -353,7 +353,7 @@ events! {
         /// Interface id.
         c interface: u64,
     }
-    /// Other CPUs forget mappings.
+    /// Other CPUs drop translations.
     20 Shootdown {
         /// CPUs asked.
         a targets: u32,

@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use abi::park::Outcome as ParkOutcome;
+use abi::park::ParkResult;
 use abi::result::Failure;
 use abi::validate::Buffer;
 use sched::Nanos;
@@ -47,7 +47,7 @@ pub(super) fn park(caller: &Caller<'_>, cap: u32, address: u64, expected: u32, t
         &process.account,
         || match machine::read_user_word(address) {
             Ok(word) if word == expected => Ok(()),
-            Ok(_) => Err(NotParked(ParkOutcome::Mismatch.code())),
+            Ok(_) => Err(NotParked(ParkResult::Mismatch.code())),
             Err(_) => Err(NotParked(Failure::InvalidParams.code())),
         },
         || {
@@ -63,7 +63,7 @@ pub(super) fn park(caller: &Caller<'_>, cap: u32, address: u64, expected: u32, t
     match parked {
         Ok(operation) => {
             if timeout_ns != abi::park::NO_TIMEOUT {
-                operation.arm(now() + Nanos(timeout_ns), ParkOutcome::TimedOut.code());
+                operation.arm(now() + Nanos(timeout_ns), ParkResult::TimedOut.code());
             }
             Outcome::Pending
         }
@@ -83,7 +83,7 @@ pub(super) fn unpark(caller: &Caller<'_>, cap: u32, address: u64, max_waiters: u
     }
     let mut woken = 0;
     if let Some(operation) = process.parking.unpark(address, u64::MAX) {
-        woken = u32::from(operation.complete_code(ParkOutcome::Woken.code()).is_yes());
+        woken = u32::from(operation.complete_code(ParkResult::Woken.code()).is_yes());
         if woken < max_waiters {
             return unpark_more(caller, address, max_waiters, woken);
         }

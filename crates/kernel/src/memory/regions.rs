@@ -101,7 +101,7 @@ impl<O: Clone + PartialEq> Regions<O> {
         Ok(())
     }
 
-    /// Forgets a fixed part, such as the ring page of a thread that has ended; one that was laid out by itself cannot be refused.
+    /// Takes out a fixed part, such as the ring page of a thread that has ended; one that was laid out by itself cannot be refused.
     ///
     /// # Errors
     /// [`Refusal::NotYours`] unless all of `pages` is fixed; [`Refusal::TooManyRegions`],

@@ -5,7 +5,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
-use abi::park::Outcome;
+use abi::park::ParkResult;
 use abi::syscall::exit_code;
 use abi::trace::Event;
 use caps::Table;
@@ -38,7 +38,7 @@ pub(super) fn bury(thread: &Thread, entity: Owned, code: i64) {
     }
     let process = thread.process().clone();
     for parked in process.parking.take_thread(thread.tid()) {
-        parked.complete_code(Outcome::Interrupted.code()).either_way();
+        parked.complete_code(ParkResult::Interrupted.code()).either_way();
     }
     {
         let mut threads = process.threads.lock();

@@ -4,7 +4,7 @@
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 
-use abi::park::Outcome;
+use abi::park::ParkResult;
 use machine::Lock;
 
 use super::Process;

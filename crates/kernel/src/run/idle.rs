@@ -25,7 +25,7 @@ pub fn wait(cpu: &'static CpuState) -> Owned {
             noted = true;
         }
         cpu::unload_space();
-        if !timer::quiesce(cpu) {
+        if !timer::rearm_for_idling(cpu) {
             count(&cpu.counters.idles_untimed);
         }
         cpu::idle();

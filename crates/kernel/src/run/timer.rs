@@ -78,7 +78,7 @@ pub fn rearm(cpu: &CpuState) {
 
 /// Disarms the hardware if nothing waits: before idling, so that an idle CPU takes no timer interrupt (rule F3). Whether the
 /// timer is armed now.
-pub fn quiesce(cpu: &CpuState) -> bool {
+pub fn rearm_for_idling(cpu: &CpuState) -> bool {
     let head = cpu.deadlines.lock().next();
     match cpu.timer.idle(head) {
         Setting::Same => {}

@@ -153,7 +153,7 @@ impl Discipline {
         self.line.is_some()
     }
 
-    /// Forgets the line without an answer: whoever asked is gone. What was typed of it so far, unless it was not to be
+    /// Drops the line without an answer: whoever asked is gone. What was typed of it so far, unless it was not to be
     /// shown, is for whoever reads next.
     #[must_use = "somebody typed this"]
     pub fn abandon(&mut self) -> Vec<u8> {

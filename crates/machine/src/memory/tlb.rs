@@ -1,4 +1,4 @@
-//! TLB shootdown: making other CPUs forget translations. Each CPU has two counters: tickets drawn by those who want
+//! TLB shootdown: making other CPUs drop translations. Each CPU has two counters: tickets drawn by those who want
 //! it to flush, and the newest ticket it has honoured. A request carries no arguments (the whole TLB goes), so there is
 //! nothing that could be seen too late (docs/mutants.md, row 18). A CPU that waits here, or for a lock, answers others meanwhile
 //! (row 17 there).

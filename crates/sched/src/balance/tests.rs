@@ -24,7 +24,7 @@ fn busy(id: u32, count: u64, ahead: u64) -> Cpu<()> {
     cpu
 }
 
-// Three threads here and two there: they rotate, and what is forgotten of a lag of a second is forgotten to the CPU that lags.
+// Three threads here and two there: they rotate, and what is forgiven of a lag of a second is forgiven to the CPU that lags.
 #[test]
 fn d1_a_lag_that_nobody_can_take_along_is_forgiven_to_the_cpu_that_lags() {
     let second = 1_000_000_000;

@@ -55,7 +55,7 @@ impl<W: AtomicWord> LoadBoard<W> {
         on_its_clock.after(column.map_or(0, |column| column.offset.load(Ordering::Relaxed)))
     }
 
-    /// Forgets that a CPU lags: from now on all times on its clock count as `span` later.
+    /// Forgives a CPU that lags: from now on all times on its clock count as `span` later.
     pub(crate) fn forgive(&self, cpu: CpuId, span: u64) {
         if let Some(column) = self.columns.get(cpu.index()) {
             column.offset.fetch_add(span, Ordering::Relaxed);

@@ -128,7 +128,7 @@ impl<P> Cpu<P> {
         charge
     }
 
-    /// Takes the CPU from the running thread: charges it for the last time and forgets it. The caller then parks the
+    /// Takes the CPU from the running thread: charges it for the last time and lets go of it. The caller then parks the
     /// entity, enqueues it, or drops it, as `why` says.
     #[inline(always)]
     pub fn end(&mut self, entity: &mut Entity<P>, now: Instant, why: EndReason) -> Charge {

@@ -153,7 +153,7 @@ impl Host for Here<'_> {
     }
 
     fn then(&mut self, step: Step<()>) -> Option<Thread> {
-        if let Step::Put(_, _, EnqueueReason::Balanced) = step {
+        if let Step::Enqueue(_, _, EnqueueReason::Balanced) = step {
             self.machine.balanced += 1;
         }
         step.perform(self)

@@ -48,6 +48,6 @@ impl Machine {
             let at = self.read(cpu);
             *self.cpus[cpu.index()] = sched::Cpu::new(cpu, self.scenario.machine.policy, at);
         }
-        self.quiesce(cpu);
+        self.rearm_for_idling(cpu);
     }
 }

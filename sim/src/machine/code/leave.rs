@@ -10,7 +10,7 @@ use super::Action;
 use crate::sabotage::Sabotage;
 
 impl Machine {
-    pub(in super::super) fn call(&mut self, cpu: CpuId) {
+    pub(in super::super) fn enter(&mut self, cpu: CpuId) {
         self.sides[cpu.index()].in_call = true;
         let todo = |machine: &mut Machine, action| machine.sides[cpu.index()].todo.push_back(action);
         match self.perform_step(cpu) {

@@ -27,7 +27,7 @@ pub(super) enum Action {
     /// A step that follows from another.
     Protocol(Step<Task>),
     /// The running thread's system call.
-    Call,
+    Enter,
     /// The running thread is listed for something and comes to rest.
     Rest,
     /// Wakes a thread.
@@ -50,12 +50,12 @@ pub(super) enum Action {
 
 /// The names of the steps, in the order of [`Action::number`].
 pub const STEP_NAMES: [&str; 19] = [
-    "call",
+    "enter",
     "rest",
     "settle",
     "wake",
     "place",
-    "put",
+    "enqueue",
     "help",
     "interrupt",
     "expire",
@@ -75,12 +75,12 @@ impl Action {
     /// Its number, for counting.
     pub(super) const fn number(&self) -> usize {
         match self {
-            Action::Call => 0,
+            Action::Enter => 0,
             Action::Rest => 1,
             Action::Protocol(Step::Settle) => 2,
             Action::Wake(_) => 3,
             Action::Protocol(Step::Place(..)) => 4,
-            Action::Protocol(Step::Put(..)) => 5,
+            Action::Protocol(Step::Enqueue(..)) => 5,
             Action::Protocol(Step::Help(_)) => 6,
             Action::Protocol(Step::Send(_)) => 7,
             Action::Expire(_) => 8,
@@ -102,7 +102,7 @@ impl Machine {
     pub(super) fn perform(&mut self, cpu: CpuId, action: Action) {
         match action {
             Action::Protocol(step) => self.follow(cpu, step),
-            Action::Call => self.call(cpu),
+            Action::Enter => self.enter(cpu),
             Action::Rest => self.rest(cpu),
             Action::Wake(thread) => self.wake(cpu, thread),
             Action::Expire(left) => self.expire(cpu, left),
@@ -122,7 +122,7 @@ impl Machine {
                 self.sides[cpu.index()].in_call = false;
                 protocol::settle_candidate(&mut self.host(cpu));
             }
-            Step::Put(thread, target, why) => self.put(cpu, thread, target, why),
+            Step::Enqueue(thread, target, why) => self.enqueue(cpu, thread, target, why),
             Step::Steal => self.steal(cpu),
             Step::Balance if self.sabotage == Some(Sabotage::KeepUnlevel) => {}
             step => {
@@ -151,7 +151,7 @@ impl Machine {
             let next = match ahead {
                 Ahead::Die => Some(Action::Die),
                 Ahead::Block => Some(Action::Rest),
-                Ahead::GoOn => Some(Action::Call),
+                Ahead::GoOn => Some(Action::Enter),
                 Ahead::Reconsider => Some(Action::Reconsider),
                 Ahead::Run => None,
             };

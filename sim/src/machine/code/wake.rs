@@ -26,18 +26,18 @@ impl Machine {
         protocol::ready(&mut host, entity);
     }
 
-    pub(in super::super) fn put(&mut self, cpu: CpuId, thread: Owned, target: CpuId, why: EnqueueReason) {
+    pub(in super::super) fn enqueue(&mut self, cpu: CpuId, thread: Owned, target: CpuId, why: EnqueueReason) {
         if self.sabotaged(Sabotage::LoseAThread) {
             return;
         }
         if self.sabotaged(Sabotage::AskForNothing) {
-            return self.put_in_silence(cpu, thread, target, why);
+            return self.enqueue_in_silence(cpu, thread, target, why);
         }
-        protocol::put(&mut self.host(cpu), thread, target, why);
+        protocol::enqueue(&mut self.host(cpu), thread, target, why);
     }
 
     /// What it does by mistake: queues a thread, and has nobody notice.
-    fn put_in_silence(&mut self, cpu: CpuId, thread: Owned, target: CpuId, why: EnqueueReason) {
+    fn enqueue_in_silence(&mut self, cpu: CpuId, thread: Owned, target: CpuId, why: EnqueueReason) {
         let at = self.read(cpu);
         let mut host = self.host(cpu);
         let mut locked = host.lock(target);
