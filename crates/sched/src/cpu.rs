@@ -12,7 +12,6 @@
 //! The operations are in the files below: [`arrive`] puts threads in, [`dispatch`] runs them, [`rotate`] lets the next one
 //! run, [`handoff`] passes the CPU on directly, [`policy`] changes weights, [`leave`] takes waiting threads out.
 
-use alloc::sync::Arc;
 use core::mem::swap;
 
 use crate::accounting::{Charge, CpuCounters};
@@ -20,7 +19,7 @@ use crate::entity::{Affinity, Entity, Home};
 use crate::fair::{Policy, Share, VirtualClock};
 use crate::ids::CpuId;
 use crate::load::Load;
-use crate::principal::{Membership, Principal};
+use crate::principal::Membership;
 use crate::run_tree::RunTree;
 use crate::time::{Instant, Nanos, VirtualTime};
 use crate::waiting::Waiting;
@@ -108,13 +107,7 @@ impl<P> Cpu<P> {
         }
     }
 
-    /// Whose weight the running thread shares.
-    #[must_use]
-    pub fn running_for(&self) -> Option<&Arc<Principal>> {
-        self.membership.as_ref().map(Membership::principal)
-    }
-
-    /// The same, for the checks.
+    /// Whose weight the running thread shares, for the checks.
     pub(crate) const fn membership(&self) -> Option<&Membership> {
         self.membership.as_ref()
     }

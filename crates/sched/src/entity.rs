@@ -103,7 +103,7 @@ impl<P> Entity<P> {
         self.membership = Some(Membership::of(principal));
     }
 
-    /// Whose weight the thread shares. `None` also while it runs: then its CPU knows ([`crate::cpu::Cpu::running_for`]).
+    /// Whose weight the thread shares. `None` also while it runs: then its CPU knows.
     #[must_use]
     pub fn principal(&self) -> Option<&Arc<Principal>> {
         self.membership.as_ref().map(Membership::principal)

@@ -46,7 +46,7 @@ impl Unparking {
             let Some(operation) = next else {
                 return Progress::Done(self.woken as i32);
             };
-            if operation.complete_code(Outcome::Woken.code()).is_yes() {
+            if operation.complete_code(ParkResult::Woken.code()).is_yes() {
                 self.left -= 1;
                 self.woken += 1;
             }

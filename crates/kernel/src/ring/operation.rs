@@ -1,8 +1,7 @@
 //! Work that a submission started and that ends later: a sleep, a join, a call to an endpoint, a receive. Each is a
 //! slot in its ring's table (`rings::table`), made when the submission is accepted; the object that it waits at keeps an
 //! [`Operation`], a name for the slot that goes stale when the operation ends in another way. So ending is exact: once, by
-//! whoever comes first (`rings::ending`). Here is what a slot holds in this kernel, and what objects may do. Rules P5, P7
-//! and P18.
+//! whoever comes first (`rings::ending`). Here is what a slot holds, and what objects may do. Rules P5, P7 and P18.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

@@ -54,7 +54,7 @@ fn d7_who_runs_or_waits_counts_and_who_sleeps_does_not() {
     let mut first = bench.run();
     assert_eq!(bench.sum(), 164, "running is runnable");
     assert!(first.principal().is_none());
-    assert!(bench.cpu.running_for().is_some());
+    assert!(bench.cpu.membership().is_some());
     let _ = bench.cpu.end(&mut first, NOW, EndReason::Preempted);
     let _ = bench.cpu.enqueue(first, EnqueueReason::Preempted, NOW);
     assert_eq!(bench.sum(), 164, "an interruption changes nothing");
