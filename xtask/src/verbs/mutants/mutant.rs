@@ -181,6 +181,25 @@ filter = "b4_"
     }
 
     #[test]
+    fn sixty_mistakes_in_kernel_and_machine_are_hunted_by_booting_or_by_a_model() {
+        let is_theirs = |mutant: &&Mutant| {
+            let file = &mutant.file;
+            file.starts_with("crates/kernel/") || file.starts_with("crates/machine/")
+        };
+        let all = read_all().unwrap();
+        let boots_or_models = |hunt: &Hunt| match hunt {
+            Hunt::Boot { .. } => true,
+            Hunt::Test { test, .. } => test == "models",
+            Hunt::Campaign { .. } => false,
+        };
+        let hunted = all
+            .iter()
+            .filter(is_theirs)
+            .filter(|mutant| mutant.hunts().any(boots_or_models));
+        assert!(hunted.count() >= 60);
+    }
+
+    #[test]
     fn what_is_hunted_by_booting_is_the_kernels_alone() {
         let boots = EXAMPLE.replace("test = \"sched\"", "boot = \"hostile\"");
         assert!(Mutant::parse("elsewhere", &boots).is_err());
