@@ -169,12 +169,13 @@ mod tests {
             let _ = queue.insert(Instant(at), Deadline::new(waiter));
         }
         assert_eq!(queue.next(), Some(Instant(10)));
+        assert_eq!((queue.len(), queue.is_empty()), (4, false));
         let mut expired = Vec::new();
         while let Some(deadline) = queue.pop_due(Instant(30)) {
             expired.push(deadline.waiter);
         }
         assert_eq!(expired, ['a', 'b', 'c', 'd']);
-        assert_eq!((queue.next(), queue.len()), (None, 0));
+        assert_eq!((queue.next(), queue.len(), queue.is_empty()), (None, 0, true));
     }
 
     #[test]
