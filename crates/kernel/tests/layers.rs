@@ -37,6 +37,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
         &[
             "lib.rs",
             "boot.rs",
+            "boot",
             "attribution.rs",
             "cpu_loop.rs",
             "ring/dispatch.rs",
