@@ -218,6 +218,7 @@ impl State {
 
     /// Whether whoever posted something has looked at the waiters since, or is about to: at the end of its pass, or while it
     /// wakes them one by one. Nobody is forgotten beside as many completions as it waits for.
+    #[cfg(debug_assertions)]
     fn nobody_is_forgotten(&self) -> bool {
         !self.queues.is_news() || self.waiters.is_empty() || self.dispatching || self.waking > 0
     }
