@@ -56,6 +56,10 @@ pub enum Rule {
     NobodyIsStranded,
     /// While the same threads compete, each has its weighted max-min share (D8).
     SharesAreFair,
+    /// What contexts were charged is what CPUs served in them (E13).
+    ContextsAddUp,
+    /// Who has a reservation is served by its deadline (E17).
+    DeadlinesAreMet,
     /// Two runs of one scenario are the same (L1).
     RunsAreRepeatable,
     /// The machine did not panic.
@@ -97,6 +101,8 @@ impl Rule {
             Rule::LagIsBounded => "lag-is-bounded",
             Rule::NobodyIsStranded => "nobody-is-stranded",
             Rule::SharesAreFair => "shares-are-fair",
+            Rule::ContextsAddUp => "contexts-add-up",
+            Rule::DeadlinesAreMet => "deadlines-are-met",
             Rule::RunsAreRepeatable => "runs-are-repeatable",
             Rule::NoPanic => "no-panic",
         }
@@ -159,8 +165,10 @@ impl Audit {
         let phases = scenario.threads.iter().flat_map(|thread| &thread.program.phases);
         let mut steps = phases.flat_map(|phase| &phase.steps);
         let sets_policy = steps.any(|step| matches!(step, Step::SetPolicy { .. }));
+        // Who is throttled leaves in the middle of a turn, as who dies does.
+        let have_contexts = scenario.threads.iter().any(|thread| thread.context.is_some());
         Audit {
-            weights_change: sets_policy || faults.change | faults.death != 0,
+            weights_change: have_contexts || sets_policy || faults.change | faults.death != 0,
             every: AUDIT_EVERY,
             next: AUDIT_EVERY,
             broken: None,

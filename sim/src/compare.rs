@@ -158,6 +158,7 @@ fn thread(name: &str, count: u32, steps: Vec<Step>) -> Thread {
         weight: Weight::DEFAULT,
         class: LatencyClass::Normal,
         affinity: None,
+        context: None,
         arrival: Arrival::At {
             start: Nanos::ZERO,
             count,

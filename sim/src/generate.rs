@@ -3,7 +3,7 @@
 //! A generator is only as good as what it puts side by side, so a campaign counts which steps of the kernel it has
 //! seen next to each other on two CPUs ([`crate::coverage`]).
 
-use sched::{CpuId, LatencyClass, Nanos, Policy, Weight};
+use sched::{CpuId, LatencyClass, Nanos, Overrun, Policy, Spec, Weight};
 
 use crate::random::Random;
 use crate::scenario::{
@@ -96,6 +96,37 @@ pub fn scenario(seed: u64) -> Scenario {
     scenario
 }
 
+/// The scenario of a seed, with scheduling contexts for most kinds of its threads.
+#[must_use]
+pub fn with_contexts(seed: u64) -> Scenario {
+    let mut scenario = scenario(seed);
+    give_contexts(&mut scenario, seed);
+    scenario
+}
+
+/// Gives most kinds of threads a limit or a reservation. It draws from numbers of its own, so all else is as it would be without.
+fn give_contexts(scenario: &mut Scenario, seed: u64) {
+    let mut random = Random::new(seed, 0xb0d6e7);
+    for thread in &mut scenario.threads {
+        let budget = Nanos::from_micros(100 + random.below(900));
+        let period = Nanos(budget.0 * (1 + random.below(8)));
+        let deadline = Nanos(budget.0 + random.below(period.0 - budget.0 + 1));
+        let overrun = *random.one_of(&[
+            Overrun::Throttle,
+            Overrun::Throttle,
+            Overrun::Demote,
+            Overrun::Fault,
+        ]);
+        let spec = match random.below(3) {
+            0 => Spec::limit(budget, period, overrun),
+            1 => Spec::reservation(budget, period, deadline, overrun),
+            _ => continue,
+        };
+        // A limit that could be overrun by weight is refused, and its thread has none.
+        thread.context = spec.ok();
+    }
+}
+
 /// One of so many scenarios is of [`hogs`].
 const HOGS: u64 = 32;
 
@@ -116,6 +147,7 @@ fn hogs(random: &mut Random, seed: u64) -> Scenario {
         class: LatencyClass::Normal,
         affinity: (random.below(2) == 0)
             .then(|| core::iter::once(CpuId(random.below(u64::from(cpus)) as u32)).collect()),
+        context: None,
         arrival: Arrival::At {
             start: Nanos(random.below(4_000_000)),
             count: 1,
@@ -252,6 +284,7 @@ fn thread(random: &mut Random, kind: u16, kinds: u16, scenario: &Scenario) -> Th
         weight: Weight::new(1 << random.below(11)).unwrap_or_default(),
         class: class(random),
         affinity,
+        context: None,
         arrival,
         program: Program {
             phases,

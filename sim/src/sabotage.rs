@@ -28,11 +28,15 @@ pub enum Sabotage {
     KeepStranded,
     /// Busy CPUs do not give threads to each other.
     KeepUnlevel,
+    /// What a context was charged is forgotten when its thread ends.
+    ForgetWhatWasUsed,
+    /// Every reservation is granted.
+    GrantEverything,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 11] = [
+    pub const ALL: [Sabotage; 13] = [
         Sabotage::LoseAWake,
         Sabotage::LoseAnInterrupt,
         Sabotage::AskForNothing,
@@ -44,6 +48,8 @@ impl Sabotage {
         Sabotage::IgnoreTheEnd,
         Sabotage::KeepStranded,
         Sabotage::KeepUnlevel,
+        Sabotage::ForgetWhatWasUsed,
+        Sabotage::GrantEverything,
     ];
 
     /// The rules that may notice it first.
@@ -61,6 +67,8 @@ impl Sabotage {
             Sabotage::IgnoreTheEnd => &[Rule::LagIsBounded],
             Sabotage::KeepStranded => &[Rule::NobodyIsStranded],
             Sabotage::KeepUnlevel => &[Rule::SharesAreFair],
+            Sabotage::ForgetWhatWasUsed => &[Rule::ContextsAddUp],
+            Sabotage::GrantEverything => &[Rule::DeadlinesAreMet],
         }
     }
 }

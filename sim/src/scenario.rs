@@ -4,7 +4,7 @@
 //! shrinks within it. Threads and objects are named in files and numbered here: an id is an index into the table of
 //! the same name in [`Scenario`].
 
-use sched::{CpuId, CpuMask, CpuPlace, LatencyClass, Nanos, Policy, Topology, Weight};
+use sched::{CpuId, CpuMask, CpuPlace, LatencyClass, Nanos, Policy, Spec, Topology, Weight};
 
 /// One thing to simulate, complete: running it twice gives the same trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -258,6 +258,8 @@ pub struct Thread {
     pub class: LatencyClass,
     /// Where it may run at the start; `None` is everywhere.
     pub affinity: Option<CpuMask>,
+    /// The CPU time that each instance is limited to, or has reserved.
+    pub context: Option<Spec>,
     /// When instances come.
     pub arrival: Arrival,
     /// What each does.

@@ -19,7 +19,7 @@ fn l2_the_examples_on_the_page_are_read() {
         toml::read(text, "example.toml").unwrap_or_else(|errors| panic!("{errors}"))
     });
     assert!(examples.next().is_none());
-    assert_eq!((scenarios[0].threads.len(), scenarios[1].threads.len()), (2, 5));
+    assert_eq!((scenarios[0].threads.len(), scenarios[1].threads.len()), (2, 6));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use sched::{CpuId, CpuMask, LatencyClass, Nanos, Policy, Weight};
+use proptest::sample::select;
+use sched::{CpuId, CpuMask, LatencyClass, Nanos, Overrun, Policy, Spec, Weight};
 use sim::input::toml::{read, write};
 use sim::scenario::{
     Arrival, Barrier, BarrierId, ConditionId, Delay, EndpointId, Explore, Fault, Faults, LockId, Machine,
@@ -192,6 +193,23 @@ fn arrival() -> impl Strategy<Value = Arrival> {
     ]
 }
 
+/// None, a limit, or a reservation: what makes no sound one of these is none.
+fn context() -> impl Strategy<Value = Option<Spec>> {
+    let overrun = select(vec![Overrun::Throttle, Overrun::Fault, Overrun::Demote]);
+    let numbers = (100_000..1_000_000_000_u64, 1..10_u64, 0..=100_u64, any::<bool>());
+    (numbers, overrun).prop_map(|((budget, factor, deadline, is_limit), overrun)| {
+        let period = budget * factor;
+        let deadline = Nanos(budget + (period - budget) / 100 * deadline);
+        let (budget, period) = (Nanos(budget), Nanos(period));
+        let spec = if is_limit {
+            Spec::limit(budget, period, overrun)
+        } else {
+            Spec::reservation(budget, period, deadline, overrun)
+        };
+        spec.ok()
+    })
+}
+
 fn thread(threads: u16, cpus: u32) -> impl Strategy<Value = Thread> {
     let fields = (
         name(),
@@ -199,16 +217,18 @@ fn thread(threads: u16, cpus: u32) -> impl Strategy<Value = Thread> {
         weight(),
         class(),
         option::of(mask(cpus)),
+        context(),
         arrival(),
         program(threads),
     );
     fields.prop_map(
-        |(name, process, weight, class, affinity, arrival, program)| Thread {
+        |(name, process, weight, class, affinity, context, arrival, program)| Thread {
             name,
             process,
             weight,
             class,
             affinity,
+            context,
             arrival,
             program,
         },

@@ -55,6 +55,7 @@ fn l2_what_is_not_said_has_its_usual_value() {
         weight: Weight::DEFAULT,
         class: LatencyClass::Normal,
         affinity: None,
+        context: None,
         arrival: Arrival::At {
             start: Nanos::ZERO,
             count: 1,

@@ -45,6 +45,22 @@ fn three_hogs(sabotage: Sabotage) -> Option<Broken> {
     run_with(&scenario, |machine| machine.sabotage(sabotage)).broken
 }
 
+/// Three threads that have reserved half of a CPU each, if that is granted; two come to their end.
+fn three_halves(sabotage: Sabotage) -> Option<Broken> {
+    let text = "
+        duration = '1s'
+        machine = { cpus = 1 }
+        [[thread]]
+        name = 'half'
+        instances = 3
+        reserve = { budget = '2ms', period = '4ms' }
+        repeat = 30
+        program = ['run 10ms']
+    ";
+    let scenario = sim::input::toml::read(text, "three halves").unwrap_or_else(|errors| panic!("{errors}"));
+    run_with(&scenario, |machine| machine.sabotage(sabotage)).broken
+}
+
 #[test]
 fn l1_every_mistake_of_the_machine_is_noticed_by_the_rule_it_breaks() {
     for sabotage in Sabotage::ALL {
@@ -53,6 +69,7 @@ fn l1_every_mistake_of_the_machine_is_noticed_by_the_rule_it_breaks() {
             .into_iter()
             .chain(two_hogs(sabotage))
             .chain(three_hogs(sabotage))
+            .chain(three_halves(sabotage))
         {
             *noticed.entry(broken.rule).or_default() += 1;
         }

@@ -14,6 +14,7 @@ fn scenario(hogs: &[Hog], cpus: u32, policy: Policy, duration: Nanos) -> Scenari
         weight: hog.weight,
         class: LatencyClass::Normal,
         affinity: hog.mask.clone(),
+        context: None,
         arrival: Arrival::At {
             start: Nanos::ZERO,
             count: 1,

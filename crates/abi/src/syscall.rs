@@ -35,6 +35,8 @@ pub mod exit_code {
     pub const RING_PROTOCOL: i64 = 121;
     /// Ended by `ProcessHandle.terminate`.
     pub const TERMINATED: i64 = -9;
+    /// Ended because it used more than its budget.
+    pub const OVERRUN: i64 = -10;
 
     /// Code of a process ended by the CPU exception `vector`.
     #[must_use]

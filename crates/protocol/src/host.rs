@@ -149,6 +149,8 @@ pub trait Host: Sized {
     fn began(&mut self, entity: &Entity<Self::Body>, at: Instant);
     /// It has ended its stay on this CPU, and this is what it is charged.
     fn left(&mut self, entity: &mut Entity<Self::Body>, charge: Charge);
+    /// The running thread has used more than its budget, which it agreed to end for: it is ordered to, and does at this boundary.
+    fn fault(&mut self, thread: &mut Owned<Self>);
     /// No CPU that it may run on is online: where it is queued all the same, or the host keeps it until one comes.
     fn strand(&mut self, entity: Owned<Self>) -> Option<(Owned<Self>, CpuId)>;
 

@@ -6,7 +6,7 @@ use sched::{EndReason, EnqueueReason, HandedOver, Instant, Rotated, Verdict};
 
 use crate::host::{Host, Owned};
 use crate::step::Step;
-use crate::take::{choose, let_others_know};
+use crate::take::{choose, let_others_know, replenish};
 
 /// How an attempt to block ended.
 #[must_use = "a thread is in here"]
@@ -100,12 +100,20 @@ pub fn block<H: Host>(host: &mut H, thread: Owned<H>, task: &H::Task) -> Blocked
 
 /// Looks whether the running thread goes on: its turn may be over, or somebody more urgent may have come.
 #[inline]
-pub fn reconsider<H: Host>(host: &mut H, thread: Owned<H>) -> Reconsidered<H> {
+pub fn reconsider<H: Host>(host: &mut H, mut thread: Owned<H>) -> Reconsidered<H> {
     let here = host.here();
     let mut cpu = host.lock(here);
     let at = host.now();
-    let verdict = cpu.reconsider(at);
-    host.unlock(cpu);
+    let verdict = if cpu.has_to_replenish(at) {
+        replenish(host, &mut cpu, at);
+        let verdict = cpu.reconsider(at);
+        let_others_know(host, cpu);
+        verdict
+    } else {
+        let verdict = cpu.reconsider(at);
+        host.unlock(cpu);
+        verdict
+    };
     match verdict {
         Verdict::Keep(horizon) => {
             host.set_horizon(horizon);
@@ -113,6 +121,10 @@ pub fn reconsider<H: Host>(host: &mut H, thread: Owned<H>) -> Reconsidered<H> {
             Reconsidered::Keeps(thread)
         }
         Verdict::Switch => Reconsidered::Next(requeue(host, thread, EndReason::Preempted)),
+        Verdict::Fault => {
+            host.fault(&mut thread);
+            Reconsidered::Keeps(thread)
+        }
     }
 }
 
@@ -128,6 +140,9 @@ pub fn requeue<H: Host>(host: &mut H, thread: Owned<H>, why: EndReason) -> Optio
     let at = host.now();
     if cpu.running_must_leave() {
         return move_out(host, cpu, thread, at);
+    }
+    if cpu.running_must_wait(at) {
+        return throttle(host, cpu, thread, at);
     }
     let Rotated {
         entity: next,
@@ -150,6 +165,27 @@ pub fn requeue<H: Host>(host: &mut H, thread: Owned<H>, why: EndReason) -> Optio
     host.began(&next, at);
     host.follow(Step::Balance);
     Some(next)
+}
+
+/// The running thread has used its budget: it waits in this CPU's queue until there is some again, and the next one begins.
+#[cold]
+fn throttle<H: Host>(
+    host: &mut H,
+    mut cpu: H::Locked,
+    mut thread: Owned<H>,
+    at: Instant,
+) -> Option<Owned<H>> {
+    let here = host.here();
+    let charge = cpu.end(&mut thread, at, EndReason::Preempted);
+    host.left(&mut thread, charge);
+    let by = Thread::NONE;
+    let id = Thread(thread.id().0);
+    host.record(at, Event::Preempt { thread: id, by });
+    // Nothing runs here, so there is nothing to make way, and the choice that follows sees to the timer.
+    let _ = cpu.enqueue_noted(thread, EnqueueReason::Preempted, at, |thread, rank| {
+        host.queued(thread, here, rank);
+    });
+    choose(host, cpu, at)
 }
 
 /// The running thread may not stay: it goes where it may, and the next one of the queue begins.

@@ -65,15 +65,30 @@ pub fn adopt<H: Host>(host: &mut H, thread: Owned<H>) -> Option<Owned<H>> {
 /// Out of line, as are the ways to it: what a CPU does at every boundary is short, and keeps its registers.
 #[inline(never)]
 pub(crate) fn choose<H: Host>(host: &mut H, mut cpu: H::Locked, at: Instant) -> Option<Owned<H>> {
+    if cpu.has_to_replenish(at) {
+        replenish(host, &mut cpu, at);
+    }
     let begun = cpu.pick(at).map(|mut thread| {
         let horizon = cpu.begin(&mut thread, at);
         (thread, horizon)
     });
+    // An idle CPU looks again when somebody who waits here has budget.
+    let idle = if begun.is_none() { cpu.horizon(at) } else { None };
     let_others_know(host, cpu);
-    let (thread, horizon) = begun?;
+    let Some((thread, horizon)) = begun else {
+        host.set_horizon(idle);
+        return None;
+    };
     host.set_horizon(horizon);
     host.began(&thread, at);
     Some(thread)
+}
+
+/// Those who waited here for budget and have it again wait where it entitles them to.
+#[cold]
+pub(crate) fn replenish<H: Host>(host: &mut H, cpu: &mut H::Locked, at: Instant) {
+    let here = host.here();
+    cpu.replenish(at, |thread, rank| host.queued(thread, here, rank));
 }
 
 /// Publishes this CPU's load after a choice, and summons an idle CPU if somebody is left waiting.

@@ -137,6 +137,8 @@ pub struct CpuCounters {
     pub busy: Nanos,
     /// Of that, time in which another one waited here.
     pub shared: Nanos,
+    /// Of the busy time, what was charged to scheduling contexts.
+    pub in_contexts: Nanos,
     /// Time without one, up to the last time a thread began.
     pub idle: Nanos,
 }
@@ -168,6 +170,7 @@ impl CpuCounters {
             slices_not_needed: 0,
             busy: Nanos::ZERO,
             shared: Nanos::ZERO,
+            in_contexts: Nanos::ZERO,
             idle: Nanos::ZERO,
         }
     }

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Running};
 use crate::entity::{Affinity, Entity};
 use crate::fair::Share;
 use crate::ids::{CpuId, ThreadId};
@@ -178,7 +178,14 @@ pub fn every_waiting_thread_is_measured_here<P>(cpu: &Cpu<P>) -> Result<(), Brok
 /// # Errors
 /// [`Broken::NoEndInSight`].
 pub fn a_shared_cpu_will_be_interrupted<P>(cpu: &Cpu<P>) -> Result<(), Broken> {
-    let bounded = cpu.running().is_none_or(|running| running.horizon().is_some()) || cpu.reschedule_pending();
+    // Who has reserved all the time there is goes on for ever, if whoever admitted that meant it.
+    let has_everything = cpu
+        .running_in()
+        .is_some_and(|budget| budget.spec().is_everything());
+    let ends = |running: &Running| {
+        cpu.horizon(running.charged_to()).is_some() || has_everything && !running.is_by_weight()
+    };
+    let bounded = cpu.running().is_none_or(ends) || cpu.reschedule_pending();
     if bounded || cpu.load().waiting == 0 {
         Ok(())
     } else {
@@ -245,7 +252,7 @@ pub fn no_thread_is_lost<P, C: Borrow<Cpu<P>>>(
     }
 }
 
-/// D7: every principal counts the threads that run or wait for a CPU, and no others. To be asked when no thread is on its
+/// D7: every principal counts the threads that run or wait for a CPU and are served by weight, and no others. To be asked when no thread is on its
 /// way from one CPU to another.
 ///
 /// # Errors
@@ -260,11 +267,11 @@ pub fn principals_count_who_is_runnable<P>(
             _ => 0,
         };
         let on_cpu = |cpu: &Cpu<P>| {
-            let waiting = cpu.queued();
+            let waiting = cpu.queued().filter(|thread| thread.standing.is_by_weight());
             let waiting: u32 = waiting
                 .map(|thread| of_this(thread.membership.as_ref(), thread.share()))
                 .sum();
-            let running = cpu.running();
+            let running = cpu.running().filter(|running| running.is_by_weight());
             waiting + running.map_or(0, |running| of_this(cpu.membership(), running.share()))
         };
         let runnable = cpus.iter().map(on_cpu).sum();

@@ -14,6 +14,7 @@
 
 pub mod budget;
 pub mod capacity;
+pub(crate) mod comeback;
 pub mod demand;
 pub mod refills;
 pub mod spec;

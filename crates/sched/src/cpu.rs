@@ -10,22 +10,28 @@
 //! and `end` copy it back.
 //!
 //! The operations are in the files below: [`arrive`] puts threads in, [`dispatch`] runs them, [`rotate`] lets the next one
-//! run, [`handoff`] passes the CPU on directly, [`policy`] changes weights, [`leave`] takes waiting threads out.
+//! run, [`handoff`] passes the CPU on directly, [`policy`] changes weights, [`leave`] takes waiting threads out; [`budget`] charges,
+//! throttles and replenishes those whose time is limited or reserved, and [`exchange`] gives it and takes it back.
 
+use alloc::boxed::Box;
 use core::mem::swap;
 
 use crate::accounting::{Charge, CpuCounters};
+use crate::context::Budget;
 use crate::entity::{Affinity, Entity, Home};
 use crate::fair::{Policy, Share, VirtualClock};
 use crate::ids::CpuId;
 use crate::load::Load;
 use crate::principal::Membership;
+use crate::rank::Standing;
 use crate::run_tree::RunTree;
 use crate::time::{Instant, Nanos, VirtualTime};
 use crate::waiting::Waiting;
 
 pub mod arrive;
+pub mod budget;
 pub mod dispatch;
+pub mod exchange;
 pub mod handoff;
 pub mod leave;
 pub mod policy;
@@ -42,7 +48,7 @@ pub use rotate::Rotated;
 pub use running::Running;
 
 /// The shortest time a timer is armed for: an armed deadline always lies in the future.
-const SHORTEST_TURN: Nanos = Nanos::from_micros(1);
+pub const SHORTEST_TURN: Nanos = Nanos::from_micros(1);
 
 /// What the CPU does.
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +67,13 @@ pub struct Cpu<P> {
     state: State,
     /// Whom the running thread belongs to, if anybody. Its entity gets this back when it ends.
     membership: Option<Membership>,
+    /// The time that the running thread may use, if that is limited or reserved. Its entity gets this back when it ends.
+    budget: Option<Box<Budget>>,
     /// Where the running thread may run from now on, if that has changed: its entity gets this when it ends.
     affinity: Affinity,
     affinity_is_new: bool,
+    /// Its budget was taken away, which its entity does not know yet.
+    budget_is_gone: bool,
     reschedule_pending: bool,
     counters: CpuCounters,
 }
@@ -79,8 +89,10 @@ impl<P> Cpu<P> {
             clock: VirtualClock::new(),
             state: State::Idle { since: now },
             membership: None,
+            budget: None,
             affinity: Affinity::Any,
             affinity_is_new: false,
+            budget_is_gone: false,
             reschedule_pending: false,
             counters: CpuCounters::new(),
         }
@@ -105,6 +117,12 @@ impl<P> Cpu<P> {
             State::Busy(running) => Some(running),
             State::Idle { .. } => None,
         }
+    }
+
+    /// The time that the running thread may use, as of the last charge.
+    #[must_use]
+    pub fn running_in(&self) -> Option<&Budget> {
+        self.budget.as_deref()
     }
 
     /// Whose weight the running thread shares, for the checks.
@@ -219,15 +237,24 @@ impl<P> Cpu<P> {
         let State::Busy(running) = &mut self.state else {
             return;
         };
-        let ran = now.since(running.charged_to);
+        let from = running.charged_to;
+        let ran = now.since(from);
         if ran == Nanos::ZERO {
             return;
         }
         running.charged_to = now;
         running.uncollected.ran += ran;
+        self.counters.busy += ran;
+        if let Some(budget) = &mut self.budget
+            && !budget::charge(budget, running, &mut self.counters, from, ran)
+        {
+            if !self.waiting.none_is_ready() {
+                self.counters.shared += ran;
+            }
+            return;
+        }
         let advanced = running.share.charge(ran);
         running.uncollected.virtual_ran += advanced;
-        self.counters.busy += ran;
         let mut slowest = running.share.vruntime();
         // Alone, a thread is neither ahead nor behind of anybody: the clock waits for it, so that it saves up no
         // credit against those who come later, and then goes with it.
@@ -268,6 +295,9 @@ impl<P> Cpu<P> {
         if entity.membership.is_some() {
             swap(&mut entity.membership, &mut self.membership);
         }
+        if entity.budget.is_some() {
+            swap(&mut entity.budget, &mut self.budget);
+        }
     }
 
     /// `entity` ends; whether it stays runnable.
@@ -276,16 +306,22 @@ impl<P> Cpu<P> {
         if self.membership.is_some() {
             entity.take_back(&mut self.membership, stays);
         }
-        if self.affinity_is_new {
-            self.hand_out_affinity(entity);
+        if self.affinity_is_new | self.budget_is_gone {
+            self.hand_out_news(entity);
         }
     }
 
-    /// `entity` ends, and is told where it may run from now on.
+    /// `entity` ends, and is told where it may run from now on, and that its budget is gone.
     #[cold]
-    fn hand_out_affinity(&mut self, entity: &mut Entity<P>) {
-        self.affinity_is_new = false;
-        entity.swap_affinity(&mut self.affinity);
+    fn hand_out_news(&mut self, entity: &mut Entity<P>) {
+        if self.affinity_is_new {
+            self.affinity_is_new = false;
+            entity.swap_affinity(&mut self.affinity);
+        }
+        if self.budget_is_gone {
+            self.budget_is_gone = false;
+            entity.standing = Standing::Fair;
+        }
     }
 
     /// Where an entity stands that is measured on this CPU's clock at this moment.
@@ -300,7 +336,9 @@ impl<P> Cpu<P> {
     /// them on average.
     pub(crate) fn level(&self) -> VirtualTime {
         match self.running() {
-            Some(running) if !self.somebody_waits() => running.share.vruntime(),
+            Some(running) if running.standing.is_by_weight() && !self.somebody_waits() => {
+                running.share.vruntime()
+            }
             _ => self.clock.level(self.total_weight()),
         }
     }
@@ -312,11 +350,12 @@ impl<P> Cpu<P> {
         self.clock.leaves(share.effective(), ahead);
     }
 
-    /// The effective weight of everybody who is runnable here.
+    /// The effective weight of everybody who is runnable here and served by weight.
     pub(crate) fn total_weight(&self) -> u64 {
-        let running = self
-            .running()
-            .map_or(0, |running| running.share.effective().wide());
+        let running = match self.running() {
+            Some(running) if running.standing.is_by_weight() => running.share.effective().wide(),
+            _ => 0,
+        };
         self.queue().weight() + running
     }
 

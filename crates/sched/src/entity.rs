@@ -9,6 +9,7 @@ use alloc::sync::Arc;
 use core::mem::swap;
 
 use crate::accounting::Account;
+use crate::context::Budget;
 use crate::fair::Share;
 use crate::ids::{CpuId, ThreadId, scatter};
 use crate::mask::CpuMask;
@@ -62,7 +63,10 @@ pub struct Entity<P> {
     outline: Outline,
     outline_below: Outline,
     pub(crate) share: Share,
+    /// What its budget, if it has one, entitled it to when it came to its place.
     pub(crate) standing: Standing,
+    /// The time that it may use, except while it runs: then its CPU has this.
+    pub(crate) budget: Option<Box<Budget>>,
     /// Whom it belongs to, except while it runs: then its CPU has this.
     pub(crate) membership: Option<Membership>,
     pub(crate) home: Option<Home>,
@@ -88,6 +92,7 @@ impl<P> Entity<P> {
             outline_below: Outline::EVERYWHERE,
             share: Share::new(weight, class),
             standing: Standing::Fair,
+            budget: None,
             membership: None,
             home: None,
             ready_since: Instant::BOOT,
@@ -107,6 +112,20 @@ impl<P> Entity<P> {
     #[must_use]
     pub fn principal(&self) -> Option<&Arc<Principal>> {
         self.membership.as_ref().map(Membership::principal)
+    }
+
+    /// The time that it may use. `None` also while it runs: then its CPU knows ([`crate::cpu::Cpu::running_in`]).
+    #[must_use]
+    pub fn budget(&self) -> Option<&Budget> {
+        self.budget.as_deref()
+    }
+
+    /// Gives a thread that is in no queue and does not run another budget, or none, and takes the one that it had.
+    /// For others see [`crate::cpu::Cpu::exchange_queued`] and [`crate::cpu::Cpu::exchange_running`].
+    pub const fn exchange_parked(&mut self, budget: &mut Option<Box<Budget>>) {
+        swap(&mut self.budget, budget);
+        // What it is entitled to turns out when it wants to run.
+        self.standing = Standing::Fair;
     }
 
     /// The thread's id.

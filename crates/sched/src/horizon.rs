@@ -14,11 +14,19 @@ use crate::time::Instant;
 pub enum HorizonReason {
     /// The running thread's turn is used up, and another one waits.
     TurnEnd,
+    /// The running thread's budget is used up.
+    BudgetEnd,
+    /// A thread that waits for budget, or goes on without, has some again.
+    Replenishment,
 }
 
 impl HorizonReason {
     /// All reasons, in the order of their variants.
-    pub const ALL: [HorizonReason; 1] = [HorizonReason::TurnEnd];
+    pub const ALL: [HorizonReason; 3] = [
+        HorizonReason::TurnEnd,
+        HorizonReason::BudgetEnd,
+        HorizonReason::Replenishment,
+    ];
 }
 
 /// When a CPU has to look again, and why.
@@ -116,14 +124,15 @@ impl OneShot {
         Some(Instant(wanted))
     }
 
-    /// The CPU is about to idle: nothing runs that could have a horizon, and only deadlines count.
+    /// The CPU is about to idle: nothing runs, and only deadlines and the horizon of those who wait for budget count.
     pub fn idle(&self, head: Option<Instant>) -> Setting {
-        self.set(None);
-        if head == self.armed() {
+        let horizon = self.horizon().map(|horizon| horizon.at);
+        let wanted = head.into_iter().chain(horizon).min();
+        if wanted == self.armed() {
             return Setting::Same;
         }
-        self.armed.store(head.unwrap_or(Instant::NEVER).0, Relaxed);
-        head.map_or(Setting::Disarm, Setting::Arm)
+        self.armed.store(wanted.unwrap_or(Instant::NEVER).0, Relaxed);
+        wanted.map_or(Setting::Disarm, Setting::Arm)
     }
 
     /// The hardware has fired: it is set for nothing any more.
@@ -197,6 +206,7 @@ mod tests {
         let timer = OneShot::new();
         timer.set(turn(10));
         assert_eq!(timer.arm(None), Some(Instant(10)));
+        timer.set(None);
         assert_eq!(timer.idle(None), Setting::Disarm);
         assert_eq!((timer.idle(None), timer.horizon()), (Setting::Same, None));
         assert_eq!(timer.idle(Some(Instant(7))), Setting::Arm(Instant(7)));
@@ -206,6 +216,17 @@ mod tests {
             Setting::Arm(Instant(9)),
             "later is worth it here"
         );
+    }
+
+    #[test]
+    fn e3_an_idle_cpu_has_a_timer_for_whoever_waits_for_budget() {
+        let timer = OneShot::new();
+        timer.set(Some(Horizon {
+            at: Instant(8),
+            why: HorizonReason::Replenishment,
+        }));
+        assert_eq!(timer.idle(Some(Instant(9))), Setting::Arm(Instant(8)));
+        assert_eq!(timer.idle(Some(Instant(7))), Setting::Arm(Instant(7)));
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub enum Standing {
     Fair,
     /// Service that is due by this instant.
     Reserved(Instant),
+    /// Its part by weight until this instant, at which there is a reservation for it again.
+    Demoted(Instant),
     /// No service until this instant: what it may use is used up.
     Spent(Instant),
 }
@@ -69,16 +71,22 @@ impl Standing {
     #[inline(always)]
     pub(crate) const fn rank(self, vfinish: VirtualTime, id: ThreadId) -> Rank {
         match self {
-            Standing::Fair => Rank::Fair(vfinish, id),
+            Standing::Fair | Standing::Demoted(_) => Rank::Fair(vfinish, id),
             Standing::Reserved(deadline) => Rank::Deadline(deadline, id),
             Standing::Spent(until) => Rank::Throttled(until, id),
         }
     }
 
+    /// Whether it competes with others by weight.
+    #[inline(always)]
+    pub(crate) const fn is_by_weight(self) -> bool {
+        matches!(self, Standing::Fair | Standing::Demoted(_))
+    }
+
     /// The instant by which it waits, where that is not its share's virtual time.
     pub(crate) const fn instant(self) -> Instant {
         match self {
-            Standing::Fair => Instant::NEVER,
+            Standing::Fair | Standing::Demoted(_) => Instant::NEVER,
             Standing::Reserved(at) | Standing::Spent(at) => at,
         }
     }

@@ -6,10 +6,11 @@
 
 use alloc::boxed::Box;
 
+use crate::context::comeback::Comebacks;
 use crate::entity::{ByInstant, Entity};
 use crate::fair::Policy;
 use crate::ids::ThreadId;
-use crate::rank::Rank;
+use crate::rank::{Rank, Standing};
 use crate::run_tree::RunTree;
 use crate::time::{Instant, VirtualTime};
 use crate::treap::Treap;
@@ -23,6 +24,8 @@ pub struct Waiting<P> {
     realtime: Apart<P>,
     fair: RunTree<P>,
     throttled: Apart<P>,
+    /// When those that are demoted, and wait among the fair, have budget again.
+    comebacks: Comebacks,
 }
 
 impl<P> Waiting<P> {
@@ -33,6 +36,7 @@ impl<P> Waiting<P> {
             realtime: Treap::new(),
             fair: RunTree::new(),
             throttled: Treap::new(),
+            comebacks: Comebacks::new(),
         }
     }
 
@@ -46,6 +50,35 @@ impl<P> Waiting<P> {
     #[cfg(test)]
     pub(crate) const fn fair_mut(&mut self) -> &mut RunTree<P> {
         &mut self.fair
+    }
+
+    /// Whether somebody waits for a deadline.
+    #[must_use]
+    #[inline]
+    pub const fn has_deadlines(&self) -> bool {
+        !self.realtime.is_empty()
+    }
+
+    /// Whether nobody waits for budget.
+    #[must_use]
+    #[inline]
+    pub const fn none_wants_budget(&self) -> bool {
+        self.throttled.is_empty() && self.comebacks.is_empty()
+    }
+
+    /// Who has budget again first, and when.
+    #[must_use]
+    pub fn first_replenished(&self) -> Option<(Instant, Rank)> {
+        let throttled = self.throttled.first().map(Entity::rank);
+        let throttled = throttled.and_then(|rank| match rank {
+            Rank::Throttled(at, _) => Some((at, rank)),
+            _ => None,
+        });
+        let demoted = self
+            .comebacks
+            .first()
+            .map(|comeback| (comeback.at(), comeback.rank()));
+        throttled.into_iter().chain(demoted).min_by_key(|(at, _)| *at)
     }
 
     /// Whether nobody waits that could be served now.
@@ -92,19 +125,26 @@ impl<P> Waiting<P> {
         if let Some(due) = self.realtime.remove_first() {
             return Some(due);
         }
-        match policy {
-            Policy::WeightedFair => self.fair.remove_first(),
+        let mut first = match policy {
+            Policy::WeightedFair => self.fair.remove_first()?,
             Policy::Eevdf => {
                 let key = self.fair.first_eligible(clock)?.fair_key();
-                self.fair.remove(key)
+                self.fair.remove(key)?
             }
+        };
+        if let Standing::Demoted(_) = first.standing {
+            self.forget_comeback(&mut first);
         }
+        Some(first)
     }
 
     /// Puts a thread where its rank says; that rank.
     #[inline]
-    pub fn insert(&mut self, entity: Box<Entity<P>>) -> Rank {
+    pub fn insert(&mut self, mut entity: Box<Entity<P>>) -> Rank {
         let rank = entity.rank();
+        if let Standing::Demoted(until) = entity.standing {
+            self.note_comeback(&mut entity, until);
+        }
         match rank {
             Rank::Fair(..) => self.fair.insert(entity),
             Rank::Deadline(..) => insert_apart(&mut self.realtime, entity),
@@ -127,9 +167,38 @@ impl<P> Waiting<P> {
     #[inline]
     pub fn remove(&mut self, rank: Rank) -> Option<Box<Entity<P>>> {
         match rank {
-            Rank::Fair(finish, id) => self.fair.remove((finish, id)),
+            Rank::Fair(finish, id) => {
+                let mut entity = self.fair.remove((finish, id))?;
+                if let Standing::Demoted(_) = entity.standing {
+                    self.forget_comeback(&mut entity);
+                }
+                Some(entity)
+            }
             Rank::Deadline(at, id) => remove_apart(&mut self.realtime, (at, id)),
             Rank::Throttled(at, id) => remove_apart(&mut self.throttled, (at, id)),
+        }
+    }
+
+    /// A demoted thread waits: its instant is noted.
+    #[cold]
+    fn note_comeback(&mut self, entity: &mut Entity<P>, until: Instant) {
+        let (finish, id) = entity.fair_key();
+        let comeback = entity.budget.as_mut().and_then(|budget| budget.comeback.take());
+        if let Some(mut comeback) = comeback {
+            comeback.set(until, id, finish);
+            self.comebacks.insert(comeback);
+        }
+    }
+
+    /// It waits no more.
+    #[cold]
+    fn forget_comeback(&mut self, entity: &mut Entity<P>) {
+        let Standing::Demoted(until) = entity.standing else {
+            return;
+        };
+        let comeback = self.comebacks.remove((until, entity.id()));
+        if let Some(budget) = &mut entity.budget {
+            budget.comeback = comeback;
         }
     }
 

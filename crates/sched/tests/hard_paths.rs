@@ -6,8 +6,8 @@ use allocation_counter::measure;
 use sched::balance::give;
 use sched::placement::{helper, new_thread_target, steal_order, wake_target};
 use sched::{
-    Affinity, Cpu, CpuId, Deadline, DeadlineQueue, EndReason, EnqueueReason, Entity, Instant, LatencyClass,
-    LoadBoard, Nanos, Policy, Principal, ThreadId, Topology, Weight,
+    Affinity, Budget, ContextId, Cpu, CpuId, Deadline, DeadlineQueue, EndReason, EnqueueReason, Entity,
+    Instant, LatencyClass, LoadBoard, Nanos, Overrun, Policy, Principal, Spec, ThreadId, Topology, Weight,
 };
 
 fn thread(id: u64) -> Box<Entity<()>> {
@@ -138,4 +138,59 @@ fn b3_a_thread_changes_to_the_cpu_that_is_ahead_without_memory() {
         (touched, cpus[0].load().waiting, cpus[1].load().waiting),
         (0, 1, 1)
     );
+}
+
+#[test]
+fn b3_budgets_are_used_up_and_come_back_without_memory() {
+    let budget = |number, overrun| {
+        let (budget, period) = (Nanos::from_micros(200), Nanos::from_micros(1_000));
+        let spec = match overrun {
+            Overrun::Throttle => Spec::limit(budget, period, overrun),
+            _ => Spec::reservation(budget, period, Nanos::ZERO, overrun),
+        };
+        let context = ContextId {
+            number,
+            generation: 1,
+        };
+        Some(Budget::new(context, spec.unwrap(), Instant::BOOT))
+    };
+    for policy in [Policy::WeightedFair, Policy::Eevdf] {
+        let mut threads: Vec<_> = (1..=20).map(thread).collect();
+        for (number, thread) in (0..).zip(&mut threads) {
+            let overrun = [Overrun::Throttle, Overrun::Demote][number as usize % 2];
+            thread.exchange_parked(&mut budget(number, overrun));
+        }
+        let mut hand = budget(100, Overrun::Demote);
+        let mut cpu = Cpu::new(CpuId(0), policy, Instant::BOOT);
+        let mut now = Instant::BOOT;
+        let mut left: Vec<Box<Entity<()>>> = Vec::with_capacity(threads.len());
+        let touched = touches_memory(|| {
+            while let Some(thread) = threads.pop() {
+                let _ = cpu.enqueue(thread, EnqueueReason::New, now);
+            }
+            for round in 0..3_000_u64 {
+                cpu.replenish(now, |_, _| {});
+                let Some(mut running) = cpu.pick(now) else {
+                    now = cpu.horizon(now).unwrap().at;
+                    continue;
+                };
+                let _ = cpu.begin(&mut running, now);
+                now = now + Nanos(30_000 + round % 7 * 10_000);
+                let _ = cpu.exchange_running(&mut hand, now);
+                let _ = cpu.reconsider(now);
+                let _ = cpu.end(&mut running, now, EndReason::Preempted);
+                let rank = cpu.enqueue(running, EnqueueReason::Preempted, now).rank;
+                let _ = cpu.exchange_queued(rank, &mut hand, now);
+            }
+            now = Instant::NEVER;
+            while cpu.has_to_replenish(now) {
+                cpu.replenish(now, |_, _| {});
+            }
+            while let Some(thread) = cpu.pick(now) {
+                left.push(thread);
+            }
+        });
+        assert_eq!((touched, left.len()), (0, 20), "{policy:?}");
+        assert!(cpu.counters().in_contexts > Nanos::from_millis(1));
+    }
 }

@@ -86,6 +86,7 @@ impl Lone {
             Step::Reconsider if self.running.is_some() => match self.cpu.reconsider(self.now) {
                 Verdict::Keep(horizon) => self.horizon = horizon,
                 Verdict::Switch => self.make_way(EndReason::Preempted, EnqueueReason::Preempted),
+                Verdict::Fault => unreachable!("no thread here has a budget"),
             },
             Step::Reconsider => {}
             Step::Pass { nanos } => self.now = self.now + Nanos(nanos),

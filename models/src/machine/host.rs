@@ -280,6 +280,10 @@ impl<'m> Host for Here<'m> {
 
     fn left(&mut self, _: &mut Entity<Body>, _: Charge) {}
 
+    fn fault(&mut self, _: &mut Owned) {
+        unreachable!("no thread of these models has a budget");
+    }
+
     fn strand(&mut self, entity: Owned) -> Option<(Owned, CpuId)> {
         panic!("{} may run on no CPU", entity.id());
     }

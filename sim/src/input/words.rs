@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use sched::{CpuId, CpuMask, LatencyClass, Policy};
+use sched::context::SpecError;
+use sched::{CpuId, CpuMask, LatencyClass, Overrun, Policy};
 
 /// Latency classes.
 pub(super) static CLASSES: LazyLock<[(&str, LatencyClass); 4]> =
@@ -10,6 +11,24 @@ pub(super) static CLASSES: LazyLock<[(&str, LatencyClass); 4]> =
 /// The orders in which waiting threads are served.
 pub(super) static POLICIES: LazyLock<[(&str, Policy); 2]> =
     LazyLock::new(|| Policy::ALL.map(|policy| (policy.name(), policy)));
+
+/// What happens when a budget is used up.
+pub(super) const OVERRUNS: [(&str, Overrun); 3] = [
+    ("throttle", Overrun::Throttle),
+    ("fault", Overrun::Fault),
+    ("demote", Overrun::Demote),
+];
+
+/// What is wrong with a limit or a reservation.
+pub(super) const fn spec_error(error: SpecError) -> &'static str {
+    match error {
+        SpecError::BudgetTooSmall => "a budget is 100us at least",
+        SpecError::BudgetTooLarge => "a budget is at most its deadline, and that is at most the period",
+        SpecError::PeriodTooLong => "a period is 10s at most",
+        SpecError::DeadlineTooLate => "a deadline is at most the period",
+        SpecError::LimitCannotDemote => "only a reservation can be overrun by weight: a limit would be none",
+    }
+}
 
 /// What a word stands for.
 pub(super) fn find<T: Copy>(word: &str, words: &[(&str, T)]) -> Result<T, String> {

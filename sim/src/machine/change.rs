@@ -31,6 +31,9 @@ impl Machine {
 
     /// Changes where a thread may run.
     pub(super) fn restrict(&mut self, cpu: CpuId, thread: Index, affinity: Affinity) {
+        if self.has_a_seat(thread) {
+            return;
+        }
         let noted = affinity.clone();
         if protocol::restrict(&mut self.host(cpu), &thread, affinity.clone(), noted) != Reached::OnItsWay {
             return;

@@ -1,6 +1,6 @@
 //! Looks at the machine: whether the rules hold, and what it has done.
 
-use sched::{Cpu, CpuId, Instant, Nanos, Weight, check};
+use sched::{Cpu, CpuId, Entity, Instant, Nanos, Rank, Weight, check};
 
 use super::seat::Seat;
 use super::threads::{Index, Task, Wish};
@@ -13,6 +13,9 @@ const TURNS_BEHIND: u64 = 4;
 
 /// How many turns of those beside it a thread may wait because somebody is moved there who is owed them.
 const TURNS_BROUGHT: u64 = sched::balance::MOST_CREDIT;
+
+/// One of so many parts of a CPU is never reserved.
+const LEFT_BY_RESERVATIONS: u64 = 20;
 
 /// The same where weights change and threads die ahead of their share. What a thread has had in advance is then missing
 /// from the others, and what a heavy thread is owed is a thousand times as much virtual time once it is light.
@@ -53,8 +56,14 @@ impl Machine {
         }
         let head = side.deadlines.next().unwrap_or(Instant::NEVER);
         // What the scheduler core believes: a host that does not do what it was told is what is looked for.
-        let horizon = own.running().and_then(sched::cpu::Running::horizon);
-        let wanted = head.min(horizon.map_or(Instant::NEVER, |horizon| horizon.at));
+        let charged = own
+            .running()
+            .map_or(Instant::BOOT, |running| running.charged_to());
+        let horizon = own.horizon(charged);
+        // What has come already is looked for as soon as a timer can be set for.
+        let soonest = side.clock.read(self.now) + sched::cpu::SHORTEST_TURN;
+        let horizon = horizon.map_or(Instant::NEVER, |horizon| horizon.at.max(soonest));
+        let wanted = head.min(horizon);
         // A deadline that another CPU put here comes with an interrupt.
         let coming = own.reschedule_pending() || self.scenario.faults.offline.chance > 0;
         if wanted < side.timer.armed().unwrap_or(Instant::NEVER) && !coming {
@@ -83,7 +92,10 @@ impl Machine {
         }
         self.no_wake_up_is_lost();
         self.nobody_waits_too_long();
-        self.shares_are_fair();
+        if !self.contexts.exist {
+            self.shares_are_fair();
+        }
+        self.look_at_contexts();
     }
 
     fn everybody_is_somewhere(&mut self) -> Result<(), check::Broken> {
@@ -141,7 +153,10 @@ impl Machine {
             let evidence = format!("{}: {delivered} delivered in {was_there}", cpu.id());
             return self.fail(Rule::NobodyIsOvercharged, evidence);
         }
-        self.lag_is_bounded(index);
+        // Beside contexts no bound is known (docs/limits.md).
+        if !self.contexts.exist {
+            self.lag_is_bounded(index);
+        }
     }
 
     /// How far the clocks can have drifted apart by now.
@@ -167,7 +182,8 @@ impl Machine {
             TURNS_BEHIND
         };
         let bound = |own: u64| turns * (own + longest.max(others)) + late;
-        let behind = cpu.queued().find(|thread| {
+        let by_weight = |thread: &&Entity<Task>| matches!(thread.rank(), Rank::Fair(..));
+        let behind = cpu.queued().filter(by_weight).find(|thread| {
             clock.offset_from(thread.share().vruntime()) > bound(thread.share().virtual_slice()) as i64
         });
         if let Some(thread) = behind {
@@ -223,7 +239,16 @@ impl Machine {
                     .running()
                     .map_or(0, |running| u64::from(running.share().weight().get()));
             let count = cpu.queued().count() as u64 + 1;
-            for thread in cpu.queued() {
+            // Those who wait for budget wait for that, and others may wait for whoever has reserved most of a CPU.
+            let ready = cpu
+                .queued()
+                .filter(|thread| !matches!(thread.rank(), Rank::Throttled(..)));
+            let slower = if self.contexts.exist {
+                LEFT_BY_RESERVATIONS
+            } else {
+                1
+            };
+            for thread in ready {
                 let record = &self.threads[Index::of(thread.id()).at()];
                 let waited = self.now.since(record.ready_at);
                 if waited > patience
@@ -240,7 +265,7 @@ impl Machine {
                 }
                 let own = thread.share().virtual_slice() / u64::from(Weight::DEFAULT.get());
                 let turns = own.saturating_mul(weight) + 16_000_000 * count;
-                let bound = Nanos(turns.saturating_mul(TURNS_BEHIND + TURNS_BROUGHT))
+                let bound = Nanos(turns.saturating_mul((TURNS_BEHIND + TURNS_BROUGHT) * slower))
                     + patience
                     + self.scenario.faults.offline.span.most;
                 if waited > bound && !self.faulty() {

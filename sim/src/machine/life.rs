@@ -58,15 +58,20 @@ impl Machine {
         let spec = &scenario.threads[usize::from(kind.0)];
         let own = Index(self.threads.len() as u32);
         let id = own.id(spec.process);
+        let mut thread = Entity::new(id, spec.weight, spec.class, Task::new(kind));
+        if let Some(mask) = &spec.affinity {
+            thread.set_affinity(Affinity::Mask(mask.clone()));
+        }
+        if let Some(context) = &spec.context
+            && !self.admit(cpu, kind, context, &mut thread)
+        {
+            return;
+        }
         self.threads.push(Record::new(id, spec.weight, spec.class));
         self.kinds.push(kind);
         self.instances[usize::from(kind.0)].push(own);
         self.living += 1;
         self.audit.stretch.ends(self.now);
-        let mut thread = Entity::new(id, spec.weight, spec.class, Task::new(kind));
-        if let Some(mask) = &spec.affinity {
-            thread.set_affinity(Affinity::Mask(mask.clone()));
-        }
         self.start_program(&mut thread);
         self.threads[own.at()].ready_at = self.now;
         let place = Action::Protocol(Step::Place(thread, EnqueueReason::New));
@@ -74,7 +79,8 @@ impl Machine {
     }
 
     /// A thread is gone: whatever it was listed for, held or owed to others is settled.
-    pub(super) fn bury(&mut self, cpu: CpuId, thread: Owned) {
+    pub(super) fn bury(&mut self, cpu: CpuId, mut thread: Owned) {
+        self.end_context(&mut thread);
         let own = Index::of(thread.id());
         let record = &mut self.threads[own.at()];
         debug_assert!(record.alive, "a thread ends once");

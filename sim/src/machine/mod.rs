@@ -22,6 +22,7 @@ use crate::scenario::{Faults, Scenario, ThreadKind};
 use agenda::{Agenda, Happening};
 use clock::Clock;
 use code::Action;
+use contexts::Contexts;
 use objects::Objects;
 use seat::Seat;
 use threads::{Index, Owned, Record, Task};
@@ -30,6 +31,7 @@ mod agenda;
 mod change;
 mod clock;
 mod code;
+mod contexts;
 mod ending;
 mod inspect;
 mod life;
@@ -41,6 +43,7 @@ mod threads;
 mod time;
 
 pub use code::STEP_NAMES;
+pub use contexts::{Jobs, Refusal};
 pub use ending::{Ending, Waiter};
 pub use inspect::Summary;
 pub(crate) use shares::Stretch;
@@ -124,6 +127,7 @@ pub struct Machine {
     gone: Vec<Nanos>,
     /// Threads that may run on no CPU that is online.
     stranded: Vec<Owned>,
+    contexts: Contexts,
     agenda: Agenda,
     chooser: Chooser,
     now: Instant,
@@ -184,6 +188,7 @@ impl Machine {
             arrived: vec![0; scenario.threads.len()],
             gone: vec![Nanos::ZERO; scenario.threads.len()],
             stranded: Vec::new(),
+            contexts: Contexts::new(&scenario),
             agenda: Agenda::default(),
             chooser,
             now: POWER_ON,

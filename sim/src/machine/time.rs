@@ -118,13 +118,17 @@ impl Machine {
     ) -> Instant {
         let now = self.read(cpu);
         let shared = self.scenario.timers[usize::from(timer.0)].shared;
-        let beats = &mut thread.payload.beats;
+        let beats = &thread.payload.beats;
         let own = beats.iter().position(|(known, _)| *known == timer);
         let before = if shared {
             self.shared_beats[usize::from(timer.0)]
         } else {
             own.map(|at| beats[at].1)
         };
+        if let Some(began) = before {
+            self.job_done(thread.payload.kind, began, now, period);
+        }
+        let beats = &mut thread.payload.beats;
         let mut next = before.unwrap_or(now) + period;
         if next < now && !absolute {
             next = now;

@@ -2,11 +2,13 @@
 
 use super::{Pictures, recipe};
 use clap::{Args, ValueEnum};
+use sched::context::{Binding, Refused};
+use sched::{ContextId, Nanos};
 use serde_json::json;
 use sim::input::{self, rtapp};
 use sim::measure::Latencies;
 use sim::scenario::{Machine as Shape, ThreadKind};
-use sim::{Ending, Machine, RunResult, Scenario, campaign, shrink};
+use sim::{Ending, Jobs, Machine, RunResult, Scenario, campaign, shrink};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -140,6 +142,7 @@ struct Kind<'a> {
     runtime: u64,
     wakes: u64,
     latency: [u64; 3],
+    jobs: Jobs,
 }
 
 fn kinds<'a>(scenario: &'a Scenario, machine: &Machine) -> Vec<Kind<'a>> {
@@ -152,6 +155,7 @@ fn kinds<'a>(scenario: &'a Scenario, machine: &Machine) -> Vec<Kind<'a>> {
                 name: &thread.name,
                 threads,
                 runtime: runtime.0,
+                jobs: machine.jobs()[usize::from(number)],
                 wakes: latencies.map_or(0, |of| of.len()),
                 latency: latencies.map_or([0; 3], |of| {
                     [of.value_at_quantile(0.5), of.value_at_quantile(0.99), of.max()]
@@ -250,6 +254,7 @@ fn as_text(scenario: &Scenario, machine: &Machine, outcome: &RunResult) -> Strin
             kind.wakes
         );
     }
+    text += &jobs(scenario, machine);
     text += &format!(
         "  {} events, fingerprint {:016x}: all rules {}\n",
         outcome.events,
@@ -263,6 +268,74 @@ fn as_text(scenario: &Scenario, machine: &Machine, outcome: &RunResult) -> Strin
     text
 }
 
+/// The jobs of threads with timers, and the reservations that were refused, with what would have been granted.
+fn jobs(scenario: &Scenario, machine: &Machine) -> String {
+    let micros = |span: Nanos| span.0 as f64 / 1e3;
+    let mut text = String::new();
+    for (thread, jobs) in scenario.threads.iter().zip(machine.jobs()) {
+        if jobs.done > 0 {
+            text += &format!(
+                "  {}: {} jobs, {} after their deadlines, the longest took {:.1} us\n",
+                thread.name,
+                jobs.done,
+                jobs.missed,
+                micros(jobs.longest)
+            );
+        }
+    }
+    for refusal in machine.refusals() {
+        let name = &scenario.threads[usize::from(refusal.kind.0)].name;
+        let called = |context: ContextId| match machine.kind_of(context) {
+            Some(kind) => scenario.threads[usize::from(kind.0)].name.as_str(),
+            None => "the whole CPU",
+        };
+        text += &format!("  {name} is REFUSED: {}\n", why(refusal.refused, called));
+    }
+    text
+}
+
+/// A refusal in words.
+fn why<'n>(refused: Refused, called: impl Fn(ContextId) -> &'n str) -> String {
+    let micros = |span: Nanos| span.0 as f64 / 1e3;
+    let Refused::DoesNotFit { cpu, binding, most } = refused else {
+        return format!("{refused:?}");
+    };
+    let by = |largest: Option<ContextId>| {
+        largest.map_or(String::new(), |context| format!("; {} has most", called(context)))
+    };
+    let binding = match binding {
+        Binding::Parent {
+            context,
+            left,
+            period,
+            largest,
+        } => format!(
+            "{} has {:.1} us of every {:.1} us left{}",
+            called(context),
+            micros(left),
+            micros(period),
+            by(largest)
+        ),
+        Binding::Deadline {
+            within,
+            demand,
+            largest,
+        } => format!(
+            "{:.1} us would be due within {:.1} us{}",
+            micros(demand),
+            micros(within),
+            by(largest)
+        ),
+        Binding::Overload => "all together would need more than all time".to_owned(),
+        Binding::Undecided => "whether it fits could not be found out".to_owned(),
+    };
+    let most = match most {
+        Some(most) => format!("a budget of {:.3} us would be granted", micros(most)),
+        None => "no budget would be granted".to_owned(),
+    };
+    format!("on {cpu}, {binding}; {most}")
+}
+
 fn as_json(scenario: &Scenario, machine: &Machine, outcome: &RunResult) -> serde_json::Value {
     let summary = machine.summary();
     let kinds: Vec<_> = kinds(scenario, machine)
@@ -271,6 +344,7 @@ fn as_json(scenario: &Scenario, machine: &Machine, outcome: &RunResult) -> serde
             json!({
                 "name": kind.name, "threads": kind.threads, "runtime_ns": kind.runtime, "wakes": kind.wakes,
                 "latency_ns": {"median": kind.latency[0], "p99": kind.latency[1], "max": kind.latency[2]},
+                "jobs": kind.jobs.done, "missed": kind.jobs.missed, "longest_job_ns": kind.jobs.longest.0,
             })
         })
         .collect();
@@ -286,6 +360,17 @@ fn as_json(scenario: &Scenario, machine: &Machine, outcome: &RunResult) -> serde
         })
     });
     let waiters: Vec<_> = waiters.collect();
+    let refused = machine.refusals().iter().map(|refusal| {
+        let most = match refusal.refused {
+            Refused::DoesNotFit { most, .. } => most.map(|most| most.0),
+            _ => None,
+        };
+        json!({
+            "name": scenario.threads[usize::from(refusal.kind.0)].name, "why": format!("{:?}", refusal.refused),
+            "most_ns": most,
+        })
+    });
+    let refused: Vec<_> = refused.collect();
     json!({
         "ending": outcome.ending.name(), "ended_at_ns": ended_at, "wait_for_ever": waiters,
         "scenario": scenario.name, "cpus": scenario.machine.cpus(),
@@ -294,7 +379,7 @@ fn as_json(scenario: &Scenario, machine: &Machine, outcome: &RunResult) -> serde
         "fingerprint": format!("{:016x}", outcome.fingerprint), "switches": summary.switches,
         "preemptions": summary.preemptions, "wakes": summary.wakes, "handoffs": summary.handoffs,
         "migrations": summary.migrations, "steals": summary.steals, "interrupts": summary.interrupts,
-        "threads": kinds,
+        "threads": kinds, "refused": refused,
         "broken": outcome.broken.as_ref().map(|broken| json!({
             "rule": broken.rule.name(), "evidence": broken.evidence, "at_ns": broken.at.0, "event": broken.event,
         })),

@@ -4,6 +4,7 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::syscall::exit_code;
 use abi::trace::Event;
 use machine::lock::LockGuard;
 use machine::memory::heap::NoAllocation;
@@ -218,6 +219,12 @@ impl protocol::Host for Host {
         task.usage().add(charge);
         task.publish(entity.account());
         entity.payload.context.leave_cpu();
+    }
+
+    #[cold]
+    fn fault(&mut self, entity: &mut Owned) {
+        entity.payload.exit_code = Some(exit_code::OVERRUN);
+        entity.payload.task.order_to_die();
     }
 
     /// So at boot, before the first CPU is online; later CPUs do not go away, and an affinity that names none is not taken.

@@ -85,7 +85,7 @@ pub fn rearm_for_idling(cpu: &CpuState) -> bool {
         Setting::Arm(at) => apic::timer::arm_at(at.0),
         Setting::Disarm => apic::timer::disarm(),
     }
-    head.is_some()
+    cpu.timer.armed().is_some()
 }
 
 /// The timer interrupt: handles what is due and arms for what comes next.

@@ -7,6 +7,7 @@
 
 use alloc::boxed::Box;
 
+use super::comeback::Comeback;
 use super::refills::Refills;
 use super::spec::{Kind, Overrun, Spec, SpecError};
 use crate::rank::Standing;
@@ -37,10 +38,14 @@ pub struct Budget {
     served_to: Instant,
     used: Nanos,
     overruns: u64,
+    /// It has been used up since there was something.
+    is_overrun: bool,
+    /// For a time of demotion; not here while its thread waits in one.
+    pub(crate) comeback: Option<Box<Comeback>>,
 }
 
 impl Budget {
-    /// The whole budget, from `now` on. This is the one allocation of a context's scheduling life.
+    /// The whole budget, from `now` on. Nothing in a context's scheduling life allocates but this.
     #[must_use]
     pub fn new(context: ContextId, spec: Spec, now: Instant) -> Box<Budget> {
         Box::new(Budget {
@@ -51,6 +56,8 @@ impl Budget {
             served_to: now,
             used: Nanos::ZERO,
             overruns: 0,
+            is_overrun: false,
+            comeback: matches!(spec.overrun(), Overrun::Demote).then(Comeback::new),
         })
     }
 
@@ -99,25 +106,18 @@ impl Budget {
         !self.spec.is_everything() && self.refills.first().0 > now.0
     }
 
-    /// Whether who has it now goes on by weight, because it is empty and nobody is held up by that (G).
-    #[must_use]
-    pub const fn is_demoted(&self, now: Instant) -> bool {
-        matches!(self.spec.overrun(), Overrun::Demote) && self.is_empty(now)
-    }
-
-    /// When who begins to use it at `now` has used it up; never, if it is all there is.
+    /// Until when who begins to use it at `now` may go on without being looked at; for ever, if it is all there is. Each part
+    /// of a reservation has a deadline of its own.
     #[must_use]
     pub fn lasts_until(&self, now: Instant) -> Instant {
         if self.spec.is_everything() {
             return Instant::NEVER;
         }
-        self.refills.lasts_until(now)
-    }
-
-    /// From when on something may be used that may not be used now.
-    #[must_use]
-    pub const fn comes_back(&self) -> Instant {
-        self.refills.first()
+        match self.spec.kind() {
+            Kind::Limit => self.refills.lasts_until(now),
+            Kind::Reservation if self.is_empty(now) => now,
+            Kind::Reservation => now + self.refills.entries()[0].amount,
+        }
     }
 
     /// What a thread that has it is entitled to.
@@ -125,7 +125,7 @@ impl Budget {
     pub fn standing(&self, now: Instant) -> Standing {
         if self.is_empty(now) {
             return match self.spec.overrun() {
-                Overrun::Demote => Standing::Fair,
+                Overrun::Demote => Standing::Demoted(self.refills.first()),
                 Overrun::Throttle | Overrun::Fault => Standing::Spent(self.refills.first()),
             };
         }
@@ -159,9 +159,17 @@ impl Budget {
         self.refills.wait_for(LEAST_SERVICE);
     }
 
-    /// Counts that it was used up.
-    pub const fn count_overrun(&mut self) {
-        self.overruns += 1;
+    /// What a thread is entitled to that has used it up to `now`. If nothing is left this counts as an overrun, once until there
+    /// is something again, and crumbs wait.
+    pub(crate) fn settle_down(&mut self, now: Instant) -> Standing {
+        if !self.is_empty(now) {
+            self.is_overrun = false;
+        } else if !self.is_overrun {
+            self.is_overrun = true;
+            self.overruns += 1;
+            self.refills.wait_for(LEAST_SERVICE);
+        }
+        self.standing(now)
     }
 
     /// Takes `amount` away for another context; from when on that may have it. The rest must be a budget.

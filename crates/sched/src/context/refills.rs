@@ -13,7 +13,8 @@
 //! Who uses more than is there uses the next refills before their time, and they come back a period later still. That is all
 //! there is to debts: what is owed is paid before the next time counts.
 //!
-//! The list is short. When it is full, two neighbours become one, at the later instant: the pair whose earlier part loses least.
+//! The list is short. When it is full, two neighbours become one, at the later instant: the pair whose earlier part loses least. The
+//! first refill stays, because it may be in use.
 
 use crate::time::{Instant, Nanos};
 
@@ -198,15 +199,16 @@ impl Refills {
         }
     }
 
-    /// Which refill loses least by waiting for the one behind it: nanoseconds times how long they are late.
+    /// Which refill loses least by waiting for the one behind it: nanoseconds times how long they are late. Not the first one,
+    /// which may be in use: its end was told to somebody.
     fn cheapest(&self) -> usize {
         let price = |pair: &[Refill]| {
             let wait = pair[1].at.since(pair[0].at);
             u128::from(wait.0) * u128::from(pair[0].amount.0)
         };
-        let prices = self.entries().windows(2).map(price);
-        let cheapest = prices.enumerate().min_by_key(|(_, price)| *price);
-        cheapest.map_or(0, |(index, _)| index)
+        let prices = self.entries().windows(2).map(price).enumerate().skip(1);
+        let cheapest = prices.min_by_key(|(_, price)| *price);
+        cheapest.map_or(1, |(index, _)| index)
     }
 
     /// Has a refill wait for the one behind it.

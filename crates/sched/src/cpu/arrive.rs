@@ -67,11 +67,12 @@ impl<P> Cpu<P> {
         note: impl FnOnce(&Entity<P>, Rank),
     ) -> Enqueued {
         self.settle(now);
+        let joins = entity.budget.is_some() && Self::stand(&mut entity, why, now);
         self.count_arrival(&mut entity);
         if why == EnqueueReason::Balanced {
             self.take_over(&mut entity);
         }
-        self.arrive(&mut entity, why);
+        self.arrive(&mut entity, if joins { EnqueueReason::Wake } else { why });
         self.counters.enqueues += 1;
         self.counters.wakes += u64::from(why == EnqueueReason::Wake);
         note(&entity, entity.rank());
@@ -85,10 +86,10 @@ impl<P> Cpu<P> {
         Enqueued { rank, effect }
     }
 
-    /// A thread that belongs to somebody is runnable from now on, if it was not already.
+    /// A thread that belongs to somebody competes by weight from now on, if it does and did not already.
     #[inline]
     pub(super) fn count_arrival(&self, entity: &mut Entity<P>) {
-        if entity.membership.is_some() {
+        if entity.membership.is_some() && entity.standing.is_by_weight() {
             entity.count(self.id, self.clock.now());
         }
     }
@@ -153,6 +154,28 @@ impl<P> Cpu<P> {
 
     /// What the presence of the thread that is queued at `rank` means for the thread that runs.
     pub(super) fn effect_of(&mut self, rank: Rank, now: Instant) -> Effect {
+        let effect = self.effect_on_running(rank, now);
+        if self.waiting.none_wants_budget() || effect == Effect::Preempt || effect == Effect::WakeIdle {
+            return effect;
+        }
+        self.with_replenishment(rank, effect, now)
+    }
+
+    /// The same where somebody waits for budget: if it is the arrival, and is the first, the timer is set for that.
+    #[cold]
+    fn with_replenishment(&self, rank: Rank, effect: Effect, now: Instant) -> Effect {
+        let is_first = self
+            .waiting
+            .first_replenished()
+            .is_some_and(|(_, first)| first == rank);
+        match self.horizon(now) {
+            Some(horizon) if is_first || effect != Effect::Nothing => Effect::Arm(horizon),
+            _ => effect,
+        }
+    }
+
+    /// What it means for the thread that runs, budgets that come back aside.
+    fn effect_on_running(&mut self, rank: Rank, now: Instant) -> Effect {
         let clock = self.clock.now();
         let eligible = match (rank, self.policy) {
             (Rank::Throttled(..), _) => return Effect::Nothing,
@@ -169,6 +192,7 @@ impl<P> Cpu<P> {
             self.counters.wakes_of_idle += 1;
             return Effect::WakeIdle;
         };
+        let by_weight = running.standing.is_by_weight();
         if !running.is_bounded && now >= running.turn_ends {
             // It ran alone past the end of its turn, which nobody wanted: it is in a fresh one.
             running.share.renew();
@@ -178,12 +202,13 @@ impl<P> Cpu<P> {
             self.counters.wakes_that_preempt += 1;
             return Effect::Preempt;
         }
-        if running.is_bounded {
+        if running.is_bounded || !by_weight {
             return Effect::Nothing;
         }
         running.is_bounded = true;
         self.counters.slices_begun_by_arrival += 1;
         self.counters.slices_armed += 1;
-        Effect::Arm(Horizon::turn_end(running.turn_ends))
+        let turn = Horizon::turn_end(running.turn_ends);
+        Effect::Arm(self.earliest(Some(turn), now).unwrap_or(turn))
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 
+use super::budget::Stands;
 use super::{Cpu, Running, SHORTEST_TURN, State};
 use crate::accounting::Charge;
 use crate::entity::Entity;
@@ -30,8 +31,10 @@ pub enum Verdict {
     /// Go on (or stay idle), with this horizon, or without one.
     Keep(Option<Horizon>),
     /// End the running thread, if any, as preempted, put it back (elsewhere, if it may not stay:
-    /// [`Cpu::running_must_leave`]), and pick.
+    /// [`Cpu::running_must_leave`]; in the queue in any case, if [`Cpu::running_must_wait`]), and pick.
     Switch,
+    /// End the running thread for good: it has used more than its budget, and that is what it agreed to.
+    Fault,
 }
 
 impl<P> Cpu<P> {
@@ -75,7 +78,7 @@ impl<P> Cpu<P> {
             charged_to = charged_to.max(since);
         }
         let turn_ends = turn_ends.max(now + SHORTEST_TURN);
-        let is_bounded = self.somebody_waits();
+        let is_bounded = self.somebody_waits() && entity.standing.is_by_weight();
         self.state = State::Busy(Running {
             id: entity.id(),
             share: entity.share,
@@ -87,7 +90,7 @@ impl<P> Cpu<P> {
             outline: entity.outline(),
         });
         self.lend_membership(entity);
-        self.horizon(is_bounded, turn_ends)
+        self.counted_horizon(is_bounded, turn_ends, now)
     }
 
     /// Counts that `entity` is given this CPU.
@@ -134,10 +137,15 @@ impl<P> Cpu<P> {
     pub fn end(&mut self, entity: &mut Entity<P>, now: Instant, why: EndReason) -> Charge {
         let charge = self.charge(entity, now);
         let stays = matches!(why, EndReason::Preempted | EndReason::Yielded);
-        if !stays {
+        let leaves = if self.budget.is_some() {
+            self.return_budget(entity, stays, now)
+        } else {
+            !stays
+        };
+        if leaves {
             self.leaves(&entity.share);
         }
-        self.return_membership(entity, stays);
+        self.return_membership(entity, !leaves);
         match why {
             EndReason::Blocked => self.count_block(entity),
             EndReason::Preempted => {
@@ -160,20 +168,28 @@ impl<P> Cpu<P> {
         if self.running_must_leave() {
             return Verdict::Switch;
         }
+        if self.budget.is_some() {
+            match self.stand_running(now) {
+                Stands::GoesOn => {}
+                Stands::MustWait => return Verdict::Switch,
+                Stands::Faults => return Verdict::Fault,
+            }
+        }
         let next = self.head().map(Entity::rank);
         let somebody_waits = self.somebody_waits();
         let State::Busy(running) = &mut self.state else {
             return if somebody_waits {
                 Verdict::Switch
             } else {
-                Verdict::Keep(None)
+                Verdict::Keep(self.earliest(None, now))
             };
         };
         if !somebody_waits {
             running.is_bounded = false;
-            return Verdict::Keep(None);
+            return Verdict::Keep(self.earliest(None, now));
         }
-        let turn_is_over = now >= running.turn_ends;
+        let by_weight = running.standing.is_by_weight();
+        let turn_is_over = by_weight && now >= running.turn_ends;
         let vfinish = if turn_is_over {
             running.share.next_vfinish()
         } else {
@@ -195,20 +211,27 @@ impl<P> Cpu<P> {
             running.share.renew();
             running.turn_ends = now + running.share.slice().max(SHORTEST_TURN);
         }
-        running.is_bounded = true;
+        running.is_bounded = by_weight;
         let turn_ends = running.turn_ends;
-        Verdict::Keep(self.horizon(true, turn_ends))
+        Verdict::Keep(self.counted_horizon(by_weight, turn_ends, now))
     }
 
     /// The horizon of a thread that begins or goes on, counted.
-    pub(super) fn horizon(&mut self, is_bounded: bool, turn_ends: Instant) -> Option<Horizon> {
-        if is_bounded {
+    #[inline]
+    pub(super) fn counted_horizon(
+        &mut self,
+        is_bounded: bool,
+        turn_ends: Instant,
+        now: Instant,
+    ) -> Option<Horizon> {
+        let turn = if is_bounded {
             self.counters.slices_armed += 1;
             Some(Horizon::turn_end(turn_ends))
         } else {
             self.counters.slices_not_needed += 1;
             None
-        }
+        };
+        self.earliest(turn, now)
     }
 }
 

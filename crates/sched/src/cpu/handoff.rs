@@ -8,11 +8,13 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use super::arrive::EnqueueReason;
-use super::{Cpu, State};
+use super::dispatch::EndReason;
+use super::{Cpu, Running, State};
 use crate::accounting::Charge;
 use crate::entity::Entity;
 use crate::fair::Share;
 use crate::horizon::Horizon;
+use crate::rank::Standing;
 use crate::time::Instant;
 
 /// Why a thread cannot be handed the CPU. In each case the queue is the way.
@@ -20,6 +22,10 @@ use crate::time::Instant;
 pub enum HandoffRefusal {
     /// The thread may not run on this CPU.
     NotAllowedHere,
+    /// The thread has used its budget.
+    OutOfBudget,
+    /// Another one waits here whose service is due before.
+    DeadlineWaits,
     /// The caller's turn is used up and others wait.
     TurnOver,
     /// The thread has had more than its share and others wait.
@@ -65,6 +71,9 @@ impl<P> Cpu<P> {
         now: Instant,
     ) -> Result<HandedOver<P>, HandoffRefused<P>> {
         self.settle(now);
+        if self.budget.is_some() || to.budget.is_some() {
+            return self.hand_over_in_context(from, to, now);
+        }
         self.count_arrival(&mut to);
         let mut share = to.share;
         self.adapt(&mut share, to.home, EnqueueReason::Wake);
@@ -100,7 +109,42 @@ impl<P> Cpu<P> {
         let turn_ends = running.turn_ends;
         self.return_membership(from, false);
         self.lend_membership(&mut to);
-        let horizon = self.horizon(is_bounded, turn_ends);
+        let horizon = self.counted_horizon(is_bounded, turn_ends, now);
+        Ok(HandedOver {
+            entity: to,
+            horizon,
+            charge,
+        })
+    }
+
+    /// The same where one of the two has a budget: each keeps its own, and the turn goes on only from one that is served by
+    /// weight to another.
+    #[cold]
+    fn hand_over_in_context(
+        &mut self,
+        from: &mut Entity<P>,
+        mut to: Box<Entity<P>>,
+        now: Instant,
+    ) -> Result<HandedOver<P>, HandoffRefused<P>> {
+        let _ = Self::stand(&mut to, EnqueueReason::Wake, now);
+        let mut share = to.share;
+        self.adapt(&mut share, to.home, EnqueueReason::Wake);
+        if let Some(reason) = self.handoff_refusal(&to, &share, now) {
+            self.counters.handoff_fallbacks += 1;
+            return Err(HandoffRefused { entity: to, reason });
+        }
+        let goes_on = self
+            .running()
+            .filter(|running| running.standing.is_by_weight() && to.standing.is_by_weight())
+            .map(Running::turn_ends);
+        let charge = self.end(from, now, EndReason::Blocked);
+        to.share = share;
+        to.home = Some(self.home());
+        self.count_arrival(&mut to);
+        self.count_begin(&mut to);
+        self.counters.handoffs += 1;
+        let turn_ends = goes_on.unwrap_or_else(|| now + to.share.slice());
+        let horizon = self.start(&mut to, turn_ends, now);
         Ok(HandedOver {
             entity: to,
             horizon,
@@ -113,8 +157,17 @@ impl<P> Cpu<P> {
         if !entity.affinity().allows(self.id) {
             return Some(HandoffRefusal::NotAllowedHere);
         }
+        let standing = entity.standing;
+        if matches!(standing, Standing::Spent(_)) {
+            return Some(HandoffRefusal::OutOfBudget);
+        }
         if self.waiting.none_is_ready() {
             return None;
+        }
+        if self.waiting.has_deadlines() || !standing.is_by_weight() {
+            let rank = standing.rank(share.vfinish(), entity.id());
+            let is_first = self.head().is_none_or(|head| rank.precedes(head.rank()));
+            return (!is_first).then_some(HandoffRefusal::DeadlineWaits);
         }
         if self.running().is_some_and(|running| now >= running.turn_ends) {
             return Some(HandoffRefusal::TurnOver);

@@ -13,7 +13,9 @@ impl<P> Cpu<P> {
     /// Takes a waiting thread out; it is not runnable until it is queued again. `None`: no such thread waits here.
     pub fn remove(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
         let mut entity = self.take(rank, now)?;
-        self.leaves(&entity.share);
+        if entity.standing.is_by_weight() {
+            self.leaves(&entity.share);
+        }
         entity.discount();
         Some(entity)
     }

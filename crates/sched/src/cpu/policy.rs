@@ -62,7 +62,9 @@ impl<P> Cpu<P> {
             let _ = self.waiting.insert(entity);
             return Some(Restricted::Stays);
         }
-        self.leaves(&entity.share);
+        if entity.standing.is_by_weight() {
+            self.leaves(&entity.share);
+        }
         Some(Restricted::Leaves(entity))
     }
 
@@ -91,7 +93,9 @@ impl<P> Cpu<P> {
     /// [`super::EnqueueReason::Migrated`].
     pub fn move_out(&mut self, entity: &mut Entity<P>, now: Instant) -> Charge {
         let charge = self.end(entity, now, EndReason::Preempted);
-        self.leaves(&entity.share);
+        if entity.standing.is_by_weight() {
+            self.leaves(&entity.share);
+        }
         charge
     }
 }

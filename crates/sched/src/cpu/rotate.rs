@@ -33,7 +33,8 @@ impl<P> Cpu<P> {
     /// The running thread `entity` makes way and stays runnable, and the next one begins: what `end`, `enqueue`, `pick` and
     /// `begin` do one after the other, without the tree being touched for a thread that goes on.
     ///
-    /// `left` is called once the thread is charged, with that charge and the rank at which it waits, if it does.
+    /// `left` is called once the thread is charged, with that charge and the rank at which it waits, if it does. The thread has
+    /// budget, if it needs any ([`Cpu::running_must_wait`]).
     pub fn rotate(
         &mut self,
         mut entity: Box<Entity<P>>,
@@ -81,11 +82,13 @@ impl<P> Cpu<P> {
     /// Whose turn it is among the waiting threads and `own`, which is in no queue and would wait at `rank`.
     #[inline]
     fn next_beside(&mut self, own: &Entity<P>, rank: Rank) -> Next {
-        let mut slowest = own.share.vruntime();
-        if let Some(waiting) = self.queue().slowest() {
-            slowest = slowest.min(waiting);
+        if own.standing.is_by_weight() {
+            let mut slowest = own.share.vruntime();
+            if let Some(waiting) = self.queue().slowest() {
+                slowest = slowest.min(waiting);
+            }
+            self.clock.catch_up(slowest);
         }
-        self.clock.catch_up(slowest);
         let Some(head) = self.head() else {
             // With EEVDF: none of those that wait is eligible.
             return Next::Same;

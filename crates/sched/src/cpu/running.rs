@@ -39,6 +39,11 @@ impl Running {
         &self.share
     }
 
+    /// Whether it is served by weight.
+    pub(crate) const fn is_by_weight(&self) -> bool {
+        self.standing.is_by_weight()
+    }
+
     /// Where it would wait if it waited.
     #[must_use]
     #[inline]

@@ -13,6 +13,7 @@ use crate::weight::{LatencyClass, Weight};
 mod accounting;
 mod arrival;
 mod bands;
+mod budget;
 mod eevdf;
 mod fairness;
 mod handoff;
@@ -44,6 +45,8 @@ struct Bench {
     running: Option<Box<Entity<()>>>,
     timer: Option<Instant>,
     now: Instant,
+    /// Who was ended for what it used.
+    faulted: Option<ThreadId>,
 }
 
 impl Bench {
@@ -58,6 +61,7 @@ impl Bench {
             running: None,
             timer: None,
             now: Instant::BOOT,
+            faulted: None,
         }
     }
 
@@ -87,7 +91,9 @@ impl Bench {
 
     fn dispatch(&mut self) {
         assert!(self.running.is_none());
+        self.replenish();
         let Some(mut entity) = self.cpu.pick(self.now) else {
+            self.timer = self.cpu.horizon(self.now).map(|horizon| horizon.at);
             return;
         };
         self.timer = self.cpu.begin(&mut entity, self.now).map(|horizon| horizon.at);
@@ -124,6 +130,7 @@ impl Bench {
         match verdict {
             Verdict::Keep(horizon) => self.timer = horizon.map(|horizon| horizon.at),
             Verdict::Switch => self.preempt(),
+            Verdict::Fault => self.faulted = Some(self.end(EndReason::Exited).id()),
         }
     }
 
@@ -134,10 +141,21 @@ impl Bench {
             assert!(at > self.now, "a timer in the past");
             self.now = at;
             self.timer = None;
+            self.replenish();
+            if self.running.is_none() {
+                self.dispatch();
+                continue;
+            }
             let verdict = self.cpu.reconsider(at);
             self.obey(verdict);
         }
         self.now = until;
+    }
+
+    fn replenish(&mut self) {
+        if self.cpu.has_to_replenish(self.now) {
+            self.cpu.replenish(self.now, |_, _| {});
+        }
     }
 
     fn running_id(&self) -> u64 {

@@ -224,6 +224,10 @@ impl Host for Here<'_> {
         self.machine.ledger.left(id, charge, now);
     }
 
+    fn fault(&mut self, _: &mut Thread) {
+        unreachable!("no thread here has a budget");
+    }
+
     fn strand(&mut self, entity: Thread) -> Option<(Thread, CpuId)> {
         panic!("no CPU for {}", entity.id());
     }

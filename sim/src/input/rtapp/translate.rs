@@ -149,6 +149,7 @@ fn thread(index: usize, task: &Task, whole: &Whole<'_>, objects: &mut Objects) -
         weight,
         class,
         affinity: task.cpus.clone(),
+        context: None,
         arrival,
         program: Program {
             phases,

@@ -1,6 +1,6 @@
 //! The `[[thread]]` tables: what runs.
 
-use sched::{CpuMask, LatencyClass, Weight};
+use sched::{CpuMask, LatencyClass, Spec, Weight};
 
 use super::objects::{mask, usable};
 use super::section::{Item, Section};
@@ -35,6 +35,7 @@ fn thread(section: &Section<'_>, objects: &mut Objects, cpus: Option<u32>) -> Op
     let affinity: Option<CpuMask> = section
         .value("cpus")
         .and_then(|item| mask(section.file, item, cpus));
+    let context = context(section);
     let arrival = arrival(section);
     let program = program(section, objects, cpus);
     section.finish();
@@ -44,9 +45,47 @@ fn thread(section: &Section<'_>, objects: &mut Objects, cpus: Option<u32>) -> Op
         weight: weight.and_then(Weight::new).unwrap_or_default(),
         class: class.unwrap_or(LatencyClass::Normal),
         affinity,
+        context: context?,
         arrival: arrival?,
         program: program?,
     })
+}
+
+/// `limit = { budget = "2ms", period = "10ms" }`, or `reserve` with a `deadline`; both with an `overrun`. The outer `None` is for one
+/// that cannot be read.
+fn context(section: &Section<'_>) -> Option<Option<Spec>> {
+    let key = match (section.has("limit"), section.has("reserve")) {
+        (false, false) => return Some(None),
+        (true, false) => "limit",
+        (false, true) => "reserve",
+        (true, true) => {
+            section.error_at("reserve", "a thread has a limit or a reservation, not both");
+            section.value("limit").and(section.value("reserve"));
+            return None;
+        }
+    };
+    let keys = Section::of(section.file, key, section.value(key)?)?;
+    let budget = keys.required("budget", Section::duration);
+    let period = keys.required("period", Section::duration);
+    let deadline = keys.duration("deadline");
+    if key == "limit" && keys.has("deadline") {
+        keys.error_at("deadline", "a limit has no deadline: it changes no order");
+    }
+    let overrun = keys.word("overrun", &words::OVERRUNS).unwrap_or_default();
+    keys.finish();
+    let (budget, period) = (budget?, period?);
+    let spec = if key == "limit" {
+        Spec::limit(budget, period, overrun)
+    } else {
+        Spec::reservation(budget, period, deadline.unwrap_or_default(), overrun)
+    };
+    match spec {
+        Ok(spec) => Some(Some(spec)),
+        Err(error) => {
+            section.error_at(key, words::spec_error(error));
+            None
+        }
+    }
 }
 
 /// When instances come: `start` and `instances`, or `arrival`, or `forked`.

@@ -10,7 +10,8 @@ use crate::input::{spans, step, words};
 use crate::scenario::{
     Arrival, Delay, Explore, Fault, Faults, Machine, Phase, Program, Scenario, Span, Step, Strategy, Thread,
 };
-use sched::{CpuMask, LatencyClass, Nanos, Weight};
+use sched::context::Kind;
+use sched::{CpuMask, LatencyClass, Nanos, Overrun, Spec, Weight};
 
 /// The text that [`read`](super::read) reads as this scenario.
 ///
@@ -178,6 +179,9 @@ fn thread(out: &mut Out, thread: &Thread, steps: &impl Fn(&[Step]) -> String) {
     if let Some(cpus) = &thread.affinity {
         out.line("cpus", &mask(cpus));
     }
+    if let Some(spec) = &thread.context {
+        context(out, spec);
+    }
     match &thread.arrival {
         Arrival::At { start, count } => {
             out.unusual("start", start, &Nanos::ZERO, |value| time(*value));
@@ -199,6 +203,29 @@ fn thread(out: &mut Out, thread: &Thread, steps: &impl Fn(&[Step]) -> String) {
         Arrival::Forked => out.line("forked", "true"),
     }
     program(out, &thread.program, steps);
+}
+
+fn context(out: &mut Out, spec: &Spec) {
+    let mut fields = format!(
+        "budget = {}, period = {}",
+        time(spec.budget()),
+        time(spec.period())
+    );
+    if spec.deadline() != spec.period() {
+        let _ = write!(fields, ", deadline = {}", time(spec.deadline()));
+    }
+    if spec.overrun() != Overrun::default() {
+        let _ = write!(
+            fields,
+            ", overrun = {}",
+            quote(words::print(&spec.overrun(), &words::OVERRUNS))
+        );
+    }
+    let key = match spec.kind() {
+        Kind::Limit => "limit",
+        Kind::Reservation => "reserve",
+    };
+    out.line(key, &format!("{{ {fields} }}"));
 }
 
 fn program(out: &mut Out, program: &Program, steps: &impl Fn(&[Step]) -> String) {

@@ -183,8 +183,10 @@ impl Host for Here<'_> {
     fn queued(&mut self, entity: &Entity<Task>, cpu: CpuId, rank: Rank) {
         let now = self.machine.now;
         let record = &mut self.machine.threads[Index::of(entity.id()).at()];
+        // Time without budget is no time for which a CPU was wanted.
+        let had_none = matches!(record.queued.rank(cpu, entity.id()), Some(Rank::Throttled(..)));
         record.queued.note(cpu, rank);
-        if record.ready_at == Instant::NEVER {
+        if record.ready_at == Instant::NEVER || had_none {
             record.ready_at = now;
             record.woken = false;
         }
@@ -196,6 +198,10 @@ impl Host for Here<'_> {
 
     fn left(&mut self, _: &mut Entity<Task>, charge: Charge) {
         self.machine.collect(charge);
+    }
+
+    fn fault(&mut self, entity: &mut Owned) {
+        self.machine.threads[Index::of(entity.id()).at()].dying = true;
     }
 
     /// It goes on when a CPU comes back that it may run on.

@@ -51,8 +51,7 @@ fn g2_a_reservation_is_due_by_its_deadline_from_when_it_was_wanted() {
 fn e16_whoever_is_demoted_is_fair_until_there_is_budget_again() {
     let mut budget = reservation(Overrun::Demote);
     budget.charge(at(0), MS(2));
-    assert!(budget.is_demoted(at(2)) && !budget.is_demoted(at(10)));
-    assert_eq!(budget.standing(at(2)), Standing::Fair);
+    assert_eq!(budget.standing(at(2)), Standing::Demoted(at(10)));
     assert_eq!(budget.standing(at(10)), Standing::Reserved(at(15)));
 }
 

@@ -206,6 +206,21 @@ fn e3_a_full_list_gives_up_the_least() {
     );
 }
 
+// A thread that naps a lot fills the list. When what it was using was joined with what came next, it was there no longer, and nobody had
+// been told: the thread went on until something else interrupted it.
+#[test]
+fn e3_what_is_in_use_stays_there_when_the_list_is_full() {
+    let mut refills = Refills::new(Nanos(160), Nanos(PERIOD), Instant(0));
+    for nap in 0..15 {
+        refills.release(Instant(nap * 7));
+        refills.spend(Nanos(10), Instant::BOOT);
+    }
+    refills.release(Instant(999));
+    assert_eq!(refills.entries().len(), MOST_REFILLS);
+    refills.spend(Nanos(5), Instant::BOOT);
+    assert_eq!(refills.available(Instant(999)), Nanos(5));
+}
+
 #[test]
 fn e14_a_crumb_waits_until_there_is_enough_to_be_served() {
     let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));

@@ -1,6 +1,7 @@
 //! Threads with a deadline, fair ones and throttled ones on one CPU.
 
 use super::*;
+use crate::horizon::HorizonReason;
 use crate::rank::Standing;
 
 fn standing(id: u64, standing: Standing) -> Box<Entity<()>> {
@@ -58,14 +59,22 @@ fn g2_a_deadline_interrupts_a_fair_turn_and_an_earlier_one_a_later_one() {
 }
 
 #[test]
-fn e3_the_arrival_of_a_throttled_thread_disturbs_nobody() {
+fn e3_the_arrival_of_a_throttled_thread_disturbs_nobody_and_asks_for_a_timer_only() {
+    let at = Instant(1_000 * SLICE);
+    let timer = Horizon {
+        at,
+        why: HorizonReason::Replenishment,
+    };
     let mut bench = Bench::new();
-    let idle = bench.add(standing(1, Standing::Spent(Instant::BOOT)));
-    assert_eq!((idle.effect, bench.cpu.load().waiting), (Effect::Nothing, 0));
+    let idle = bench.add(standing(1, Standing::Spent(at)));
+    assert_eq!((idle.effect, bench.cpu.load().waiting), (Effect::Arm(timer), 0));
     let mut bench = Bench::running_one();
-    let busy = bench.add(standing(2, Standing::Spent(Instant::BOOT)));
-    assert_eq!(busy.effect, Effect::Nothing);
-    assert_eq!(bench.cpu.reconsider(Instant(100 * SLICE)), Verdict::Keep(None));
+    let busy = bench.add(standing(2, Standing::Spent(at)));
+    assert_eq!(busy.effect, Effect::Arm(timer));
+    let later = bench.add(standing(3, Standing::Spent(at + Nanos(1))));
+    assert_eq!(later.effect, Effect::Nothing, "somebody is before it");
+    let verdict = bench.cpu.reconsider(Instant(100 * SLICE));
+    assert_eq!(verdict, Verdict::Keep(Some(timer)));
     assert_eq!(bench.cpu.remove(busy.rank, bench.now).unwrap().id(), ThreadId(2));
 }
 

@@ -1,0 +1,241 @@
+//! The scheduling contexts of a simulated machine: who has reserved what where, what was refused, and whether jobs were done in time. Rules
+//! E10, E13, E14 and E17.
+//!
+//! A thread that is to have a reservation is admitted when it comes: on the first CPU that it may run on and that has room. It stays there.
+//! One that is refused does not come at all, and the refusal is kept with what would have been granted. What was reserved is given
+//! back when the thread ends.
+
+use sched::context::capacity::USUAL_MOST;
+use sched::context::{Capacity, Kind, Refused};
+use sched::{Affinity, Budget, ContextId, CpuId, Entity, Instant, Nanos, Rank, Spec};
+
+use super::Machine;
+use super::threads::{Index, Task};
+use crate::audit::Rule;
+use crate::sabotage::Sabotage;
+use crate::scenario::{Scenario, ThreadKind};
+
+/// The context that all reservations are carved out of.
+const ROOT: ContextId = ContextId {
+    number: 0,
+    generation: 1,
+};
+
+/// What the machine knows of its contexts.
+#[derive(Debug)]
+pub(super) struct Contexts {
+    /// Whether there are any: what is not there is not looked at.
+    pub(super) exist: bool,
+    capacity: Vec<Capacity>,
+    /// Whose context each was: their numbers count from 1.
+    made: Vec<ThreadKind>,
+    refusals: Vec<Refusal>,
+    /// What was charged to contexts that are gone.
+    gone: Nanos,
+    jobs: Vec<Jobs>,
+}
+
+/// A reservation that was not granted, on the last CPU that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Who was to have it.
+    pub kind: ThreadKind,
+    /// Why not.
+    pub refused: Refused,
+}
+
+/// The jobs of a kind of thread: what it does between two beats of a timer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Jobs {
+    /// How many were done.
+    pub done: u64,
+    /// How many of those were done after their deadline, which is that of the thread's context, else the next beat.
+    pub missed: u64,
+    /// How long after its beat the latest was done.
+    pub longest: Nanos,
+}
+
+impl Contexts {
+    pub(super) fn new(scenario: &Scenario) -> Contexts {
+        let most = |cpu| Capacity::new(CpuId(cpu), ROOT, USUAL_MOST);
+        Contexts {
+            exist: scenario.threads.iter().any(|thread| thread.context.is_some()),
+            capacity: (0..scenario.machine.cpus()).map(most).collect(),
+            made: Vec::new(),
+            refusals: Vec::new(),
+            gone: Nanos::ZERO,
+            jobs: vec![Jobs::default(); scenario.threads.len()],
+        }
+    }
+}
+
+impl Machine {
+    /// Gives a new thread its context; whether it has it.
+    pub(super) fn admit(
+        &mut self,
+        cpu: CpuId,
+        kind: ThreadKind,
+        spec: &Spec,
+        thread: &mut Entity<Task>,
+    ) -> bool {
+        self.contexts.made.push(kind);
+        let context = ContextId {
+            number: self.contexts.made.len() as u64,
+            generation: 1,
+        };
+        if spec.kind() == Kind::Reservation {
+            let mut last = Err(Refused::NoCapacity);
+            let allowed = self.contexts.capacity.iter_mut().zip((0..).map(CpuId));
+            let granted =
+                allowed
+                    .filter(|(_, at)| thread.affinity().allows(*at))
+                    .find_map(|(capacity, at)| {
+                        last = capacity.reserve(ROOT, context, spec);
+                        last.is_ok().then_some(at)
+                    });
+            let granted = match granted {
+                None if self.sabotage == Some(Sabotage::GrantEverything) => Some(CpuId(0)),
+                granted => granted,
+            };
+            let Some(at) = granted else {
+                if let Err(refused) = last {
+                    self.contexts.refusals.push(Refusal { kind, refused });
+                }
+                return false;
+            };
+            thread.set_affinity(Affinity::One(at));
+        }
+        let now = self.read(cpu);
+        thread.exchange_parked(&mut Some(Budget::new(context, *spec, now)));
+        true
+    }
+
+    /// A thread is gone, and with it its context.
+    pub(super) fn end_context(&mut self, thread: &mut Entity<Task>) {
+        let mut budget = None;
+        thread.exchange_parked(&mut budget);
+        let Some(budget) = budget else { return };
+        if self.sabotage != Some(Sabotage::ForgetWhatWasUsed) {
+            self.contexts.gone += budget.used();
+        }
+        for capacity in &mut self.contexts.capacity {
+            // It is on one of them, or on none if it is a limit.
+            if capacity.give_back(budget.context()).is_ok() {
+                break;
+            }
+        }
+    }
+
+    /// A thread has done what it does between two beats of a timer.
+    pub(super) fn job_done(&mut self, kind: ThreadKind, began: Instant, now: Instant, period: Nanos) {
+        let index = usize::from(kind.0);
+        let deadline = self.scenario.threads[index]
+            .context
+            .map_or(period, |spec| spec.deadline());
+        let jobs = &mut self.contexts.jobs[index];
+        let took = now.since(began);
+        jobs.done += 1;
+        jobs.missed += u64::from(took > deadline);
+        jobs.longest = jobs.longest.max(took);
+    }
+
+    /// The reservations that were not granted, in order.
+    #[must_use]
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.contexts.refusals
+    }
+
+    /// The kind of the thread whose context this is; `None` for the one that all are carved out of.
+    #[must_use]
+    pub fn kind_of(&self, context: ContextId) -> Option<ThreadKind> {
+        let place = usize::try_from(context.number.checked_sub(1)?).ok()?;
+        self.contexts.made.get(place).copied()
+    }
+
+    /// The jobs of each kind of thread.
+    #[must_use]
+    pub fn jobs(&self) -> &[Jobs] {
+        &self.contexts.jobs
+    }
+
+    /// E13, E17: what contexts were charged is what CPUs served in them, and who has a reservation is served by its deadline.
+    pub(super) fn look_at_contexts(&mut self) {
+        if !self.contexts.exist {
+            return;
+        }
+        let served = self
+            .cpus
+            .iter()
+            .fold(Nanos::ZERO, |sum, cpu| sum + cpu.counters().in_contexts);
+        let mut charged = self.contexts.gone;
+        let mut broken = None;
+        for budget in self.budgets() {
+            charged += budget.used();
+            if !budget.refills().is_sound() {
+                broken = Some(format!("the refills of {:?} do not add up", budget.context()));
+            }
+        }
+        if served != charged {
+            broken = Some(format!("{served} served in contexts, {charged} charged to them"));
+        }
+        if let Some(evidence) = broken {
+            return self.fail(Rule::ContextsAddUp, evidence);
+        }
+        self.deadlines_are_met();
+    }
+
+    /// Every budget, wherever its thread is.
+    fn budgets(&self) -> impl Iterator<Item = &Budget> {
+        let queued = self
+            .cpus
+            .iter()
+            .flat_map(|cpu| cpu.queued())
+            .filter_map(Entity::budget);
+        let running = self.cpus.iter().filter_map(|cpu| cpu.running_in());
+        let carried = self
+            .sides
+            .iter()
+            .flat_map(|side| side.carried())
+            .filter_map(Entity::budget);
+        let stranded = self.stranded.iter().filter_map(|thread| thread.budget());
+        let resting = self.threads.iter().filter_map(|record| match &record.place {
+            sched::Parking::Resting(thread) => thread.budget(),
+            sched::Parking::Away { .. } => None,
+        });
+        queued
+            .chain(running)
+            .chain(carried)
+            .chain(stranded)
+            .chain(resting)
+    }
+
+    /// What was admitted is served in time, but for what the machine itself delays.
+    fn deadlines_are_met(&mut self) {
+        if self.scenario.faults.offline.chance > 0 {
+            return;
+        }
+        let mut late = None;
+        for (cpu, side) in self.cpus.iter().zip(&self.sides) {
+            let now = side.clock.read(self.now);
+            let waiting = cpu.queued().map(Entity::rank);
+            let running = cpu.running().map(sched::cpu::Running::rank);
+            for rank in waiting.chain(running) {
+                if let Rank::Deadline(due, id) = rank
+                    && now.since(due) > self.audit.patience
+                {
+                    late = Some(format!("{id} on {} was due at {due}, and it is {now}", cpu.id()));
+                }
+            }
+        }
+        if let Some(evidence) = late {
+            self.fail(Rule::DeadlinesAreMet, evidence);
+        }
+    }
+
+    /// Whether a thread may be sent to other CPUs: one with a reservation stays where it was admitted.
+    pub(super) fn has_a_seat(&self, thread: Index) -> bool {
+        let kind = self.kinds[thread.at()];
+        let context = self.scenario.threads[usize::from(kind.0)].context;
+        context.is_some_and(|spec| spec.kind() == Kind::Reservation)
+    }
+}
