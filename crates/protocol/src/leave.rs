@@ -104,16 +104,16 @@ pub fn reconsider<H: Host>(host: &mut H, mut thread: Owned<H>) -> Reconsidered<H
     let here = host.here();
     let mut cpu = host.lock(here);
     let at = host.now();
-    let verdict = if cpu.has_to_replenish(at) {
+    if cpu.has_to_replenish(at) {
         replenish(host, &mut cpu, at);
-        let verdict = cpu.reconsider(at);
-        let_others_know(host, cpu);
-        verdict
-    } else {
-        let verdict = cpu.reconsider(at);
+    }
+    let verdict = cpu.reconsider(at);
+    if matches!(verdict, Verdict::Switch) {
         host.unlock(cpu);
-        verdict
-    };
+    } else {
+        // Who goes on waiting here may be fetched by a CPU that idles: whoever was summoned before may have got work of its own.
+        let_others_know(host, cpu);
+    }
     match verdict {
         Verdict::Keep(horizon) => {
             host.set_horizon(horizon);

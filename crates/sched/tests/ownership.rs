@@ -231,3 +231,22 @@ fn b4_a_wake_interrupts_one_cpu_and_no_other() {
     let pending: Vec<_> = machine.cpus.iter().map(|cpu| cpu.reschedule_pending()).collect();
     assert_eq!(pending, [false, true, false, false]);
 }
+
+// A random life found it: the CPU that was summoned for the light thread got work of its own, and where that waited every turn
+// ended with the heavy thread going on.
+#[test]
+fn b1_a_thread_that_is_not_served_yet_is_fetched_when_a_turn_ends() {
+    let mut machine = Machine::new(3, Policy::WeightedFair);
+    let pinned = |cpu| Affinity::One(CpuId(cpu));
+    let light = machine.spawn(1, LatencyClass::Normal, Affinity::Any, CpuId(0));
+    machine.deliver_all();
+    machine.spawn(64, LatencyClass::Normal, pinned(0), CpuId(0));
+    machine.deliver(CpuId(0));
+    assert!(machine.cpus[1].reschedule_pending(), "nobody was summoned");
+    machine.spawn(64, LatencyClass::Normal, pinned(1), CpuId(0));
+    machine.deliver_all();
+    assert_eq!(machine.wasted_cpu(), Some((CpuId(2), light)));
+    machine.advance(turn(LatencyClass::Normal, DEFAULT_REQUEST));
+    machine.deliver_all();
+    assert_eq!(machine.wasted_cpu(), None);
+}
