@@ -86,8 +86,17 @@ pub struct Threads {
     pub burials: usize,
     /// What those did that have left the list above.
     pub gone: Account,
-    /// The number of the next one.
-    pub next_tid: u32,
+    /// The number of the last one that was added, 0 before the first.
+    pub last_tid: u32,
+}
+
+impl Threads {
+    /// A number that no thread of the process ever had, from 1; `None` when all are used up. By its number a thread is found
+    /// and its end ordered, so none is given twice.
+    pub fn next_tid(&mut self) -> Option<u32> {
+        self.last_tid = self.last_tid.checked_add(1)?;
+        Some(self.last_tid)
+    }
 }
 
 /// A process.
@@ -195,4 +204,18 @@ pub fn take_one(counter: &AtomicU32, limit: u32) -> bool {
     counter
         .fetch_update(Relaxed, Relaxed, |value| (value < limit).then_some(value + 1))
         .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p5_no_thread_gets_the_number_of_another() {
+        let mut threads = Threads::default();
+        assert_eq!([threads.next_tid(), threads.next_tid()], [Some(1), Some(2)]);
+        threads.last_tid = u32::MAX - 1;
+        let last = [threads.next_tid(), threads.next_tid(), threads.next_tid()];
+        assert_eq!(last, [Some(u32::MAX), None, None]);
+    }
 }

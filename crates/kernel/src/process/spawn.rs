@@ -184,12 +184,7 @@ fn build(
         facets_lost: AtomicU32::new(0),
         labels: Lock::new(labels),
         rings: Lock::new(Vec::new()),
-        threads: Lock::new(Threads {
-            living: Vec::new(),
-            burials: 0,
-            gone: sched::Account::default(),
-            next_tid: 1,
-        }),
+        threads: Lock::new(Threads::default()),
         parking: Parking::default(),
         ending: Lock::new(Ending::default()),
         sleeps: AtomicU32::new(0),
@@ -267,7 +262,8 @@ fn fill_capset(
 /// Adds a thread to a process and queues it. `start` is told the thread's number.
 ///
 /// # Errors
-/// When the process has as many threads as it may, or is ending.
+/// When the process has as many threads as it may, has had as many as there are numbers, or is ending, and when it or the
+/// machine has no memory for the record.
 pub fn add_thread(
     process: &Arc<Process>,
     ring: Arc<Ring>,
@@ -279,9 +275,8 @@ pub fn add_thread(
         if threads.living.len() >= process.quota.threads || process.ending.lock().decided.is_some() {
             return Err(SpawnError::TooManyThreads);
         }
-        let tid = threads.next_tid;
+        let tid = threads.next_tid().ok_or(SpawnError::TooManyThreads)?;
         let thread = Thread::new(process.clone(), tid, ring, charge);
-        threads.next_tid += 1;
         threads.living.push(thread.clone());
         thread
     };
