@@ -149,6 +149,11 @@ impl<C> Remains<C> {
         self.0.is_empty()
     }
 
+    /// The copies in order.
+    pub fn iter(&self) -> impl Iterator<Item = &C> {
+        self.0.iter().map(|item| &item.capability)
+    }
+
     /// What the transfer was to move, in order. After a commit the sender's table does not hold these any more.
     pub fn moved(&self) -> impl Iterator<Item = &C> {
         let moved = self.0.iter().filter(|item| item.moved_from.is_some());

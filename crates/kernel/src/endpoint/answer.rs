@@ -7,7 +7,7 @@ use caps::Parcel;
 
 use super::chores::{self, Chores};
 use super::delivery::{Source, Undelivered, put, tell};
-use super::leaving::{return_to, settle};
+use super::leaving::{return_to, settle, take_from_sender};
 use super::receive::owner;
 use super::{InFlight, Owner, Party};
 use crate::call::{Caller, Outcome, Transfers, check_buffers, failed};
@@ -81,7 +81,10 @@ fn answer_call(
     chores.see_to(endpoint, &mut state);
     drop(state);
     match told {
-        Ok(Answered::Whole) => settle(server, &client.process, parcel, chores),
+        Ok(Answered::Whole) => {
+            let remains = take_from_sender(server, parcel);
+            settle(server, &client.process, remains, chores);
+        }
         Ok(Answered::WithoutDetail) => return_to(server, parcel, chores),
         Err(failure) => {
             return_to(server, parcel, chores);

@@ -90,13 +90,14 @@ fn deliver(
         tries -= 1;
         match offer(&mut state, &receive, heading, &source, &parcel) {
             Offer::Taken(id) => {
-                state.in_flight.push(InFlight {
+                let call = InFlight {
                     id,
                     caller,
                     receiver: receive.process.pid,
-                });
+                };
+                let remains = state.is_received(call, parcel);
                 drop(state);
-                settle(process, &receive.process, parcel, chores);
+                settle(process, &receive.process, remains, chores);
                 return;
             }
             reason @ (Offer::TooSmall | Offer::Gone) => {

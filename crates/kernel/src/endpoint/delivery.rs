@@ -188,8 +188,8 @@ pub(super) enum Offer {
     Refused(Failure),
 }
 
-/// Offers a call to one receive. On [`Offer::Taken`] the caller of this function puts it among those in flight, and commits
-/// its parcel.
+/// Offers a call to one receive. On [`Offer::Taken`] the caller of this function puts it among those in flight, with its
+/// parcel ([`State::is_received`]).
 #[inline(always)]
 pub(super) fn offer(
     state: &mut State,

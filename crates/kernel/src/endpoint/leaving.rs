@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering::Release;
 
 use abi::result::Failure;
 use abi::trace::Event;
-use caps::{CapId, Parcel};
+use caps::{CapId, Parcel, Remains};
 use machine::trace;
 
 use super::chores::{self, Chores};
@@ -36,17 +36,29 @@ pub fn release_all(process: &Process) {
     }
 }
 
-/// A message with capabilities has arrived: what was moved leaves the sender.
+/// A message with capabilities has arrived: what was moved leaves its sender's table. Nothing is dropped and no other
+/// endpoint looked at, so an endpoint may be locked; what follows from it is for [`settle`].
 #[inline]
-pub(super) fn settle(sender: &Process, receiver: &Process, parcel: Parcel<Capability>, chores: &mut Chores) {
-    if !parcel.is_empty() {
-        record(sender, receiver, &parcel);
-        commit(sender, parcel, chores);
+pub(super) fn take_from_sender(sender: &Process, parcel: Parcel<Capability>) -> Option<Remains<Capability>> {
+    (!parcel.is_empty()).then(|| sender.capabilities.lock().commit(parcel))
+}
+
+/// Sees to what follows from capabilities having left their sender's table for the receiver's.
+#[inline]
+pub(super) fn settle(
+    sender: &Process,
+    receiver: &Process,
+    remains: Option<Remains<Capability>>,
+    chores: &mut Chores,
+) {
+    if let Some(remains) = remains {
+        record(sender, receiver, &remains);
+        follow_up(sender, remains, chores);
     }
 }
 
-fn record(sender: &Process, receiver: &Process, parcel: &Parcel<Capability>) {
-    for capability in parcel.iter() {
+fn record(sender: &Process, receiver: &Process, remains: &Remains<Capability>) {
+    for capability in remains.iter() {
         let route = u64::from(sender.pid) << 32 | u64::from(receiver.pid);
         trace::record(Event::CapTransfer {
             mode: 0,
@@ -56,8 +68,7 @@ fn record(sender: &Process, receiver: &Process, parcel: &Parcel<Capability>) {
     }
 }
 
-fn commit(sender: &Process, parcel: Parcel<Capability>, chores: &mut Chores) {
-    let remains = sender.capabilities.lock().commit(parcel);
+fn follow_up(sender: &Process, remains: Remains<Capability>, chores: &mut Chores) {
     for capability in remains.moved() {
         lost(sender, capability, chores);
     }
@@ -66,7 +77,9 @@ fn commit(sender: &Process, parcel: Parcel<Capability>, chores: &mut Chores) {
 
 /// A child was born with what is in the parcel: what was moved leaves the parent.
 pub fn hand_over(parent: &Process, parcel: Parcel<Capability>) {
-    chores::after(|chores| commit(parent, parcel, chores));
+    if let Some(remains) = take_from_sender(parent, parcel) {
+        chores::after(|chores| follow_up(parent, remains, chores));
+    }
 }
 
 /// The parcel will not arrive: the sender keeps everything.

@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
 use abi::result::Failure;
-use caps::Parcel;
+use caps::{Parcel, Remains};
 use machine::Lock;
 use machine::attribution::Site;
 use machine::lock::LockGuard;
@@ -74,7 +74,7 @@ struct Queued {
 // Who waits pays for its place in these lists with its operation.
 const _: () = assert!(size_of::<Queued>() <= operation::LISTING_BYTES);
 
-/// A call that was received and not answered.
+/// A call that was received and not answered. It gets here by [`State::is_received`].
 struct InFlight {
     id: u32,
     caller: Party,
@@ -96,6 +96,18 @@ struct State {
     owed: usize,
     /// Meetings that are just being brought about.
     at_work: usize,
+}
+
+impl State {
+    /// A call has been received: it can be answered as soon as the lock is let go. What it moved leaves the caller's table
+    /// before, because whoever is told that its call was answered holds that no more. The rest of it is for
+    /// [`leaving::settle`], without the lock.
+    #[inline]
+    fn is_received(&mut self, call: InFlight, parcel: Parcel<Capability>) -> Option<Remains<Capability>> {
+        let remains = leaving::take_from_sender(&call.caller.process, parcel);
+        self.in_flight.push(call);
+        remains
+    }
 }
 
 /// A meeting place of callers and servers.

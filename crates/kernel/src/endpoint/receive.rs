@@ -106,15 +106,16 @@ impl Endpoint {
             match offer(&mut state, &receive, heading, &Source::Kernel(&params), &parcel) {
                 Offer::Taken(id) => {
                     let sender = caller.process.clone();
-                    state.in_flight.push(InFlight {
+                    let call = InFlight {
                         id,
                         caller,
                         receiver: receive.process.pid,
-                    });
+                    };
+                    let remains = state.is_received(call, parcel);
                     owed -= 1;
                     state.at_work -= 1;
                     drop(state);
-                    settle(&sender, &receive.process, parcel, chores);
+                    settle(&sender, &receive.process, remains, chores);
                     drop((sender, receive));
                     state = self.lock();
                 }
