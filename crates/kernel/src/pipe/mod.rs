@@ -235,7 +235,8 @@ impl Pipe {
     /// Completes waiting calls as far as they can go on, as many as wait now: whoever comes to wait meanwhile serves, too.
     ///
     /// What a reader was to have costs its copy although its buffer has gone, and is there for the next one. So whoever brings
-    /// it pays for few of those (rule P15); then all readers end, and what they wait for is there for who asks anew.
+    /// it pays for few of those in a row (rule P15); then all readers end, and what they wait for is there for who asks anew.
+    /// Writers are served all the same: a reader before may have made room for them.
     fn serve<'a>(&'a self, mut state: LockGuard<'a, State>) {
         let mut gone = 0;
         for _ in 0..state.readers.len() + state.writers.len() {
@@ -248,13 +249,15 @@ impl Pipe {
                 Some(Served::Reader(_, Told::NoRoom)) => gone += 1,
                 Some(_) => {}
             }
-            if gone == MOST_GONE {
-                let readers = core::mem::take(&mut state.readers);
-                drop(state);
-                return fail_all(readers);
-            }
+            let hopeless = (gone == MOST_GONE).then(|| {
+                gone = 0;
+                core::mem::take(&mut state.readers)
+            });
             drop(state);
             drop(served);
+            if let Some(readers) = hopeless {
+                fail_all(readers);
+            }
             state = self.state.lock();
         }
     }

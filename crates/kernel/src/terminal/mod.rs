@@ -14,13 +14,14 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use abi::result::Failure;
 use machine::lock::LockGuard;
 use machine::serial::Uart;
 use machine::{BootCell, Lock};
 
 use crate::memory::account::{Account, Short};
 use crate::memory::waiting_list::WaitingList;
-use crate::ring::operation::{Operation, WaitPlace};
+use crate::ring::operation::{MOST_GONE, Operation, Told, WaitPlace};
 pub use answer::OVERHEAD;
 use discipline::{Discipline, Finished, RETURN, Request};
 use input::{Input, RawRead};
@@ -182,13 +183,34 @@ impl Terminal {
 
     /// Gives what was typed to those who wait for it, as many as wait now: whoever comes to wait meanwhile serves, too. Each
     /// is let go of without the lock, because it may be the last to hold its ring.
+    ///
+    /// What was typed is copied for a reader although its buffer has gone, and is there for the next one. So whoever brings
+    /// it pays for few of those in a row (rule P15); then all raw readers end, and what was typed is there for who asks anew.
     fn serve<'a>(&'a self, mut state: LockGuard<'a, State>) {
+        let mut gone = 0;
         for _ in 0..usize::from(state.line.is_some()) + state.readers.len() {
-            let Some(served) = state.serve_one() else { return };
+            let Some((served, told)) = state.serve_one() else {
+                return;
+            };
+            gone += usize::from(told == Told::NoRoom);
+            let hopeless = (gone == MOST_GONE).then(|| {
+                gone = 0;
+                core::mem::take(&mut state.readers)
+            });
             drop(state);
             drop(served);
+            if let Some(readers) = hopeless {
+                fail_all(readers);
+            }
             state = self.state.lock();
         }
+    }
+}
+
+#[cold]
+fn fail_all(mut readers: WaitingList<Reader>) {
+    while let Some(reader) = readers.pop_front() {
+        reader.operation.fail(Failure::TransferAborted).either_way();
     }
 }
 
@@ -219,7 +241,7 @@ impl WaitPlace for Terminal {
 
 impl State {
     /// Completes the line, or if none is read the first raw read, if what was typed is enough for it.
-    fn serve_one(&mut self) -> Option<Operation> {
+    fn serve_one(&mut self) -> Option<(Operation, Told)> {
         if let Some(line) = self.line.take() {
             let Some(finished) = self.edit() else {
                 self.line = Some(line);
@@ -232,14 +254,15 @@ impl State {
                 self.input.put_back(&[RETURN]);
                 self.input.put_back(&text);
             }
-            return Some(line.operation);
+            return Some((line.operation, told));
         }
         let (count, answer) = self.look(self.readers.front()?.max)?;
         let Reader { operation, .. } = self.readers.pop_front()?;
-        if operation.complete_bytes(&answer).is_yes() {
+        let told = operation.complete_bytes(&answer);
+        if told.is_yes() {
             self.input.consume(count);
         }
-        Some(operation)
+        Some((operation, told))
     }
 
     /// Feeds typed bytes to the line, with their echo, until it ends or they are used up.
