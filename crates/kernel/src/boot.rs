@@ -1,12 +1,10 @@
 //! Bringing the system up, in order: console, platform, manifest (checked whole before anything is made of it), CPUs,
 //! scheduler, the first process. And its end: when init ends, so does the machine. Rules P1, P2, P13.
 
+mod companions;
 mod unused;
 
 use alloc::vec;
-use alloc::vec::Vec;
-use core::sync::atomic::Ordering::{Acquire, Release};
-use core::sync::atomic::{AtomicBool, AtomicU32};
 
 use abi::exit::{Kind, Report};
 use abi::scheduling::Fairness;
@@ -15,9 +13,9 @@ use machine::boot::Handover;
 use machine::memory::commitment;
 use machine::memory::heap::NoAllocation;
 use machine::platform;
-use machine::{Lock, clock, cpu, cpuid, power, smp, topology, trace, vector};
+use machine::{clock, cpu, cpuid, power, rtc, trace, vector};
 use manifest::Manifest;
-use sched::{CpuId, CpuMask, CpuPlace, Policy, Topology};
+use sched::{CpuMask, Policy};
 use schema_gen::system::SchedulerPolicy;
 
 use crate::booted;
@@ -30,11 +28,8 @@ use crate::process::{image, spawn};
 use crate::run::interrupts::{self, Handler};
 use crate::run::{cpus, wake};
 use crate::terminal;
+pub use companions::run_cpu;
 
-/// Where each CPU is, by index; filled in by each CPU as it arrives.
-static PLACES: Lock<Vec<Option<topology::Topology>>> = Lock::new(Vec::new());
-static ARRIVED: AtomicU32 = AtomicU32::new(0);
-static GO: AtomicBool = AtomicBool::new(false);
 /// Who serves the interrupts of devices.
 static DEVICES: [Handler; 1] = [(vector::TERMINAL_INPUT, terminal::input)];
 
@@ -64,11 +59,17 @@ pub fn boot(handover: Handover) -> ! {
     }
     name_unknown_words(handover.command_line);
     read_manifest(handover.module);
-    start_cpus(handover.command_line);
+    booted::keep_time_of_day(time_of_day());
+    companions::start(handover.command_line);
     terminal::init(&booted::manifest().kernel.terminal_uart);
     interrupts::init(&DEVICES);
     commitment::init(cpu::count() as u64);
-    cpus::init(collect_topology(), has_place, scheduler(), wake::now());
+    cpus::init(
+        companions::topology(),
+        companions::has_place,
+        scheduler(),
+        wake::now(),
+    );
     check_pools_started(booted::manifest());
     introduce();
     // A report of a kernel bug is only worth something if it is known to arrive: tests ask for one.
@@ -82,6 +83,7 @@ pub fn boot(handover: Handover) -> ! {
         drop(core::hint::black_box(vec![0_u8; 64]));
     }
     WHEN_INIT_ENDS.set(init_ended);
+    companions::bring_all_online();
     if let Err(refusal) = spawn::start_init(booted::manifest()) {
         refuse(format_args!("init cannot be started: {refusal}"));
     }
@@ -90,24 +92,20 @@ pub fn boot(handover: Handover) -> ! {
         which: 1,
         value: clock::now_ns(),
     });
-    GO.store(true, Release);
-    for cpu in 1..cpu::count() {
-        cpu::send_ipi(cpu, vector::RESCHEDULE);
-    }
     cpu_loop()
 }
 
-/// Every other CPU's way into the kernel.
-pub fn run_cpu() -> ! {
-    let here = topology::of_this_cpu();
-    PLACES.lock()[cpu::index()] = Some(here);
-    ARRIVED.fetch_add(1, Release);
-    // Asleep, not spinning: on a host with fewer CPUs than we have, each one that spins holds up the one that boots.
-    // An interrupt that comes between the look and the sleep ends the sleep.
-    while !GO.load(Acquire) {
-        cpu::idle();
-    }
-    cpu_loop()
+/// The time of day when the monotonic clock began. The real-time clock is read here and never again: its registers are
+/// chosen in one step and read in the next, so only one CPU may, and where there is none that takes its time to be known.
+fn time_of_day() -> u64 {
+    let Some(seconds) = rtc::unix_seconds(booted::platform().century_register) else {
+        log::kernel(
+            Level::Warn,
+            format_args!("no real-time clock shows a date: the time of day begins in 1970"),
+        );
+        return 0;
+    };
+    seconds.saturating_sub(clock::now_ns() / 1_000_000_000)
 }
 
 /// What the command line asks for and nobody knows is named: a wish that is misspelt would look like one that is granted.
@@ -200,60 +198,6 @@ fn scheduler() -> Policy {
         SchedulerPolicy::WeightedFair => Policy::WeightedFair,
         SchedulerPolicy::Eevdf => Policy::Eevdf,
     }
-}
-
-fn start_cpus(command_line: &str) {
-    let cpus = &booted::platform().cpus;
-    *PLACES.lock() = vec![None; cpus.len()];
-    PLACES.lock()[0] = Some(topology::of_this_cpu());
-    let mut started = 0;
-    let mut wanted = cpus.len();
-    if has_word(command_line, "last-cpu-stays-off") {
-        // What a CPU that does not start does to the rest is only known if one can be had: tests ask for it.
-        wanted -= 1;
-        say(format_args!(
-            "cpu {wanted} did not start: asked for on the command line\n"
-        ));
-    }
-    for (index, apic_id) in cpus.iter().enumerate().take(wanted).skip(1) {
-        match smp::start(index, *apic_id) {
-            Ok(_) => started += 1,
-            Err(error) => say(format_args!(
-                "cpu {index} (apic {}) did not start: {error:?}\n",
-                apic_id.0
-            )),
-        }
-    }
-    while ARRIVED.load(Acquire) < started {
-        cpu::relax();
-    }
-}
-
-/// A CPU that started has said where it is.
-fn has_place(cpu: CpuId) -> bool {
-    PLACES.lock().get(cpu.index()).is_some_and(Option::is_some)
-}
-
-/// The places of all CPUs. One that did not start never comes online, so any place will do for it.
-fn collect_topology() -> Topology {
-    let places = PLACES.lock();
-    let count = places.len() as u32;
-    let found = (0..).zip(places.iter()).map(|(index, place)| match place {
-        Some(place) => CpuPlace {
-            cpu: CpuId(index),
-            package: place.package,
-            core: place.core,
-            thread: place.thread,
-        },
-        None => CpuPlace {
-            cpu: CpuId(index),
-            package: u32::MAX,
-            core: index,
-            thread: 0,
-        },
-    });
-    // Firmware that gives two CPUs one place is believed in nothing.
-    Topology::new(found.collect()).unwrap_or_else(|_| Topology::flat(count))
 }
 
 fn introduce() {

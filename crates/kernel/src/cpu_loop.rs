@@ -5,7 +5,7 @@
 
 use alloc::sync::Arc;
 use core::any::Any;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use machine::cpu;
 use machine::user::{self, Trap};
@@ -20,11 +20,16 @@ use crate::run::host::Host;
 use crate::run::task::Task;
 use crate::run::{Owned, idle, interrupts};
 
-/// The loop of one CPU, for ever.
+/// From now on this CPU takes threads.
+pub(crate) fn come_online() {
+    let cpu = cpus::this();
+    cpus::ground().board.publish(&cpu.sched.lock());
+    cpu.online.store(true, Release);
+}
+
+/// The loop of one CPU that is online, for ever.
 pub(crate) fn cpu_loop() -> ! {
     let cpu = cpus::this();
-    cpu.online.store(true, Relaxed);
-    cpus::ground().board.publish(&cpu.sched.lock());
     let mut running = idle::wait(cpu);
     loop {
         running = match run(cpu, running) {

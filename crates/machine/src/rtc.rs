@@ -1,5 +1,5 @@
-//! The battery-backed clock: what the date was when the machine started. Read once; time then runs on the
-//! kernel's own clock. Motorola MC146818A data sheet: registers, update cycle, register B's formats.
+//! The battery-backed clock: what the date was when the machine started. Read once, by the CPU that boots; time then
+//! runs on the kernel's own clock. Motorola MC146818A data sheet: registers, update cycle, register B's formats.
 
 use crate::port::Port;
 
@@ -37,7 +37,8 @@ struct Registers {
 }
 
 /// Seconds since 1970-01-01 UTC (the clock is taken to be set to UTC), or `None` when there is no clock or it
-/// shows no date between 1970 and 2261. `century_register` comes from the firmware (acpi/fadt.rs).
+/// shows no date between 1970 and 2261. `century_register` comes from the firmware (acpi/fadt.rs). No two CPUs may read at
+/// once: one would read what the other has chosen.
 pub fn unix_seconds(century_register: Option<u8>) -> Option<u64> {
     // SAFETY: the real-time clock's two ports select and show a byte of its memory; only the index is written.
     let (index, data) = unsafe { (Port::<u8>::new(0x70), Port::<u8>::new(0x71)) };
@@ -58,9 +59,18 @@ pub fn unix_seconds(century_register: Option<u8>) -> Option<u64> {
             format: register(STATUS_B),
         })
     };
-    (0..ATTEMPTS)
-        .find_map(|_| snapshot().filter(|first| snapshot() == Some(*first)))
-        .and_then(decode)
+    twice_the_same(snapshot).and_then(decode)
+}
+
+/// What two readings in a row agree on. An update that does not end is no clock's, so then nothing more is tried.
+fn twice_the_same(mut snapshot: impl FnMut() -> Option<Registers>) -> Option<Registers> {
+    for _ in 0..ATTEMPTS {
+        let first = snapshot()?;
+        if snapshot()? == first {
+            return Some(first);
+        }
+    }
+    None
 }
 
 fn decode(raw: Registers) -> Option<u64> {
@@ -186,6 +196,31 @@ mod tests {
             }),
             decode(DATE)
         );
+    }
+
+    #[test]
+    fn p9_a_clock_that_is_not_there_is_asked_once_and_one_that_ticks_again() {
+        let mut asked = 0;
+        let absent = twice_the_same(|| {
+            asked += 1;
+            None
+        });
+        assert_eq!((absent, asked), (None, 1));
+        let mut seconds = [0x57, 0x58, 0x59, 0x59].into_iter();
+        let ticking = twice_the_same(|| {
+            let seconds = seconds.next()?;
+            Some(Registers { seconds, ..DATE })
+        });
+        assert_eq!(ticking, Some(DATE));
+        let mut second = 0;
+        let never_the_same = twice_the_same(|| {
+            second += 1;
+            Some(Registers {
+                seconds: second,
+                ..DATE
+            })
+        });
+        assert_eq!((never_the_same, u32::from(second)), (None, 2 * ATTEMPTS));
     }
 
     #[test]

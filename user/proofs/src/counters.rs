@@ -144,6 +144,10 @@ fn adds_up(env: &Env) -> Result<(), Wrong> {
         );
     }
     same(&cpus, &["ipisSent"], &["ipisAskedFor"])?;
+    ensure!(
+        sum(&cpus, "placementFailures") == 0,
+        "a thread found no CPU to run on: {cpus:?}"
+    );
     same(&cpus, &["steals"], &["stolenFrom"])?;
     ensure!(
         sum(&cpus, "running") >= 1,

@@ -22,6 +22,7 @@ use crate::tools::{Wrong, compute, thread, wait_until};
 pub fn prove(env: &Env) -> Result<(), Wrong> {
     let monitor: Monitor = env.first()?;
     let cpus = monitor.system(|info| Ok(info.get_cpu_count()))?;
+    are_online(&monitor, cpus)?;
     refusals_change_nothing(env, cpus)?;
     a_running_thread_moves(env, cpus)?;
     waiting_threads_move(env, cpus)?;
@@ -32,6 +33,7 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
 pub fn prove_without_the_last(env: &Env) -> Result<(), Wrong> {
     let (monitor, timer): (Monitor, Timer) = (env.first()?, env.first()?);
     let last = monitor.system(|info| Ok(info.get_cpu_count()))? - 1;
+    are_online(&monitor, last)?;
     let spinner = Spinner::start(env)?;
     let place = placement(env, spinner.tid)?;
     let before = place.cpus()?;
@@ -49,6 +51,20 @@ pub fn prove_without_the_last(env: &Env) -> Result<(), Wrong> {
     ensure!(refused == Ok(()), "CPU 0 or {last} was refused: {refused:?}");
     runs_on(env, &timer, spinner.tid, 0)?;
     spinner.stop()
+}
+
+/// The first so many CPUs take threads, and no other: so it is before the first thread runs.
+fn are_online(monitor: &Monitor, cpus: u32) -> Result<(), Wrong> {
+    let online: Vec<u32> = monitor.cpus(|list| {
+        let online = list.iter().filter(|cpu| cpu.get_online());
+        Ok(online.map(|cpu| cpu.get_cpu()).collect())
+    })?;
+    let expected: Vec<u32> = (0..cpus).collect();
+    ensure!(
+        online == expected,
+        "CPUs {online:?} are online, not the first {cpus}"
+    );
+    Ok(())
 }
 
 fn placement(env: &Env, tid: u32) -> Result<ThreadPlacement, Error> {

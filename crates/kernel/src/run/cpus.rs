@@ -37,7 +37,7 @@ pub struct CpuState {
     pub current: AtomicU64,
     /// It came up at boot. On one that did not, nothing ever runs.
     pub has_started: bool,
-    /// The CPU is scheduling.
+    /// It takes threads, as all that started do before the first thread is made.
     pub online: AtomicBool,
     /// Always-on counters (rule A1).
     pub counters: Counters,

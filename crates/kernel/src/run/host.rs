@@ -227,7 +227,8 @@ impl protocol::Host for Host {
         entity.payload.task.order_to_die();
     }
 
-    /// So at boot, before the first CPU is online; later CPUs do not go away, and an affinity that names none is not taken.
+    /// Does not happen: all CPUs that start are online before there is a thread, none goes away, and an affinity that names none
+    /// of them is not taken. If it does it is counted, and the thread runs.
     #[cold]
     fn strand(&mut self, entity: Owned) -> Option<(Owned, CpuId)> {
         count(&self.0.counters.placement_failures);
