@@ -148,11 +148,11 @@ fn show_cpu(mut shown: cpu_status::Builder<'_>, cpu: &CpuState) {
 }
 
 fn capabilities(call: &Call<'_, '_>, pid: u32) -> Result<Vec<u8>, Trouble> {
-    let held = capability_manager::held(&*living(pid)?);
-    let bytes = capability_manager::bytes(&held);
+    let held = capability_manager::held(call, &*living(pid)?)?;
+    let bytes = held.bytes();
     let _room = require_fit(call, bytes)?;
     let mut answer = wire::builder_for(bytes);
     let root = answer.init_root::<capabilities_results::Builder<'_>>();
-    capability_manager::fill(root.init_capabilities(held.len() as u32), &held);
+    held.fill(root.init_capabilities(held.count()));
     Ok(wire::finish(answer))
 }

@@ -5,19 +5,16 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use abi::result::Failure;
-use capnp::traits::HasStructSize;
 use machine::vector;
 use sched::Account;
 use schema_gen::monitor::monitor::{processes_results, threads_results};
 use schema_gen::monitor::{ProcessState, process_status, thread_status};
 use schema_gen::system::LatencyClass;
 
-use super::super::capability_manager::require_fit;
+use super::super::capability_manager::{require_fit, room_to_list};
 use super::super::observe;
 use super::super::supervisor::living;
 use crate::call::{Call, Trouble};
-use crate::memory::account::{Charge, refusable};
 use crate::process::Process;
 use crate::process::exit::Reason;
 use crate::process::table::{self, Ended};
@@ -63,18 +60,6 @@ pub(super) fn all(call: &Call<'_, '_>) -> Result<Vec<u8>, Trouble> {
         index += 1;
     }
     Ok(wire::finish(answer))
-}
-
-/// An empty list for `count` things, each of which is to be shown in a struct `S`: charged and allocated before anything is
-/// collected. It is refused if the caller left no room for such an answer, which bounds it.
-fn room_to_list<T, S: HasStructSize>(call: &Call<'_, '_>, count: usize) -> Result<(Vec<T>, Charge), Trouble> {
-    if ListBytes::of::<S>(count).total() > call.result.len as usize {
-        return Err(Failure::InvalidResult.into());
-    }
-    let charge = call.room_for(count * size_of::<T>())?;
-    let mut list = Vec::new();
-    refusable(|| list.try_reserve_exact(count))?;
-    Ok((list, charge))
 }
 
 /// Lists one more, if there is room: those that have come since they were counted may be too many.
