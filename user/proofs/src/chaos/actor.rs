@@ -29,8 +29,14 @@ use rt::random::Random;
 pub mod hands;
 mod play;
 
-/// Exit code of an actor that touched a page which its own meddling had taken away.
-pub const FAULTED: i64 = abi::syscall::exit_code::of_fault(14);
+/// Where the memory of each life begins that meddling takes pages from: the only place where an actor may be found to have
+/// touched a page that is not there.
+const ARENA: u64 = 0x2000_0000;
+
+/// Whether a page may be missing at `address` because its own process has taken it away.
+pub fn may_be_missing(address: u64) -> bool {
+    (ARENA..ARENA + hands::ARENA_BYTES).contains(&address)
+}
 
 /// How many threads an actor starts, one after the other.
 const LIVES: u64 = 4;
@@ -103,7 +109,7 @@ pub fn act(env: &Env, details: &[String]) -> Result<i64, Error> {
             policy: env.first::<SchedulingPolicyCap>()?.cap().id(),
             park: env.first::<rt::park::ParkSpace>()?.cap().id(),
             spawner: env.first::<ProcessSpawner>()?.cap().id(),
-            arena: memory.map(0, hands::ARENA_BYTES, rt::memory::Protection::ReadWrite)?,
+            arena: memory.map(ARENA, hands::ARENA_BYTES, rt::memory::Protection::ReadWrite)?,
         };
         let (seed, ledger) = (u64::from(random.below(u32::MAX)) | life << 32, ledger.clone());
         let had = core::mem::take(&mut possessions);

@@ -97,7 +97,8 @@ impl Ledger {
 
     /// Says what must not be, if nobody has before.
     pub fn complain(&self, complaint: Complaint, who: u64, evidence: u64) {
-        if self.words[COMPLAINT].fetch_max(complaint as u64, Relaxed) == 0 {
+        let first = self.words[COMPLAINT].compare_exchange(0, complaint as u64, Relaxed, Relaxed);
+        if first.is_ok() {
             self.words[COMPLAINANT].store(who, Relaxed);
             self.words[EVIDENCE].store(evidence, Relaxed);
         }
