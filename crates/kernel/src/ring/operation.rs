@@ -92,7 +92,7 @@ impl Told {
         self == Told::Yes
     }
 
-    /// Nothing depends on it: whoever ended the operation before has told its side.
+    /// Nothing depends on it: who was not told this was told of another end, or is gone.
     #[inline]
     pub fn either_way(self) {}
 

@@ -70,7 +70,8 @@ pub(super) fn is_over(entity: &mut Owned, mut wait: Wait) -> bool {
 }
 
 fn arm(task: &Arc<Task>, until: Instant) -> Option<Armed> {
-    // The memory is with the task whenever its deadline is in no queue, which is so here: nothing is armed.
+    // The memory is with the task whenever nothing is armed and nobody is about to say that its time has come: in between, when
+    // another CPU has taken the deadline out of its queue, there is none, and that CPU wakes the task in a moment.
     let mut memory = task.take_deadline()?;
     memory.waiter = Timer::Wait(task.clone());
     Some(timer::arm(until, memory))
