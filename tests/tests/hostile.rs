@@ -125,6 +125,11 @@ fn p15_a_crowd_is_woken_in_pieces_between_which_others_run() {
 }
 
 #[test]
+fn a1_a_call_that_goes_on_on_another_cpu_is_counted_where_it_began() {
+    holds("elsewhere", |setup| setup.cpus(20));
+}
+
+#[test]
 fn p5_no_thread_goes_on_beside_a_sibling_that_has_ended_with_their_process() {
     // Two CPUs by turns: the thread that looks on is always on one of them.
     holds("ends", |setup| setup.cpus(2).icount());

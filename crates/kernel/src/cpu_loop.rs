@@ -59,15 +59,19 @@ fn run(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
         };
         listed = false;
         let trap = if thread.unfinished.is_none() {
-            user::run(&mut entity.payload.context)
+            let trap = user::run(&mut entity.payload.context);
+            if matches!(trap, Trap::Syscall) {
+                count(&cpu.counters.syscalls);
+            }
+            trap
         } else if resume(cpu, &thread) {
+            // The same call begins anew, and was counted where it began, which may have been on another CPU.
             Trap::Syscall
         } else {
             continue;
         };
         match trap {
             Trap::Syscall => {
-                count(&cpu.counters.syscalls);
                 cpu.in_call.store(true, Relaxed);
                 let next = dispatch::syscall(cpu, &mut entity, &thread);
                 cpu.in_call.store(false, Relaxed);
@@ -113,11 +117,5 @@ fn resume(cpu: &'static CpuState, thread: &Thread) -> bool {
     if interrupts::handle_pending(cpu) {
         return false;
     }
-    let is_done = dispatch::go_on(thread);
-    if is_done {
-        // It is the same call that begins anew, and it was counted.
-        let counter = &cpu.counters.syscalls;
-        counter.store(counter.load(Relaxed) - 1, Relaxed);
-    }
-    is_done
+    dispatch::go_on(thread)
 }

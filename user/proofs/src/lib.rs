@@ -20,6 +20,7 @@ pub mod chaos;
 pub mod child;
 pub mod counters;
 pub mod crowds;
+pub mod elsewhere;
 pub mod ends;
 pub mod far;
 pub mod indices;
@@ -61,6 +62,7 @@ const PROOFS: &[Proof] = &[
     ("meetings", meetings::prove),
     ("pages", pages::prove),
     ("far", far::prove),
+    ("elsewhere", elsewhere::prove),
     ("pending", pending::prove),
     ("accounts", accounts::prove),
     ("ranges", ranges::prove),

@@ -142,7 +142,7 @@ pub fn a_crowd_is_woken_in_pieces(env: &Env) -> Result<(), Wrong> {
 }
 
 /// Parks as often as a ring has operations, all at once, and waits for all of them.
-fn park_often(env: &Env, word: &AtomicU32) -> Result<(), Error> {
+pub(crate) fn park_often(env: &Env, word: &AtomicU32) -> Result<(), Error> {
     let space: ParkSpace = env.first()?;
     with_ring(|ring| {
         let park = Operation::park(&space, word, 0);
@@ -171,7 +171,7 @@ fn nap_often(env: &Env, stop: &AtomicBool, latest: &AtomicU64) -> Result<(), Err
 }
 
 /// Waits until so many threads of this process are blocked.
-fn await_blocked(env: &Env, count: usize) -> Result<(), Wrong> {
+pub(crate) fn await_blocked(env: &Env, count: usize) -> Result<(), Wrong> {
     let (timer, monitor): (Timer, Monitor) = (env.first()?, env.first()?);
     wait_until(&timer, "enough threads wait", || {
         monitor.threads(env.pid() as u32, |all| {
