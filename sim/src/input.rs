@@ -25,6 +25,9 @@ mod words;
 
 pub use error::{Error, Errors, Note, Place};
 
+/// A machine has so many CPUs at most.
+pub const MOST_CPUS: u32 = words::LAST_CPU + 1;
+
 /// A program has so many phases at most, and a phase so many steps: threads count them in 16 bits.
 const LONGEST: usize = u16::MAX as usize;
 

@@ -241,7 +241,9 @@ fn scenario() -> impl Strategy<Value = Scenario> {
         let barriers = vec((name(), 1_u32..=u32::MAX), usize::from(ROWS));
         let pipes = vec((name(), LEAST_CAPACITY..=u32::MAX), usize::from(ROWS));
         let timers = vec((name(), any::<bool>()), usize::from(ROWS));
-        let plain = (name(), Just(machine), faults(), explore(), nanos());
+        // A file whose simulation takes no time is refused.
+        let duration = nanos().prop_map(|length| length.max(Nanos(1)));
+        let plain = (name(), Just(machine), faults(), explore(), duration);
         let objects = (
             names(),
             names(),

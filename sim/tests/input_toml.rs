@@ -256,6 +256,16 @@ fn l2_wrong_steps_are_answered_with_the_right_ones() {
 }
 
 #[test]
+fn l2_a_simulation_of_no_time_is_refused() {
+    let text = with_step("run 1ms");
+    assert_eq!(
+        one_error(&text.replacen("1s", "0s", 1)),
+        "1:12: in no time nothing happens; say how long, like \"4ms\""
+    );
+    good(&text.replacen("1s", "1ns", 1));
+}
+
+#[test]
 fn l2_unknown_keys_are_refused_in_every_table() {
     let text = r#"
 durations = "1s"

@@ -55,6 +55,12 @@ pub fn read(text: &str, file: &str) -> Result<Scenario, Errors> {
 fn scenario(root: &Section<'_>, usual_name: &str) -> Option<Scenario> {
     let name = root.text("name").unwrap_or(usual_name);
     let duration = root.required("duration", Section::duration);
+    if duration == Some(sched::Nanos(0)) {
+        root.error_at(
+            "duration",
+            "in no time nothing happens; say how long, like \"4ms\"",
+        );
+    }
     let machine = machine::machine(root);
     let faults = machine::faults(root);
     let explore = machine::explore(root);

@@ -33,29 +33,33 @@ Examples:
 On one CPU time is counted in instructions and a seed always does the same. On several the host decides who is
 faster, so a seed fails sometimes: it is tried several times when it is made small.
 
-Exit codes: 0 all seeds ended well, 1 one did not, 2 the command line was not understood."
+Exit codes: 0 all seeds ended well, 1 one did not, 2 the command line was not understood.
+A boot that did not start is no seed that failed: what QEMU said is printed, and the code is 1."
 )]
 struct Arguments {
     /// The first seed.
     #[arg(long, value_name = "N", default_value_t = 1)]
     first: u64,
     /// How many seeds.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
     seeds: u64,
     /// Go on with further seeds until so many minutes have passed.
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = at_least_one)]
     minutes: Option<u64>,
     /// Numbers of CPUs; each seed is booted on each.
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 4])]
+    #[arg(
+        long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 4],
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     cpus: Vec<u32>,
     /// Rounds of a boot, each with the next seed.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one)]
     rounds: u64,
     /// Processes that live at a time, 1 to 6.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=6))]
     actors: u64,
     /// Deeds of one thread.
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = at_least_one)]
     steps: u64,
     /// Kinds of deeds to leave out; a wrong name is answered with all of them.
     #[arg(long, value_name = "KIND,...", value_delimiter = ',', value_parser = known_kind)]
@@ -66,6 +70,14 @@ struct Arguments {
     /// Print one JSON object for each boot.
     #[arg(long)]
     json: bool,
+}
+
+/// What tries nothing finds nothing wrong.
+fn at_least_one(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err("a number from 1 on is wanted".to_owned()),
+    }
 }
 
 fn known_kind(name: &str) -> Result<String, String> {
@@ -160,5 +172,30 @@ fn report(trial: &Trial, verdict: &Verdict, as_json: bool) {
                 eprintln!("    {line}");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_that_tries_nothing_is_refused() {
+        for option in [
+            "--cpus",
+            "--seeds",
+            "--minutes",
+            "--rounds",
+            "--actors",
+            "--steps",
+        ] {
+            assert!(
+                Arguments::try_parse_from(["chaos", option, "1"]).is_ok(),
+                "{option}"
+            );
+            let refused = Arguments::try_parse_from(["chaos", option, "0"]).unwrap_err();
+            assert_eq!(refused.exit_code(), 2, "{option}");
+        }
+        assert!(Arguments::try_parse_from(["chaos", "--cpus", "2,0"]).is_err());
     }
 }

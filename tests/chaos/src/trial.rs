@@ -99,6 +99,8 @@ impl Trial {
         Ok(match ending {
             Ending::Exited { code: 0 } => Verdict::Passed,
             Ending::Interrupted => anyhow::bail!("interrupted"),
+            // Nothing was tried, so nothing failed, and nothing smaller would tell more.
+            Ending::NotStarted => anyhow::bail!("{ending}: {}", guest.complaints()),
             _ => Verdict::Failed(Failure {
                 what: complaint(&console).unwrap_or_else(|| ending.to_string()),
                 console,

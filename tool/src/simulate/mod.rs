@@ -155,4 +155,21 @@ mod tests {
         assert!(Alone::try_parse_from(["sim", "a.toml", "--cpus", "8"]).is_ok());
         assert!(Alone::try_parse_from(["sim", "a.toml", "--policy", "other"]).is_err());
     }
+
+    #[test]
+    fn what_a_file_may_not_say_the_command_line_may_not_either() {
+        for refused in [
+            ["sim", "a.toml", "--cpus", "0"],
+            ["sim", "a.toml", "--cpus", "65537"],
+            ["sim", "a.toml", "--milliseconds", "0"],
+            ["sim", "policies", "--cpus", "0"],
+        ] {
+            let error = Alone::try_parse_from(refused)
+                .err()
+                .map(|error| error.exit_code());
+            assert_eq!(error, Some(2), "{refused:?}");
+        }
+        assert!(Alone::try_parse_from(["sim", "a.toml", "--cpus", "65536"]).is_ok());
+        assert!(Alone::try_parse_from(["sim", "a.toml", "--milliseconds", "1"]).is_ok());
+    }
 }

@@ -16,7 +16,8 @@ pub(super) struct Policies {
         long,
         value_delimiter = ',',
         default_value = "1,2,8,64",
-        value_name = "N,N,.."
+        value_name = "N,N,..",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(sim::input::MOST_CPUS))
     )]
     cpus: Vec<u32>,
     /// Decides everything that is drawn.

@@ -42,10 +42,10 @@ pub(super) struct Run {
     #[arg(long)]
     policy: Option<Policy>,
     /// Use a flat machine of so many CPUs.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(input::MOST_CPUS)))]
     cpus: Option<u32>,
     /// Simulate so many milliseconds.
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     milliseconds: Option<u64>,
     /// Take rt-app's real-time threads as interactive ones instead of refusing them.
     #[arg(long)]
@@ -101,7 +101,7 @@ impl Run {
         if let Some(cpus) = self.cpus {
             scenario.machine = Shape {
                 packages: 1,
-                cores: cpus.max(1),
+                cores: cpus,
                 siblings: 1,
                 ..scenario.machine.clone()
             };

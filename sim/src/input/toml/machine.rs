@@ -1,7 +1,7 @@
 //! The sections `[machine]`, `[faults]` and `[explore]`.
 
 use super::section::{Section, number};
-use crate::input::words;
+use crate::input::{MOST_CPUS, words};
 use crate::scenario::{Explore, Fault, Faults, Machine, Strategy};
 
 /// The machine; without the section, one CPU without delays.
@@ -9,12 +9,11 @@ pub(super) fn machine(root: &Section<'_>) -> Option<Machine> {
     let Some(section) = root.section("machine") else {
         return (!root.has("machine")).then(|| Machine::flat(1));
     };
-    let most = words::LAST_CPU + 1;
-    let flat = section.number("cpus", 1..=most);
+    let flat = section.number("cpus", 1..=MOST_CPUS);
     let places = [
-        section.number("packages", 1..=most),
-        section.number("cores", 1..=most),
-        section.number("siblings", 1..=most),
+        section.number("packages", 1..=MOST_CPUS),
+        section.number("cores", 1..=MOST_CPUS),
+        section.number("siblings", 1..=MOST_CPUS),
     ];
     if section.has("cpus") && places.iter().any(Option::is_some) {
         section.error_at(
@@ -26,9 +25,9 @@ pub(super) fn machine(root: &Section<'_>) -> Option<Machine> {
         .iter()
         .map(|place| u64::from(place.unwrap_or(1)))
         .product::<u64>();
-    if count > u64::from(most) {
+    if count > u64::from(MOST_CPUS) {
         section.error(format!(
-            "a machine of {count} CPUs is too large: {most} is the most"
+            "a machine of {count} CPUs is too large: {MOST_CPUS} is the most"
         ));
         return None;
     }
