@@ -134,6 +134,10 @@ fn print_known(chosen: &[Mutant], as_json: bool) -> Result<u8> {
         .iter()
         .filter_map(|mutant| known.row(mutant).cloned())
         .collect();
+    if rows.is_empty() {
+        progress::say("nothing is known yet of any of these as they are now; ./x mutants tries them");
+        return Ok(exit::FAILED);
+    }
     report::print(&rows, as_json)?;
     let untried = chosen.len() - rows.len();
     if untried > 0 {
