@@ -1,5 +1,6 @@
-//! What comments and documents cite: a page, a numbered section of it, a row of a table. Whoever reads the repository must be
-//! able to open it, so every page that is named is here, and every section and row that is named is on it.
+//! What comments and documents cite: a page, a numbered section of it, a row of a table; and in documents, files of code. Whoever
+//! reads the repository must be able to open it, so every page and file that is named is here, and every section and row that is
+//! named is on it.
 
 use crate::verbs::sources;
 use crate::workspace;
@@ -27,22 +28,26 @@ pub(super) fn broken() -> Result<Vec<String>> {
             .iter()
             .find_map(|place| std::fs::read_to_string(place.join(name)).ok())
     };
-    let mut look = |path: &str, blocks: Vec<Block>| {
+    let code = sources::files("rs")?;
+    let mut look = |path: &str, blocks: Vec<Block>, code: Option<&[String]>| {
         let folder = workspace::root().join(path);
         let folder = folder.parent().unwrap_or(Path::new("/"));
         for block in blocks {
             for wrong in wrong(&block.text, |name| page(name, folder)) {
                 found.push(format!("  {path}:{}: {wrong}", block.line));
             }
+            for gone in code.map_or_else(Vec::new, |code| gone(&block.text, code)) {
+                found.push(format!("  {path}:{}: {gone}: there is no such file", block.line));
+            }
         }
     };
     for (extension, sign) in COMMENTED {
         for path in sources::files(extension)? {
-            look(&path, comments(&sources::read(&path)?, sign));
+            look(&path, comments(&sources::read(&path)?, sign), None);
         }
     }
     for path in sources::files("md")? {
-        look(&path, paragraphs(&sources::read(&path)?));
+        look(&path, paragraphs(&sources::read(&path)?), Some(&code));
     }
     Ok(found)
 }
@@ -95,16 +100,40 @@ fn blocks(lines: impl Iterator<Item = Option<String>>) -> Vec<Block> {
     found
 }
 
+/// Names of files that end in this, and where the ending begins.
+fn names<'t>(text: &'t str, ending: &'t str) -> impl Iterator<Item = (usize, &'t str)> {
+    let is_name = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
+    text.match_indices(ending).filter_map(move |(at, _)| {
+        let (before, after) = (&text[..at], &text[at + ending.len()..]);
+        let name = &text[before.trim_end_matches(is_name).len()..at + ending.len()];
+        (!after.starts_with(|next: char| next.is_alphanumeric())).then_some((at, name))
+    })
+}
+
+/// Files of code that a text names with a folder and nobody finds. Documents leave out where paths of one part begin alike, so the
+/// end of a path is enough.
+fn gone<'t>(text: &'t str, code: &[String]) -> Vec<&'t str> {
+    let is_here = |name: &str| {
+        let before = |path: &String| {
+            path.strip_suffix(name)
+                .map(|rest| rest.is_empty() || rest.ends_with('/'))
+        };
+        code.iter().filter_map(before).any(|whole| whole)
+    };
+    // `<interface>.rs` and `{one,other.rs}` stand for several, and come with no folder.
+    let with_folder =
+        names(text, ".rs").filter(|(_, name)| name.contains('/') && !name.starts_with(['/', '.']));
+    with_folder
+        .map(|(_, name)| name)
+        .filter(|name| !is_here(name))
+        .collect()
+}
+
 /// What a text cites and nobody finds. `page` gives the text of a page.
 fn wrong(text: &str, page: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, _) in text.match_indices(".md") {
+    for (at, name) in names(text, ".md") {
         let (before, after) = (&text[..at], &text[at + 3..]);
-        if after.starts_with(|next: char| next.is_alphanumeric()) {
-            continue;
-        }
-        let is_name = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
-        let name = &text[before.trim_end_matches(is_name).len()..at + 3];
         // Placeholders such as `NAME.md`, endings, and addresses are no citations.
         if name.len() == 3
             || before.contains("://")
@@ -207,6 +236,16 @@ mod tests {
             wrong(&list, one),
             [format!("{} 3: no page has that list", NO_PAGE[1])]
         );
+    }
+
+    #[test]
+    fn code_that_is_named_with_its_folder_is_here() {
+        let code = ["crates/kernel/src/call/mod.rs", "user/evil/src/report.rs"].map(str::to_owned);
+        let here = "`kernel/src/call/mod.rs`, user/evil/src/report.rs, `objects/<interface>.rs` and `src/{apic,smp.rs}`";
+        assert_eq!(gone(here, &code), [] as [&str; 0]);
+        let text =
+            "in `kernel/src/call.rs`, `evil/src/report.rs` and nel/src/call/mod.rs; docs.rs is an address";
+        assert_eq!(gone(text, &code), ["kernel/src/call.rs", "nel/src/call/mod.rs"]);
     }
 
     #[test]
