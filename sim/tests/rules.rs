@@ -16,6 +16,12 @@ fn broken_by(sabotage: Sabotage, seeds: core::ops::Range<u64>) -> Vec<Broken> {
     runs.filter_map(|outcome| outcome.broken).collect()
 }
 
+/// The rule that a scenario breaks when the machine makes this mistake.
+fn broken_in(text: &str, name: &str, sabotage: Sabotage) -> Option<Broken> {
+    let scenario = sim::input::toml::read(text, name).unwrap_or_else(|errors| panic!("{errors}"));
+    run_with(&scenario, |machine| machine.sabotage(sabotage)).broken
+}
+
 /// Two threads that want one CPU for a second: random scenarios are too short for somebody to fall behind.
 fn two_hogs(sabotage: Sabotage) -> Option<Broken> {
     let text = "
@@ -27,8 +33,7 @@ fn two_hogs(sabotage: Sabotage) -> Option<Broken> {
         repeat = 'forever'
         program = ['run 50ms']
     ";
-    let scenario = sim::input::toml::read(text, "two hogs").unwrap_or_else(|errors| panic!("{errors}"));
-    run_with(&scenario, |machine| machine.sabotage(sabotage)).broken
+    broken_in(text, "two hogs", sabotage)
 }
 
 /// Three threads that want two CPUs for ten seconds: no CPU of them can be shared fairly for ever.
@@ -41,8 +46,7 @@ fn three_hogs(sabotage: Sabotage) -> Option<Broken> {
         instances = 3
         program = ['run forever']
     ";
-    let scenario = sim::input::toml::read(text, "three hogs").unwrap_or_else(|errors| panic!("{errors}"));
-    run_with(&scenario, |machine| machine.sabotage(sabotage)).broken
+    broken_in(text, "three hogs", sabotage)
 }
 
 /// Three threads that have reserved half of a CPU each, if that is granted; two come to their end.
@@ -57,8 +61,7 @@ fn three_halves(sabotage: Sabotage) -> Option<Broken> {
         repeat = 30
         program = ['run 10ms']
     ";
-    let scenario = sim::input::toml::read(text, "three halves").unwrap_or_else(|errors| panic!("{errors}"));
-    run_with(&scenario, |machine| machine.sabotage(sabotage)).broken
+    broken_in(text, "three halves", sabotage)
 }
 
 #[test]

@@ -61,19 +61,9 @@ pub fn complete<H: Host>(
     if H::is_closed(&locked) {
         return None;
     }
-    let Ended {
-        details,
-        place,
-        timer,
-    } = H::table(&mut locked).end(name)?;
+    let ended = H::table(&mut locked).end(name)?;
     arrive();
-    let woken = host.post(locked, details, completion);
-    if let Some(timer) = timer {
-        disarm(host, name, timer);
-    }
-    // Whoever completes it has taken it out of where it waited, or is about to.
-    drop(place);
-    Some(woken)
+    Some(tell(host, locked, name, ended, completion))
 }
 
 /// Claims an operation, if it is still under way and nobody else is about to end it: what its submission said. Then
@@ -103,18 +93,32 @@ pub fn finish<H: Host>(
         forgo(host, locked, name);
         return None;
     }
+    let ended = H::table(&mut locked).end_claimed(name)?;
+    arrive();
+    Some(tell(host, locked, name, ended, completion))
+}
+
+/// Posts the completion of an operation that has just ended, and lets go of what it had. How many threads were woken.
+#[inline(always)]
+fn tell<H: Host>(
+    host: &H,
+    locked: H::Locked<'_>,
+    name: Name,
+    ended: Ended<H::Details, H::Place, H::Timer>,
+    completion: H::Completion,
+) -> u32 {
     let Ended {
         details,
         place,
         timer,
-    } = H::table(&mut locked).end_claimed(name)?;
-    arrive();
+    } = ended;
     let woken = host.post(locked, details, completion);
     if let Some(timer) = timer {
         disarm(host, name, timer);
     }
+    // Whoever completes it has taken it out of where it waited, or is about to.
     drop(place);
-    Some(woken)
+    woken
 }
 
 /// The ring was closed while the operation was claimed: it ends, and nobody is told.

@@ -193,7 +193,7 @@ impl Host for Here<'_> {
     }
 
     fn note_affinity(&mut self, task: &Record, affinity: &mut Affinity) {
-        task.affinity.swap(&RefCell::new(std::mem::take(affinity)));
+        std::mem::swap(&mut *task.affinity.borrow_mut(), affinity);
     }
 
     fn whereabouts<'t>(&'t self, task: &'t Record) -> &'t Whereabouts {
