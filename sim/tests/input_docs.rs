@@ -61,6 +61,8 @@ fn l2_every_key_of_the_page_is_known_to_the_reader() {
         "cpus",
         "priority",
         "policy",
+        "dl-runtime",
+        "dl-deadline",
         "duration",
         "resources",
     ] {

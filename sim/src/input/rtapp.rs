@@ -5,11 +5,12 @@
 //! add. What maps to what is a table in docs/scenarios.md.
 //!
 //! Reading goes in three steps: [`json`] makes a tree that keeps the order, the repetitions and the place of everything;
-//! [`global`], [`task`], [`event`] and [`policy`] give each key its meaning, or say why it has none; [`translate`] turns
+//! [`global`], [`task`], [`event`], [`policy`] and [`deadline`] give each key its meaning, or say why it has none; [`translate`] turns
 //! tasks into threads. Every key ends as a meaning, a note or an error.
 
 use sched::Nanos;
 
+mod deadline;
 mod event;
 mod global;
 mod json;
@@ -31,7 +32,7 @@ pub struct Options {
     pub machine: Option<Machine>,
     /// How long a workload runs whose file sets no end.
     pub endless: Nanos,
-    /// Whether threads of the real-time policies become interactive ones of the heaviest weight, each with a note, instead
+    /// Whether threads of SCHED_FIFO and SCHED_RR become interactive ones of the heaviest weight, each with a note, instead
     /// of being refused.
     pub realtime_as_interactive: bool,
 }

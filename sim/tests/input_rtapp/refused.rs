@@ -13,15 +13,15 @@ fn l2_real_time_policies_are_refused_unless_they_are_mapped() {
     "tasks" : {
         "a" : { "run" : 1 },
         "b" : { "run" : 1 },
-        "c" : { "policy" : "SCHED_DEADLINE", "dl-runtime" : 5, "dl-period" : 10, "run" : 1 },
+        "c" : { "policy" : "SCHED_FIFO", "dl-runtime" : 5, "dl-period" : 10, "run" : 1 },
         "d" : { "policy" : "SCHED_OTHER", "phases" : { "p" : { "policy" : "SCHED_FIFO", "priority" : 9, "run" : 1 } } }
     } }"#;
     assert_eq!(
         complaints(text),
         [
-            "2:37: SCHED_RR is not supported: there are no real-time policies; an option maps them to interactive",
-            "6:28: SCHED_DEADLINE is not supported: there are no real-time policies; an option maps them to interactive",
-            "7:75: SCHED_FIFO is not supported: there are no real-time policies; an option maps them to interactive",
+            "2:37: SCHED_RR is not supported: nobody has a priority above others; an option maps it to interactive",
+            "6:28: SCHED_FIFO is not supported: nobody has a priority above others; an option maps it to interactive",
+            "7:75: SCHED_FIFO is not supported: nobody has a priority above others; an option maps it to interactive",
         ]
     );
     let options = Options {
@@ -42,9 +42,9 @@ fn l2_real_time_policies_are_refused_unless_they_are_mapped() {
         notes,
         [
             "2:37: SCHED_RR is taken for the class interactive with the heaviest weight",
-            "6:28: SCHED_DEADLINE is taken for the class interactive with the heaviest weight",
-            "6:46: `dl-runtime` means nothing in the class interactive",
-            "6:64: `dl-period` means nothing in the class interactive",
+            "6:28: SCHED_FIFO is taken for the class interactive with the heaviest weight",
+            "6:42: `dl-runtime` means nothing in the class interactive",
+            "6:60: `dl-period` means nothing in the class interactive",
             "7:75: SCHED_FIFO is taken for the class interactive with the heaviest weight",
             "7:102: real-time priorities are all the same here",
         ]
@@ -97,7 +97,7 @@ fn l2_everything_that_is_not_supported_is_refused_in_one_go() {
             "11:5: `sem_post` is not supported: semaphores are newer than rt-app 1.0",
             "12:5: `taskgroup` is not supported: there are no control groups",
             "13:5: `nodes_membind` is not supported: memory has no nodes here",
-            "14:5: `dl-runtime` is not supported: there is no SCHED_DEADLINE, and slices follow from the class",
+            "14:5: `dl-runtime` is for SCHED_DEADLINE; with other policies slices follow from the class",
             "15:11: `lock` has no value; it needs text in quotes",
             "16:29: rt-app has no key `mutx` here; did you mean `mutex`?",
             "17:25: `ref` must be text in quotes",

@@ -47,7 +47,7 @@ pub(super) struct Run {
     /// Simulate so many milliseconds.
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     milliseconds: Option<u64>,
-    /// Take rt-app's real-time threads as interactive ones instead of refusing them.
+    /// Take threads of SCHED_FIFO and SCHED_RR as interactive ones instead of refusing them.
     #[arg(long)]
     realtime_as_interactive: bool,
     /// Print results as JSON, one object for each scenario.

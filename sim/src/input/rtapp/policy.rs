@@ -3,12 +3,14 @@
 //! A nice level is a factor of 1.25 in CPU time (Linux, Documentation/scheduler/sched-nice-design.rst): the weight is 64 /
 //! 1.25^nice, rounded. That is within 1 to 1024 for nice levels from -12 to 19; more weight than 1024 there is not, so
 //! from -13 on a thread gets that and a note. SCHED_BATCH is the class `batch`. SCHED_IDLE, which Linux gives 3/1024 of a
-//! usual thread's share, is the lightest weight in the class `batch`. There are no real-time policies here: they are refused,
-//! or mapped to `interactive` with the heaviest weight when [`Options::realtime_as_interactive`] says so.
+//! usual thread's share, is the lightest weight in the class `batch`. SCHED_DEADLINE is a reservation ([`super::deadline`]). There are no
+//! priorities above others here: SCHED_FIFO and SCHED_RR are refused, or mapped to `interactive` with the heaviest weight when
+//! [`Options::realtime_as_interactive`] says so.
 
-use sched::{LatencyClass, Weight};
+use sched::{LatencyClass, Spec, Weight};
 
 use super::Options;
+use super::deadline::Parameters;
 use super::json::Member;
 use super::keys;
 use crate::input::error::{Complaints, Place};
@@ -46,8 +48,8 @@ impl Kind {
         }
     }
 
-    pub(super) const fn is_realtime(self) -> bool {
-        matches!(self, Kind::Fifo | Kind::RoundRobin | Kind::Deadline)
+    const fn is_realtime(self) -> bool {
+        matches!(self, Kind::Fifo | Kind::RoundRobin)
     }
 }
 
@@ -57,7 +59,7 @@ pub(super) struct Keys {
     pub(super) policy: Option<(Kind, Place)>,
     pub(super) priority: Option<(i64, Place)>,
     /// Parameters of SCHED_DEADLINE, which have a meaning for no other policy here.
-    deadline: Vec<(String, Place)>,
+    pub(super) deadline: Parameters,
 }
 
 /// The keys that [`Keys::take`] knows.
@@ -91,17 +93,8 @@ impl Keys {
                     member.key
                 ),
             ),
-            _ => self.deadline_parameter(member),
+            _ => self.deadline.take(member, complaints),
         }
-    }
-
-    pub(super) fn deadline_parameter(&mut self, member: &Member) {
-        self.deadline.push((member.key.clone(), member.place));
-    }
-
-    /// Whether the object says anything about this.
-    pub(super) const fn say_something(&self) -> bool {
-        self.policy.is_some() || self.priority.is_some() || !self.deadline.is_empty()
     }
 
     /// The policy, weight and class that hold from here on, when `before` held so far. `default` is where the policy was
@@ -120,12 +113,19 @@ impl Keys {
             self.realtime(kind, place, complaints, options);
             return (kind, Weight::MAX, LatencyClass::Interactive);
         }
-        for (key, place) in &self.deadline {
+        if kind == Kind::Deadline {
+            if let Some((_, place)) = self.priority {
+                complaints.note(
+                    place,
+                    "SCHED_DEADLINE has no priorities; rt-app does not hand it on",
+                );
+            }
+            return (kind, Weight::DEFAULT, LatencyClass::Normal);
+        }
+        for (key, place) in self.deadline.given() {
             complaints.error(
-                *place,
-                format!(
-                    "`{key}` is not supported: there is no SCHED_DEADLINE, and slices follow from the class"
-                ),
+                place,
+                format!("`{key}` is for SCHED_DEADLINE; with other policies slices follow from the class"),
             );
         }
         let nice = self.nice(complaints);
@@ -141,24 +141,33 @@ impl Keys {
         }
     }
 
+    /// Where the object says something about this.
+    pub(super) fn place(&self) -> Option<Place> {
+        let parameter = self.deadline.given().next().map(|(_, place)| place);
+        let policy = self.policy.map(|(_, place)| place);
+        policy.or(self.priority.map(|(_, place)| place)).or(parameter)
+    }
+
+    /// The reservation that an object of SCHED_DEADLINE asks for; `place` is where that is named if not here.
+    pub(super) fn reservation(&self, place: Place, complaints: &Complaints<'_>) -> Option<Spec> {
+        let place = self.policy.map_or(place, |(_, place)| place);
+        self.deadline.reservation(place, complaints)
+    }
+
     fn realtime(&self, kind: Kind, place: Option<Place>, complaints: &Complaints<'_>, options: &Options) {
         let name = words::print(&kind, NAMES);
-        let parameter = self.deadline.first().map(|(_, place)| *place);
-        let place = place
-            .or(self.priority.map(|(_, place)| place))
-            .or(parameter)
-            .unwrap_or(Place::START);
+        let place = place.or(self.place()).unwrap_or(Place::START);
         if !options.realtime_as_interactive {
             complaints.error(
                 place,
-                format!("{name} is not supported: there are no real-time policies; an option maps them to interactive"),
+                format!("{name} is not supported: nobody has a priority above others; an option maps it to interactive"),
             );
             return;
         }
         let message = format!("{name} is taken for the class interactive with the heaviest weight");
         complaints.note(place, message);
-        for (key, place) in &self.deadline {
-            complaints.note(*place, format!("`{key}` means nothing in the class interactive"));
+        for (key, place) in self.deadline.given() {
+            complaints.note(place, format!("`{key}` means nothing in the class interactive"));
         }
         if let Some((_, place)) = self.priority {
             complaints.note(place, "real-time priorities are all the same here");

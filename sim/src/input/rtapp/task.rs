@@ -103,7 +103,7 @@ fn task(
     let mut common = Common::default();
     let mut phases: Option<&[Member]> = None;
     let has_phases = members.iter().any(|key| key.key == "phases");
-    let budget = has_phases && is_deadline(members, global);
+    let budget = is_deadline(members, global).then(|| old_runtime(members, has_phases, complaints));
     let mut once = Once::new(complaints);
     for key in members {
         match key.key.as_str() {
@@ -122,9 +122,9 @@ fn task(
                 Some(_) => task.delay = keys::micros(key, complaints).map(|delay| (delay, key.place)),
             },
             "phases" => phases = keys::object(key, complaints),
-            // Names from before 1.0; with `phases`, `runtime` is no event either.
-            "period" | "deadline" => common.policy.deadline_parameter(key),
-            "runtime" if budget => common.policy.deadline_parameter(key),
+            // Names of older versions; with `phases`, `runtime` is no event.
+            "period" | "deadline" => common.policy.deadline.take(key, complaints),
+            "runtime" if budget.is_some() && has_phases => common.policy.deadline.take(key, complaints),
             "exec" | "lock_order" | "resources" => complaints.error(
                 key.place,
                 format!(
@@ -138,6 +138,9 @@ fn task(
             ),
             _ => common.take(key, cpus, TASK_KEYS, complaints),
         }
+    }
+    if let Some(Some(runtime)) = budget {
+        common.policy.deadline.take(runtime, complaints);
     }
     task.cpus = common.cpus;
     task.policy = common.policy;
@@ -171,6 +174,30 @@ fn task(
         }
     }
     task
+}
+
+/// The event of a task without phases that is its budget as well, because nothing else says what that is.
+fn old_runtime<'m>(
+    members: &'m [Member],
+    has_phases: bool,
+    complaints: &Complaints<'_>,
+) -> Option<&'m Member> {
+    if has_phases || members.iter().any(|member| member.key == "dl-runtime") {
+        return None;
+    }
+    let mut runtimes = members.iter().filter(|member| member.key == "runtime");
+    let first = runtimes.next()?;
+    complaints.note(
+        first.place,
+        "`runtime` is an event and, without a `dl-runtime`, the budget as well, as for rt-app",
+    );
+    if let Some(second) = runtimes.next() {
+        complaints.error(
+            second.place,
+            "which `runtime` is the budget is not clear; say it by `dl-runtime`",
+        );
+    }
+    Some(first)
 }
 
 /// Whether a task is of SCHED_DEADLINE, whose budget was called `runtime` before it was `dl-runtime`.

@@ -13,6 +13,7 @@ mod whole;
 use super::Options;
 use super::event::Event;
 use super::global::Global;
+use super::policy::Kind;
 use super::task::Task;
 use crate::input::error::{Complaints, Place};
 use crate::input::objects::Objects;
@@ -127,6 +128,12 @@ fn thread(index: usize, task: &Task, whole: &Whole<'_>, objects: &mut Objects) -
     let (kind, weight, class) = task
         .policy
         .resolve(default, named.or(Some(task.place)), complaints, options);
+    let mut context = None;
+    if kind == Kind::Deadline {
+        differences(task, complaints);
+        let place = named.unwrap_or(task.place);
+        context = task.policy.reservation(place, complaints);
+    }
     let forked = whole.forked.contains(task.name.as_str());
     if let (Some((_, place)), true) = (task.delay, forked) {
         complaints.error(
@@ -142,18 +149,41 @@ fn thread(index: usize, task: &Task, whole: &Whole<'_>, objects: &mut Objects) -
             count: task.instances,
         }
     };
-    let phases = Translator::new(index, task, whole, objects, kind).phases()?;
+    let phases = Translator::new(index, task, whole, objects, (kind, context)).phases()?;
     Some(Thread {
         name: task.name.clone(),
         process: 1,
         weight,
         class,
         affinity: task.cpus.clone(),
-        context: None,
+        context,
         arrival,
         program: Program {
             phases,
             repeat: task.repeat,
         },
     })
+}
+
+/// Notes where a reservation is allowed more than Linux allows SCHED_DEADLINE.
+fn differences(task: &Task, complaints: &Complaints<'_>) {
+    if task.cpus.is_some() || task.phases.iter().any(|phase| phase.cpus.is_some()) {
+        complaints.note(
+            task.place,
+            "Linux confines no thread of SCHED_DEADLINE to some CPUs outside of cpusets; here it has its reservation on the first of them with room and stays there",
+        );
+    }
+    for placed in events(task) {
+        match &placed.event {
+            Event::Fork(_) => complaints.note(
+                placed.place,
+                "Linux lets no thread of SCHED_DEADLINE start others; here it does",
+            ),
+            Event::Yield => complaints.note(
+                placed.place,
+                "a thread of SCHED_DEADLINE that yields gives up on Linux what is left of its budget; here it keeps it",
+            ),
+            _ => {}
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The program of one task: its phases, their settings and their events as steps.
 
+use sched::Spec;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -22,16 +23,18 @@ pub(super) struct Translator<'t, 'o> {
     held: BTreeSet<&'t str>,
     /// The policy at this point.
     kind: Kind,
+    /// What the task has reserved.
+    context: Option<Spec>,
 }
 
 impl<'t, 'o> Translator<'t, 'o> {
-    /// One for the task with this index, whose policy at the start is `kind`.
+    /// One for the task with this index, whose policy at the start is `kind`, with what it has reserved.
     pub(super) fn new(
         index: usize,
         task: &'t Task,
         whole: &'t Whole<'t>,
         objects: &'o mut Objects,
-        kind: Kind,
+        (kind, context): (Kind, Option<Spec>),
     ) -> Translator<'t, 'o> {
         Translator {
             index,
@@ -40,6 +43,7 @@ impl<'t, 'o> Translator<'t, 'o> {
             objects,
             held: BTreeSet::new(),
             kind,
+            context,
         }
     }
 
@@ -56,8 +60,8 @@ impl<'t, 'o> Translator<'t, 'o> {
         let mut right = true;
         for (index, phase) in task.phases.iter().enumerate() {
             let mut settings = Vec::new();
-            if phase.policy.say_something() {
-                settings.push(self.policy(phase));
+            if phase.policy.place().is_some() {
+                settings.extend(self.policy(phase));
             }
             let cpus = cpus_of(phase);
             if cpus != before || (index == 0 && cpus != usual) {
@@ -94,14 +98,26 @@ impl<'t, 'o> Translator<'t, 'o> {
         right.then_some(phases)
     }
 
-    /// The step that sets a phase's policy.
-    fn policy(&mut self, phase: &Phase) -> Step {
+    /// The step that sets a phase's policy. A reservation is its task's from the start to the end, so a phase may repeat what the
+    /// task says of SCHED_DEADLINE, which needs no step, and nothing else.
+    fn policy(&mut self, phase: &Phase) -> Option<Step> {
         let Whole {
             complaints, options, ..
         } = self.whole;
         let (kind, weight, class) = phase.policy.resolve(self.kind, None, complaints, options);
-        self.kind = kind;
-        Step::SetPolicy { weight, class }
+        let before = core::mem::replace(&mut self.kind, kind);
+        if before != Kind::Deadline && kind != Kind::Deadline {
+            return Some(Step::SetPolicy { weight, class });
+        }
+        let place = phase.policy.place().unwrap_or(self.task.place);
+        let same = before == kind && phase.policy.reservation(place, complaints) == self.context;
+        if !same {
+            complaints.error(
+                place,
+                "a phase cannot change what its task has reserved: SCHED_DEADLINE and its numbers are the task's",
+            );
+        }
+        None
     }
 
     /// The number of an object; a full table is complained about.
