@@ -138,7 +138,7 @@ pub fn requeue<H: Host>(host: &mut H, thread: Owned<H>, why: EndReason) -> Optio
     let here = host.here();
     let mut cpu = host.lock(here);
     let at = host.now();
-    if cpu.running_must_leave() {
+    if cpu.running_must_leave(&thread) {
         return move_out(host, cpu, thread, at);
     }
     if cpu.running_must_wait(at) {

@@ -16,7 +16,7 @@
 //!
 //! Reading order: [`host`] what a host brings; [`step`] what can follow a step; [`mod@wake`] makes threads runnable, [`take`]
 //! gives them a CPU, [`leave`] takes it from them, [`mod@boundary`] says what a CPU asks before it runs its thread on; [`balance`]
-//! keeps CPUs level; [`mod@reach`] changes or ends a thread wherever it is.
+//! keeps CPUs level; [`mod@reach`] changes or ends a thread wherever it is, [`budget`] its CPU time.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,7 @@ extern crate std;
 
 pub mod balance;
 pub mod boundary;
+pub mod budget;
 pub mod host;
 pub mod leave;
 pub mod reach;
@@ -34,6 +35,7 @@ pub mod take;
 pub mod wake;
 
 pub use boundary::{Ahead, Boundary, ahead, boundary};
+pub use budget::change_budget;
 pub use host::{Counted, Ground, Host, Owned};
 pub use leave::{Blocked, Reconsidered, block, depart, reconsider, requeue};
 pub use reach::{Change, Found, Reached, Reweigh, reach, restrict, reweigh, take_out};

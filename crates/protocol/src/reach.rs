@@ -1,5 +1,6 @@
 //! One way to act on a thread wherever it is: at rest, a candidate, queued, running, or on its way between these. Rules B5, D3
-//! and P5. Ending a thread, its weight, its class and where it may run are such changes; whatever else concerns one thread is one more.
+//! and P5. Ending a thread, its weight, its class, where it may run and what CPU time it has are such changes; whatever else concerns one
+//! thread is one more.
 //!
 //! The thread's cell is held from the first look to the last, so it neither comes to rest nor is woken meanwhile. Then it is in
 //! one of the CPUs' candidate slots, queues or hands, where it is changed under that CPU's lock; or on its way from one of these
@@ -167,9 +168,14 @@ fn on_cpu<H: Host, C: Change<H>>(host: &mut H, cpu: CpuId, task: &H::Task, chang
 }
 
 /// Whether a change of the running thread is its CPU's business: it switches, or its timer was armed for another horizon.
-fn changes_what_is_armed<B>(cpu: &mut Cpu<B>, change: impl FnOnce(&mut Cpu<B>) -> Verdict) -> bool {
-    let horizon = |cpu: &Cpu<B>| cpu.running().and_then(|running| running.horizon());
-    let before = horizon(cpu);
+pub(crate) fn changes_what_is_armed<B>(
+    cpu: &mut Cpu<B>,
+    now: Instant,
+    change: impl FnOnce(&mut Cpu<B>) -> Verdict,
+) -> bool {
+    // What the timer was armed for follows from what has been used, which is charged first.
+    let _ = cpu.uncollected(now);
+    let before = cpu.horizon(now);
     change(cpu) != Verdict::Keep(before)
 }
 
@@ -260,7 +266,7 @@ impl<H: Host> Change<H> for Reweighing {
     }
 
     fn running(&mut self, cpu: &mut Cpu<H::Body>, now: Instant) -> bool {
-        changes_what_is_armed(cpu, |cpu| cpu.reweigh_running(self.now.0, self.now.1, now))
+        changes_what_is_armed(cpu, now, |cpu| cpu.reweigh_running(self.now.0, self.now.1, now))
     }
 
     fn done(&mut self, host: &mut H, task: &H::Task) {
@@ -310,7 +316,7 @@ impl<H: Host> Change<H> for Restriction {
     }
 
     fn running(&mut self, cpu: &mut Cpu<H::Body>, now: Instant) -> bool {
-        changes_what_is_armed(cpu, |cpu| cpu.restrict_running(&mut self.affinity, now))
+        changes_what_is_armed(cpu, now, |cpu| cpu.restrict_running(&mut self.affinity, now))
     }
 
     fn done(&mut self, host: &mut H, task: &H::Task) {

@@ -42,6 +42,7 @@ mod tests;
 
 pub use arrive::{Effect, EnqueueReason, Enqueued};
 pub use dispatch::{EndReason, Verdict};
+pub use exchange::Exchanged;
 pub use handoff::{HandedOver, HandoffRefusal, HandoffRefused};
 pub use policy::Restricted;
 pub use rotate::Rotated;
@@ -72,8 +73,10 @@ pub struct Cpu<P> {
     /// Where the running thread may run from now on, if that has changed: its entity gets this when it ends.
     affinity: Affinity,
     affinity_is_new: bool,
-    /// Its budget was taken away, which its entity does not know yet.
-    budget_is_gone: bool,
+    /// It has another budget than it began with, or none, which its entity does not know yet.
+    budget_is_other: bool,
+    /// It runs here because a budget that it had might be used here only: whether it may by itself, its entity knows.
+    was_confined: bool,
     reschedule_pending: bool,
     counters: CpuCounters,
 }
@@ -92,7 +95,8 @@ impl<P> Cpu<P> {
             budget: None,
             affinity: Affinity::Any,
             affinity_is_new: false,
-            budget_is_gone: false,
+            budget_is_other: false,
+            was_confined: false,
             reschedule_pending: false,
             counters: CpuCounters::new(),
         }
@@ -306,21 +310,25 @@ impl<P> Cpu<P> {
         if self.membership.is_some() {
             entity.take_back(&mut self.membership, stays);
         }
-        if self.affinity_is_new | self.budget_is_gone {
+        if self.affinity_is_new | self.budget_is_other {
             self.hand_out_news(entity);
         }
     }
 
-    /// `entity` ends, and is told where it may run from now on, and that its budget is gone.
+    /// `entity` ends, and is told where it may run from now on, and that its budget is another or gone.
     #[cold]
     fn hand_out_news(&mut self, entity: &mut Entity<P>) {
         if self.affinity_is_new {
             self.affinity_is_new = false;
             entity.swap_affinity(&mut self.affinity);
         }
-        if self.budget_is_gone {
-            self.budget_is_gone = false;
-            entity.standing = Standing::Fair;
+        if self.budget_is_other {
+            self.budget_is_other = false;
+            self.was_confined = false;
+            if entity.budget.is_none() {
+                entity.standing = Standing::Fair;
+            }
+            entity.look_where();
         }
     }
 

@@ -10,6 +10,7 @@ use core::mem::swap;
 
 use crate::accounting::Account;
 use crate::context::Budget;
+use crate::cpu::exchange::change_of_context;
 use crate::fair::Share;
 use crate::ids::{CpuId, ThreadId, scatter};
 use crate::mask::CpuMask;
@@ -120,12 +121,30 @@ impl<P> Entity<P> {
         self.budget.as_deref()
     }
 
-    /// Gives a thread that is in no queue and does not run another budget, or none, and takes the one that it had.
-    /// For others see [`crate::cpu::Cpu::exchange_queued`] and [`crate::cpu::Cpu::exchange_running`].
-    pub const fn exchange_parked(&mut self, budget: &mut Option<Box<Budget>>) {
-        swap(&mut self.budget, budget);
+    /// Changes the budget of a thread that is in no queue and does not run: takes it, leaves another in its place, or changes what
+    /// is in it. For others see [`crate::cpu::Cpu::change_queued_budget`] and [`crate::cpu::Cpu::change_running_budget`].
+    pub fn change_parked_budget(&mut self, change: impl FnOnce(&mut Option<Box<Budget>>)) {
         // What it is entitled to turns out when it wants to run.
-        self.standing = Standing::Fair;
+        if self.change_budget(change) {
+            self.standing = Standing::Fair;
+        }
+    }
+
+    /// Changes the budget, and with it the CPUs to run on. Whether it is another one now.
+    pub(crate) fn change_budget(&mut self, change: impl FnOnce(&mut Option<Box<Budget>>)) -> bool {
+        let is_other = change_of_context(&mut self.budget, change);
+        if is_other {
+            self.look_where();
+        }
+        is_other
+    }
+
+    /// Where it may run has changed.
+    pub(crate) fn look_where(&mut self) {
+        self.outline = match &self.budget {
+            Some(budget) if budget.cpus().is_some() => budget.outline(),
+            _ => Outline::of(&self.affinity),
+        };
     }
 
     /// The thread's id.
@@ -176,13 +195,24 @@ impl<P> Entity<P> {
         self.account.last_cpu
     }
 
-    /// Where it may run.
+    /// Where it may run: where its budget may be used, if that names CPUs (E7), else where it may by itself. While it runs its
+    /// CPU has the budget, and this is the latter.
     #[must_use]
-    pub const fn affinity(&self) -> &Affinity {
+    #[inline]
+    pub fn affinity(&self) -> &Affinity {
+        match &self.budget {
+            None => &self.affinity,
+            Some(budget) => budget.cpus().unwrap_or(&self.affinity),
+        }
+    }
+
+    /// Where it may run by itself.
+    #[must_use]
+    pub const fn own_affinity(&self) -> &Affinity {
         &self.affinity
     }
 
-    /// Changes where it may run, from its next placement on. For a thread that is in no queue and does not run; for others see
+    /// Changes where it may run by itself, from its next placement on. For a thread that is in no queue and does not run; for others see
     /// [`crate::cpu::Cpu::restrict_queued`] and [`crate::cpu::Cpu::restrict_running`].
     pub fn set_affinity(&mut self, mut affinity: Affinity) {
         self.swap_affinity(&mut affinity);
@@ -191,7 +221,7 @@ impl<P> Entity<P> {
     /// The same, and the one that it had comes back, so that nothing is freed here.
     pub fn swap_affinity(&mut self, affinity: &mut Affinity) {
         swap(&mut self.affinity, affinity);
-        self.outline = Outline::of(&self.affinity);
+        self.look_where();
     }
 
     /// Sets the length of a normal turn for this thread alone (D5); takes effect with its next turn.

@@ -7,7 +7,7 @@ use core::fmt;
 pub struct CpuId(pub u32);
 
 /// A thread, for ever: an id is never given out twice, so it needs no generation beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThreadId(pub u64);
 
 impl CpuId {

@@ -48,9 +48,9 @@ pub mod word;
 
 pub use accounting::{Account, Charge, CpuCounters, Usage};
 pub use board::LoadBoard;
-pub use context::{Budget, ContextId, Overrun, Spec};
+pub use context::{Budget, ContextId, News, Overrun, Spec};
 pub use cpu::{
-    Cpu, Effect, EndReason, EnqueueReason, Enqueued, HandedOver, HandoffRefused, Rotated, Verdict,
+    Cpu, Effect, EndReason, EnqueueReason, Enqueued, Exchanged, HandedOver, HandoffRefused, Rotated, Verdict,
 };
 pub use deadline::{Deadline, DeadlineKey, DeadlineQueue};
 pub use entity::{Affinity, Entity};

@@ -2,12 +2,13 @@
 //! late timers are, no time is made or lost and no limit is exceeded (rules E2, E6, E8 and E13).
 
 use std::collections::BTreeMap;
+use std::mem::swap;
 
 use proptest::prelude::*;
 use sched::check::cpu_is_sound;
 use sched::{
-    Budget, ContextId, Cpu, CpuId, EndReason, EnqueueReason, Entity, Instant, LatencyClass, Nanos, Overrun,
-    Policy, Rank, Spec, ThreadId, Verdict, Weight,
+    Budget, ContextId, Cpu, CpuId, EndReason, EnqueueReason, Enqueued, Entity, Exchanged, Instant,
+    LatencyClass, Nanos, Overrun, Policy, Rank, Spec, ThreadId, Verdict, Weight,
 };
 
 const US: u64 = 1_000;
@@ -156,13 +157,20 @@ impl World {
         let place = (id as usize * 7 + self.now.0 as usize) % self.drawer.len();
         let hand = &mut self.drawer[place];
         if let Some(thread) = self.resting.get_mut(&id) {
-            thread.exchange_parked(hand);
+            thread.change_parked_budget(|budget| swap(budget, hand));
         } else if let Some(rank) = self.ranks.get(&id).copied() {
-            let moved = self.cpu.exchange_queued(rank, hand, self.now);
-            self.ranks.insert(id, moved.expect("its rank names it").rank);
+            let moved = self
+                .cpu
+                .change_queued_budget(rank, self.now, |budget| swap(budget, hand));
+            let Some(Exchanged::Stays(Enqueued { rank, .. })) = moved else {
+                panic!("its rank names it: {moved:?}");
+            };
+            self.ranks.insert(id, rank);
         } else {
             // Running: what this says is what looking says again.
-            let _ = self.cpu.exchange_running(hand, self.now);
+            let _ = self
+                .cpu
+                .change_running_budget(self.now, |budget| swap(budget, hand));
         }
         self.look();
     }

@@ -1,5 +1,6 @@
 //! B3: after a thread and its deadline were made, nothing allocates or frees memory until they are dropped.
 
+use std::mem::swap;
 use std::sync::Arc;
 
 use allocation_counter::measure;
@@ -158,7 +159,7 @@ fn b3_budgets_are_used_up_and_come_back_without_memory() {
         let mut threads: Vec<_> = (1..=20).map(thread).collect();
         for (number, thread) in (0..).zip(&mut threads) {
             let overrun = [Overrun::Throttle, Overrun::Demote][number as usize % 2];
-            thread.exchange_parked(&mut budget(number, overrun));
+            thread.change_parked_budget(|none| *none = budget(number, overrun));
         }
         let mut hand = budget(100, Overrun::Demote);
         let mut cpu = Cpu::new(CpuId(0), policy, Instant::BOOT);
@@ -176,11 +177,11 @@ fn b3_budgets_are_used_up_and_come_back_without_memory() {
                 };
                 let _ = cpu.begin(&mut running, now);
                 now = now + Nanos(30_000 + round % 7 * 10_000);
-                let _ = cpu.exchange_running(&mut hand, now);
+                let _ = cpu.change_running_budget(now, |budget| swap(budget, &mut hand));
                 let _ = cpu.reconsider(now);
                 let _ = cpu.end(&mut running, now, EndReason::Preempted);
                 let rank = cpu.enqueue(running, EnqueueReason::Preempted, now).rank;
-                let _ = cpu.exchange_queued(rank, &mut hand, now);
+                let _ = cpu.change_queued_budget(rank, now, |budget| swap(budget, &mut hand));
             }
             now = Instant::NEVER;
             while cpu.has_to_replenish(now) {

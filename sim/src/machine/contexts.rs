@@ -106,14 +106,14 @@ impl Machine {
             thread.set_affinity(Affinity::One(at));
         }
         let now = self.read(cpu);
-        thread.exchange_parked(&mut Some(Budget::new(context, *spec, now)));
+        thread.change_parked_budget(|budget| *budget = Some(Budget::new(context, *spec, now)));
         true
     }
 
     /// A thread is gone, and with it its context.
     pub(super) fn end_context(&mut self, thread: &mut Entity<Task>) {
         let mut budget = None;
-        thread.exchange_parked(&mut budget);
+        thread.change_parked_budget(|own| budget = own.take());
         let Some(budget) = budget else { return };
         if self.sabotage != Some(Sabotage::ForgetWhatWasUsed) {
             self.contexts.gone += budget.used();

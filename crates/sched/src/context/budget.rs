@@ -1,15 +1,20 @@
 //! A context's time as one owned value. Rules E2, E3, E8 and E16; the letters are those of docs/rules/contexts.md.
 //!
 //! The box of a budget sits with one holder: the context's record while nobody has it (A), a thread (B to E), or a server that
-//! works for one (F). Moving the box is binding, lending and giving back; nothing can copy it, so nothing can make time. What it
+//! works for one (F). Moving the box is binding, lending and giving back; nothing can copy it, so nothing can make time. With it go the
+//! CPUs that its thread runs on meanwhile (E7), and what is told of it (E5). What it
 //! means for a thread that has it, its [`Standing`], follows from its refills and the time, and is asked for where a thread
 //! changes its place.
 
 use alloc::boxed::Box;
 
 use super::comeback::Comeback;
+use super::news::{Happening, News};
 use super::refills::Refills;
 use super::spec::{Kind, Overrun, Spec, SpecError};
+use crate::entity::Affinity;
+use crate::ids::ThreadId;
+use crate::outline::Outline;
 use crate::rank::Standing;
 use crate::time::{Instant, Nanos};
 
@@ -38,6 +43,13 @@ pub struct Budget {
     served_to: Instant,
     used: Nanos,
     overruns: u64,
+    misses: u64,
+    /// The deadline that was missed last.
+    missed: Instant,
+    news: News,
+    /// Where its thread runs; everywhere means where the thread may without it.
+    cpus: Affinity,
+    outline: Outline,
     /// It has been used up since there was something.
     is_overrun: bool,
     /// For a time of demotion; not here while its thread waits in one.
@@ -56,9 +68,58 @@ impl Budget {
             served_to: now,
             used: Nanos::ZERO,
             overruns: 0,
+            misses: 0,
+            missed: Instant::BOOT,
+            news: News::default(),
+            cpus: Affinity::Any,
+            outline: Outline::EVERYWHERE,
             is_overrun: false,
             comeback: matches!(spec.overrun(), Overrun::Demote).then(Comeback::new),
         })
+    }
+
+    /// The same, to be used on these CPUs only: whoever has it runs there, and nowhere else.
+    #[must_use]
+    pub fn confined_to(mut self: Box<Budget>, cpus: Affinity) -> Box<Budget> {
+        self.outline = Outline::of(&cpus);
+        self.cpus = cpus;
+        self
+    }
+
+    /// Where its thread runs while it has this; `None`: where it may without it.
+    #[must_use]
+    pub const fn cpus(&self) -> Option<&Affinity> {
+        match &self.cpus {
+            Affinity::Any => None,
+            cpus => Some(cpus),
+        }
+    }
+
+    /// The same in outline.
+    pub(crate) const fn outline(&self) -> Outline {
+        self.outline
+    }
+
+    /// What has been told of it, and not been read.
+    #[must_use]
+    pub const fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// Reads what there is, and whoever waited for it waits no more.
+    pub const fn read_news(&mut self) -> News {
+        self.news.read()
+    }
+
+    /// Somebody waits for news, and is to be told at once.
+    pub const fn await_news(&mut self) {
+        self.news.is_awaited = true;
+    }
+
+    /// Whether somebody waits for news, and there is some.
+    #[must_use]
+    pub const fn has_awaited_news(&self) -> bool {
+        self.news.is_awaited && self.news.is_any()
     }
 
     /// Whose time it is.
@@ -89,6 +150,12 @@ impl Budget {
     #[must_use]
     pub const fn overruns(&self) -> u64 {
         self.overruns
+    }
+
+    /// How often a deadline passed while its thread still wanted what was due by it.
+    #[must_use]
+    pub const fn misses(&self) -> u64 {
+        self.misses
     }
 
     /// What may be used at `now`.
@@ -135,8 +202,8 @@ impl Budget {
         }
     }
 
-    /// Charges service that began at `from`. What another CPU's clock has charged already is not charged twice.
-    pub fn charge(&mut self, from: Instant, ran: Nanos) {
+    /// Charges service of `thread` that began at `from`. What another CPU's clock has charged already is not charged twice.
+    pub fn charge(&mut self, from: Instant, ran: Nanos, thread: ThreadId) {
         if from > self.served_to {
             self.began = from;
             self.served_to = from;
@@ -146,11 +213,26 @@ impl Budget {
         if self.spec.is_everything() {
             return;
         }
+        self.look_for_misses(from, thread);
         let since = match self.spec.kind() {
             Kind::Limit => self.began,
             Kind::Reservation => Instant::BOOT,
         };
         self.refills.spend(ran, since);
+    }
+
+    /// What may be used first is due a deadline after it was there. Being served still when that has passed is a miss, one for each
+    /// deadline.
+    fn look_for_misses(&mut self, from: Instant, thread: ThreadId) {
+        let first = self.refills.first();
+        let due = first + self.spec.deadline();
+        if first <= from && self.served_to > due && self.missed != due {
+            self.missed = due;
+            self.misses += 1;
+            let remaining = self.refills.available(self.served_to);
+            self.news
+                .note(Happening::DeadlineMissed, thread, remaining, first);
+        }
     }
 
     /// Who has it wants to use it from `now` on, and did not before: it was at rest or its time has come. Crumbs wait.
@@ -159,15 +241,17 @@ impl Budget {
         self.refills.wait_for(LEAST_SERVICE);
     }
 
-    /// What a thread is entitled to that has used it up to `now`. If nothing is left this counts as an overrun, once until there
+    /// What `thread` is entitled to, which has used it up to `now`. If nothing is left this counts as an overrun, once until there
     /// is something again, and crumbs wait.
-    pub(crate) fn settle_down(&mut self, now: Instant) -> Standing {
+    pub(crate) fn settle_down(&mut self, now: Instant, thread: ThreadId) -> Standing {
         if !self.is_empty(now) {
             self.is_overrun = false;
         } else if !self.is_overrun {
             self.is_overrun = true;
             self.overruns += 1;
             self.refills.wait_for(LEAST_SERVICE);
+            let next = self.refills.first();
+            self.news.note(Happening::UsedUp, thread, Nanos::ZERO, next);
         }
         self.standing(now)
     }

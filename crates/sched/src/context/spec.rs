@@ -100,7 +100,11 @@ impl Spec {
         if deadline.0 > period.0 {
             return Err(SpecError::DeadlineTooLate);
         }
-        if budget.0 > deadline.0 {
+        let within = match kind {
+            Kind::Limit => period,
+            Kind::Reservation => deadline,
+        };
+        if budget.0 > within.0 {
             return Err(SpecError::BudgetTooLarge);
         }
         Ok(Spec {
@@ -110,6 +114,15 @@ impl Spec {
             deadline,
             overrun,
         })
+    }
+
+    /// The same with another deadline; zero is the period. That of a limit is only watched: nothing is promised by it.
+    ///
+    /// # Errors
+    /// The deadline is out of its bounds.
+    pub const fn with_deadline(self, deadline: Nanos) -> Result<Spec, SpecError> {
+        let deadline = if deadline.0 == 0 { self.period } else { deadline };
+        Spec::checked(self.kind, self.budget, self.period, deadline, self.overrun)
     }
 
     /// The same with another budget.
@@ -138,7 +151,7 @@ impl Spec {
         self.period
     }
 
-    /// How soon it is due; of a limit, the period.
+    /// How soon it is due; of a limit, from when on a deadline counts as missed.
     #[must_use]
     pub const fn deadline(&self) -> Nanos {
         self.deadline
@@ -184,6 +197,15 @@ mod tests {
         assert_eq!(reserve(MS(2)).unwrap().deadline(), MS(2));
         assert_eq!(reserve(Nanos(MS(2).0 - 1)), Err(SpecError::BudgetTooLarge));
         assert_eq!(reserve(Nanos(MS(10).0 + 1)), Err(SpecError::DeadlineTooLate));
+    }
+
+    #[test]
+    fn e1_the_deadline_of_a_limit_may_lie_before_its_budget_and_not_behind_its_period() {
+        let limit = Spec::limit(MS(2), MS(10), Overrun::Throttle).unwrap();
+        let deadline = |deadline| limit.with_deadline(deadline).map(|spec| spec.deadline());
+        assert_eq!(deadline(Nanos::ZERO), Ok(MS(10)));
+        assert_eq!(deadline(MS(1)), Ok(MS(1)));
+        assert_eq!(deadline(MS(11)), Err(SpecError::DeadlineTooLate));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn charge(
     if let Standing::Demoted(_) = running.standing {
         return true;
     }
-    budget.charge(from, ran);
+    budget.charge(from, ran, running.id);
     counters.in_contexts += ran;
     if budget.spec().kind() == Kind::Limit {
         return true;
@@ -73,8 +73,9 @@ impl<P> Cpu<P> {
     pub(super) fn return_budget(&mut self, entity: &mut Entity<P>, stays: bool, now: Instant) -> bool {
         let stood = self.running().map_or(entity.standing, |running| running.standing);
         swap(&mut entity.budget, &mut self.budget);
+        let id = entity.id();
         if stays && let Some(budget) = &mut entity.budget {
-            entity.standing = budget.settle_down(now);
+            entity.standing = budget.settle_down(now, id);
             if !stood.is_by_weight() && entity.standing.is_by_weight() {
                 entity.share.limit_credit(self.clock.now());
                 entity.share.renew();
@@ -100,7 +101,7 @@ impl<P> Cpu<P> {
             return Stands::GoesOn;
         };
         let stood = running.standing;
-        let stands = budget.settle_down(now);
+        let stands = budget.settle_down(now, running.id);
         if let Standing::Spent(_) = stands {
             return match budget.spec().overrun() {
                 Overrun::Fault => Stands::Faults,
@@ -160,8 +161,9 @@ impl<P> Cpu<P> {
                 return;
             };
             let stood = entity.standing;
+            let id = entity.id();
             if let Some(budget) = &mut entity.budget {
-                entity.standing = budget.settle_down(now);
+                entity.standing = budget.settle_down(now, id);
             }
             self.change_waiting(&mut entity, stood);
             note(&entity, entity.rank());

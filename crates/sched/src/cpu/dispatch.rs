@@ -165,7 +165,7 @@ impl<P> Cpu<P> {
     /// when the horizon has come. Depends only on the queue and the time, so calling it too often is harmless.
     pub fn reconsider(&mut self, now: Instant) -> Verdict {
         self.settle(now);
-        if self.running_must_leave() {
+        if self.running_may_have_to_leave() {
             return Verdict::Switch;
         }
         if self.budget.is_some() {

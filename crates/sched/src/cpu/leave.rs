@@ -24,11 +24,16 @@ impl<P> Cpu<P> {
     pub(super) fn take(&mut self, rank: Rank, now: Instant) -> Option<Box<Entity<P>>> {
         self.settle(now);
         let mut entity = self.waiting.remove(rank)?;
+        self.count_waiting(&mut entity, now);
+        Some(entity)
+    }
+
+    /// A thread that has waited here is about to be elsewhere.
+    pub(super) fn count_waiting(&self, entity: &mut Entity<P>, now: Instant) {
         entity.account.waiting += now.since(entity.ready_since);
         entity.ready_since = now;
         // The lag it leaves with is what it takes to its next queue.
         entity.home = Some(self.home());
-        Some(entity)
     }
 
     /// Gives the most overdue waiting thread that may run on `thief` away; it arrives there as

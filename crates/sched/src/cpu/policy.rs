@@ -73,10 +73,13 @@ impl<P> Cpu<P> {
     pub fn restrict_running(&mut self, affinity: &mut Affinity, now: Instant) -> Verdict {
         swap(&mut self.affinity, affinity);
         self.affinity_is_new = true;
-        if let State::Busy(running) = &mut self.state {
+        let confined = self.budget.as_ref().is_some_and(|budget| budget.cpus().is_some());
+        if let State::Busy(running) = &mut self.state
+            && !confined
+        {
             running.outline = Outline::of(&self.affinity);
         }
-        if self.running_must_leave() {
+        if self.running_may_have_to_leave() {
             self.settle(now);
             return Verdict::Switch;
         }
@@ -85,8 +88,31 @@ impl<P> Cpu<P> {
 
     /// Whether the running thread may not stay here, and has to leave by [`Cpu::move_out`] when it makes way.
     #[must_use]
-    pub fn running_must_leave(&self) -> bool {
-        self.affinity_is_new && !self.affinity.allows(self.id)
+    #[inline]
+    pub fn running_must_leave(&self, entity: &Entity<P>) -> bool {
+        if !(self.affinity_is_new | self.budget_is_other) {
+            return false;
+        }
+        let own = if self.affinity_is_new {
+            &self.affinity
+        } else {
+            entity.own_affinity()
+        };
+        let cpus = self.budget.as_ref().and_then(|budget| budget.cpus());
+        !cpus.unwrap_or(own).allows(self.id)
+    }
+
+    /// The same, as far as it can be told without its entity: then that has to be asked.
+    #[inline]
+    pub(super) fn running_may_have_to_leave(&self) -> bool {
+        if !(self.affinity_is_new | self.budget_is_other) {
+            return false;
+        }
+        match self.budget.as_ref().and_then(|budget| budget.cpus()) {
+            Some(cpus) => !cpus.allows(self.id),
+            None if self.affinity_is_new => !self.affinity.allows(self.id),
+            None => self.was_confined,
+        }
     }
 
     /// The running thread, which may not stay, makes way and stays runnable. It arrives elsewhere as

@@ -8,6 +8,8 @@ const CONTEXT: ContextId = ContextId {
     generation: 1,
 };
 
+const THREAD: ThreadId = ThreadId(7);
+
 const fn at(ms: u64) -> Instant {
     Instant(ms * 1_000_000)
 }
@@ -27,7 +29,7 @@ fn e3_a_limit_is_fair_until_it_is_used_up_and_again_a_period_after_its_use_began
     let mut budget = limit();
     assert_eq!(budget.standing(at(3)), Standing::Fair);
     assert_eq!(budget.lasts_until(at(3)), at(5));
-    budget.charge(at(3), MS(2));
+    budget.charge(at(3), MS(2), THREAD);
     assert_eq!(budget.standing(at(5)), Standing::Spent(at(13)));
     assert_eq!(
         (budget.remaining(at(12)), budget.remaining(at(13))),
@@ -42,7 +44,7 @@ fn g2_a_reservation_is_due_by_its_deadline_from_when_it_was_wanted() {
     budget.release(at(4));
     assert_eq!(budget.standing(at(4)), Standing::Reserved(at(9)));
     // Served late, it comes back a period after it was wanted: lateness does not add up.
-    budget.charge(at(7), MS(2));
+    budget.charge(at(7), MS(2), THREAD);
     assert_eq!(budget.standing(at(9)), Standing::Spent(at(14)));
     assert_eq!(budget.standing(at(14)), Standing::Reserved(at(19)));
 }
@@ -50,7 +52,7 @@ fn g2_a_reservation_is_due_by_its_deadline_from_when_it_was_wanted() {
 #[test]
 fn e16_whoever_is_demoted_is_fair_until_there_is_budget_again() {
     let mut budget = reservation(Overrun::Demote);
-    budget.charge(at(0), MS(2));
+    budget.charge(at(0), MS(2), THREAD);
     assert_eq!(budget.standing(at(2)), Standing::Demoted(at(10)));
     assert_eq!(budget.standing(at(10)), Standing::Reserved(at(15)));
 }
@@ -59,7 +61,7 @@ fn e16_whoever_is_demoted_is_fair_until_there_is_budget_again() {
 fn e9_a_budget_that_is_all_the_time_there_is_never_ends() {
     let spec = Spec::limit(MS(10), MS(10), Overrun::Throttle);
     let mut budget = Budget::new(CONTEXT, spec.unwrap(), at(0));
-    budget.charge(at(0), MS(1_000));
+    budget.charge(at(0), MS(1_000), THREAD);
     assert_eq!(budget.lasts_until(at(1_000)), Instant::NEVER);
     assert_eq!(budget.standing(at(1_000)), Standing::Fair);
     assert_eq!((budget.used(), budget.remaining(at(1_000))), (MS(1_000), MS(10)));
@@ -68,8 +70,8 @@ fn e9_a_budget_that_is_all_the_time_there_is_never_ends() {
 #[test]
 fn e2_a_clock_that_is_behind_charges_nothing_to_the_past() {
     let mut budget = limit();
-    budget.charge(at(5), MS(1));
-    budget.charge(at(4), MS(1));
+    budget.charge(at(5), MS(1), THREAD);
+    budget.charge(at(4), MS(1), THREAD);
     assert_eq!(
         budget.standing(at(6)),
         Standing::Spent(at(15)),

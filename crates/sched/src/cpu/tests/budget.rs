@@ -3,9 +3,12 @@
 use super::*;
 use crate::check::cpu_is_sound;
 use crate::context::{Budget, ContextId, Overrun, Spec};
+use crate::cpu::Exchanged;
 use crate::cpu::HandoffRefusal;
+use crate::entity::Affinity;
 use crate::horizon::HorizonReason;
 use crate::rank::Rank;
+use core::mem::swap;
 
 const MS: u64 = 1_000_000;
 
@@ -26,9 +29,16 @@ fn reservation(number: u64, budget: u64, period: u64, overrun: Overrun) -> Box<B
     Budget::new(context(number), spec.unwrap(), Instant::BOOT)
 }
 
+fn stays(exchanged: Option<Exchanged<()>>) -> Enqueued {
+    match exchanged {
+        Some(Exchanged::Stays(enqueued)) => enqueued,
+        other => panic!("it should wait here still: {other:?}"),
+    }
+}
+
 fn with(id: u64, budget: Box<Budget>) -> Box<Entity<()>> {
     let mut thread = thread(id);
-    thread.exchange_parked(&mut Some(budget));
+    thread.change_parked_budget(|none| *none = Some(budget));
     thread
 }
 
@@ -200,27 +210,32 @@ fn e1_a_budget_is_given_and_taken_wherever_its_thread_is() {
     bench.dispatch();
     let mut hand = Some(limit(1, MS, 10 * MS));
     // Running.
-    let verdict = bench.cpu.exchange_running(&mut hand, bench.now);
+    let verdict = bench
+        .cpu
+        .change_running_budget(bench.now, |budget| swap(budget, &mut hand));
     bench.obey(verdict);
     assert!(hand.is_none());
     bench.run_for(MS);
     assert_eq!(bench.running_id(), 2);
     // Throttled: whoever takes the budget lets the thread go on by weight.
     let throttled = Rank::Throttled(Instant(10 * MS), ThreadId(1));
-    let moved = bench
-        .cpu
-        .exchange_queued(throttled, &mut hand, bench.now)
-        .unwrap();
+    let moved = stays(
+        bench
+            .cpu
+            .change_queued_budget(throttled, bench.now, |budget| swap(budget, &mut hand)),
+    );
     assert!(matches!(moved.rank, Rank::Fair(..)));
     assert_eq!(hand.as_ref().unwrap().used(), Nanos(MS));
     assert_eq!(cpu_is_sound(&bench.cpu), Ok(()));
     // Waiting: the used budget throttles at once, until the instant that was decided when it was used.
-    let moved = bench
-        .cpu
-        .exchange_queued(moved.rank, &mut hand, bench.now)
-        .unwrap();
+    let moved = stays(
+        bench
+            .cpu
+            .change_queued_budget(moved.rank, bench.now, |budget| swap(budget, &mut hand)),
+    );
     assert_eq!(moved.rank, throttled);
-    assert!(bench.cpu.exchange_queued(waiting, &mut hand, bench.now).is_none());
+    let nobody = bench.cpu.change_queued_budget(waiting, bench.now, |_| {});
+    assert!(nobody.is_none());
     assert_eq!(cpu_is_sound(&bench.cpu), Ok(()));
     assert_eq!(shares(&mut bench, 9 * MS)[0].1, 0);
 }
@@ -237,7 +252,7 @@ fn e6_ending_while_throttled_or_demoted_leaves_nothing_behind() {
         let rank = bench.cpu.queued().next().unwrap().rank();
         let mut ended = bench.cpu.remove(rank, bench.now).unwrap();
         let mut hand = None;
-        ended.exchange_parked(&mut hand);
+        ended.change_parked_budget(|budget| swap(budget, &mut hand));
         assert_eq!(hand.unwrap().used(), Nanos(MS));
         assert!(!bench.cpu.has_to_replenish(Instant::NEVER));
         assert_eq!(bench.cpu.reconsider(bench.now), Verdict::Keep(None));
@@ -256,7 +271,7 @@ fn b6_no_handoff_to_a_thread_that_has_used_its_budget_or_past_a_deadline() {
     };
     let mut bench = Bench::running_one();
     let mut empty = limit(1, MS, 10 * MS);
-    empty.charge(bench.now, Nanos(MS));
+    empty.charge(bench.now, Nanos(MS), ThreadId(9));
     assert_eq!(
         refusal(&mut bench, with(2, empty)),
         Some(HandoffRefusal::OutOfBudget)
@@ -279,7 +294,7 @@ fn e3_a_thousand_budgets_that_come_back_at_once_are_seen_to_a_few_at_a_time() {
     let mut bench = Bench::new();
     for id in 0..1_000 {
         let mut empty = limit(id, MS / 10, MS / 10 * 2);
-        empty.charge(bench.now, Nanos(MS / 10));
+        empty.charge(bench.now, Nanos(MS / 10), ThreadId(9));
         let _ = bench.add(with(id, empty));
     }
     bench.dispatch();
@@ -317,4 +332,102 @@ fn d4_being_throttled_is_no_way_to_credit_also_not_for_who_is_moved_meanwhile() 
     let share = *other.queued().next().unwrap().share();
     let ahead = share.vruntime().offset_from(other.clock());
     assert!(ahead >= -(share.virtual_slice() as i64), "{ahead}");
+}
+
+#[test]
+fn e7_whoever_has_a_budget_runs_where_that_may_be_used_and_where_it_may_by_itself_afterwards() {
+    let elsewhere = || limit(1, MS, 10 * MS).confined_to(Affinity::One(CpuId(1)));
+    // At rest.
+    let mut resting = with(1, elsewhere());
+    resting.set_affinity(Affinity::One(CpuId(0)));
+    assert_eq!(*resting.affinity(), Affinity::One(CpuId(1)));
+    assert!(!resting.outline().may_include(CpuId(0)));
+    resting.change_parked_budget(|budget| *budget = None);
+    assert_eq!(*resting.affinity(), Affinity::One(CpuId(0)));
+    assert!(!resting.outline().may_include(CpuId(1)));
+    // Waiting.
+    let mut bench = Bench::running_one();
+    let rank = bench.add(thread(2)).rank;
+    let gone = bench
+        .cpu
+        .change_queued_budget(rank, bench.now, |budget| *budget = Some(elsewhere()));
+    let Some(Exchanged::Leaves(gone)) = gone else {
+        panic!("it may not wait here any more");
+    };
+    assert_eq!(gone.id(), ThreadId(2));
+    assert_eq!(bench.cpu.load().waiting, 0);
+    assert_eq!(cpu_is_sound(&bench.cpu), Ok(()));
+    // Running.
+    let verdict = bench
+        .cpu
+        .change_running_budget(bench.now, |budget| *budget = Some(elsewhere()));
+    assert_eq!(verdict, Verdict::Switch);
+    let running = bench.running.as_ref().unwrap();
+    assert!(bench.cpu.running_must_leave(running));
+    let mut running = bench.running.take().unwrap();
+    let _ = bench.cpu.move_out(&mut running, bench.now);
+    assert_eq!(*running.affinity(), Affinity::One(CpuId(1)));
+    assert_eq!(cpu_is_sound(&bench.cpu), Ok(()));
+}
+
+#[test]
+fn e7_a_running_thread_that_may_not_be_here_by_itself_leaves_with_its_budget() {
+    let here = Affinity::One(CpuId(0));
+    for (own, must_leave) in [(Affinity::One(CpuId(1)), true), (Affinity::Any, false)] {
+        let mut bench = Bench::new();
+        let mut confined = with(1, limit(1, MS, 10 * MS).confined_to(here.clone()));
+        confined.set_affinity(own);
+        let _ = bench.add(confined);
+        bench.dispatch();
+        let mut hand = None;
+        let verdict = bench
+            .cpu
+            .change_running_budget(bench.now, |budget| swap(budget, &mut hand));
+        // Its entity has to be asked, so the CPU looks in any case.
+        assert_eq!(verdict, Verdict::Switch);
+        let mut running = bench.running.take().unwrap();
+        assert_eq!(bench.cpu.running_must_leave(&running), must_leave);
+        let _ = bench.cpu.end(&mut running, bench.now, EndReason::Preempted);
+        assert_eq!(running.affinity().allows(CpuId(0)), !must_leave);
+        assert!(running.outline().may_include(CpuId(1)));
+    }
+}
+
+#[test]
+fn e5_what_was_used_up_and_what_was_missed_is_told_with_who_had_it() {
+    let mut bench = Bench::new();
+    let _ = bench.add(with(1, limit(1, 2 * MS, 10 * MS)));
+    bench.dispatch();
+    bench.run_for(25 * MS);
+    let rank = bench.cpu.queued().next().unwrap().rank();
+    let mut news = None;
+    let enqueued = stays(bench.cpu.change_queued_budget(rank, bench.now, |budget| {
+        news = budget.as_mut().map(|budget| budget.read_news());
+    }));
+    assert_eq!(enqueued.rank, rank, "looking moves nobody");
+    let news = news.unwrap();
+    assert!(news.used_up.is_present && !news.missed.is_present);
+    assert_eq!((news.used_up.sequence, news.used_up.coalesced), (3, 2));
+    assert_eq!(
+        (news.used_up.thread, news.used_up.next),
+        (ThreadId(1), Instant(30 * MS))
+    );
+}
+
+#[test]
+fn e5_a_deadline_that_passes_while_the_thread_still_wants_its_time_is_missed_once() {
+    // Both have 6 of 10 reserved, which no admission would grant: one of them is late in each period.
+    let mut bench = Bench::new();
+    for id in 1..=2 {
+        let _ = bench.add(with(id, reservation(id, 6 * MS, 10 * MS, Overrun::Throttle)));
+    }
+    bench.dispatch();
+    bench.run_for(11 * MS);
+    let _ = bench.cpu.uncollected(bench.now);
+    let budget = bench.cpu.running_in().unwrap();
+    assert_eq!((budget.context().number, budget.misses()), (2, 1));
+    assert_eq!(budget.news().missed.thread, ThreadId(2));
+    bench.run_for(MS / 2);
+    let _ = bench.cpu.uncollected(bench.now);
+    assert_eq!(bench.cpu.running_in().unwrap().misses(), 1);
 }
