@@ -1,5 +1,6 @@
 //! Campaigns: many random scenarios, each run twice, until a rule breaks or all have held.
 
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +23,7 @@ pub struct Campaign {
     /// How many consecutive seeds.
     pub seeds: u64,
     /// Threads of the host that share the work.
-    pub workers: usize,
+    pub workers: NonZeroUsize,
     /// It ends earlier after so long.
     pub limit: Duration,
 }
@@ -132,7 +133,7 @@ impl Campaign {
         let seen = Mutex::new(Coverage::default());
         let lock = || failures.lock().unwrap_or_else(PoisonError::into_inner);
         std::thread::scope(|scope| {
-            for _ in 0..self.workers.max(1) {
+            for _ in 0..self.workers.get() {
                 scope.spawn(|| {
                     while !stop.load(Relaxed) {
                         let number = next.fetch_add(1, Relaxed);

@@ -1,5 +1,6 @@
 //! The bounded campaign of every test run, and what campaigns found before.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use sim::campaign::{self, Campaign, MOST_EVENTS};
@@ -11,7 +12,7 @@ fn l1_two_thousand_seeds_break_no_rule_and_repeat_exactly() {
     let campaign = Campaign {
         first: 0,
         seeds: 2_000,
-        workers: 2,
+        workers: NonZeroUsize::MIN.saturating_add(1),
         limit: Duration::from_secs(3_600),
     };
     let report = campaign.run(|_, _| {});

@@ -74,6 +74,33 @@ fn l9_two_locks_in_both_orders_are_told_with_their_owners() {
 }
 
 #[test]
+fn l9_a_lock_taken_twice_by_its_owner_is_waited_for_and_said() {
+    let twice = thread("twice", "'lock m', 'run 1ms', 'lock m', 'unlock m', 'unlock m'");
+    let other = thread("other", "'sleep 500us', 'lock m', 'unlock m'");
+    let (_, outcome) = run(&(twice + &other));
+    assert!(matches!(outcome.ending, Ending::Stuck { .. }));
+    assert_eq!(
+        waits(&outcome),
+        [
+            "twice 1: lock m: lock m: twice 1",
+            "other 2: lock m: lock m: twice 1"
+        ]
+    );
+    let said = "twice 1 waits for ever at `lock m` for lock m, which it has itself";
+    assert_eq!(outcome.stuck().as_deref(), Some(said));
+    // Beside somebody who goes on it is as wrong.
+    let hog = "[[thread]]\nname = 'hog'\nrepeat = 'forever'\nprogram = ['run 10ms']\n";
+    let (_, outcome) = run(&(thread("twice", "'lock m', 'lock m'") + hog));
+    assert_eq!(
+        (outcome.ending, outcome.stuck().as_deref()),
+        (Ending::TimeIsOver, Some(said))
+    );
+    // Who gives it back in between may take it again.
+    let (_, outcome) = run(&thread("twice", "'lock m', 'unlock m', 'lock m', 'unlock m'"));
+    assert!(matches!(outcome.ending, Ending::EverybodyEnded { .. }) && outcome.stuck().is_none());
+}
+
+#[test]
 fn l9_a_busy_machine_hides_nobody_who_waits_for_ever() {
     let hog = "[[thread]]\nname = 'hog'\nrepeat = 'forever'\nprogram = ['run 10ms']\n";
     let (_, outcome) = run(&(thread("stuck", "'suspend'") + hog));

@@ -41,6 +41,34 @@ fn p13_errors_go_to_standard_error_with_exit_code_one_and_wrong_usage_with_two()
 }
 
 #[test]
+fn l9_a_run_that_is_stuck_ends_with_one_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let ends = |program: &str, beside: &str| {
+        let file = format!(
+            "duration = '20ms'\nmachine = {{ cpus = 1 }}\n[[thread]]\nname = 'a'\nprogram = [{program}]\n{beside}"
+        );
+        std::fs::write(folder.path().join("s.toml"), file).unwrap();
+        let plain = sundial(folder.path(), &["sim", "s.toml"]);
+        let orders = sundial(folder.path(), &["sim", "orders", "s.toml", "--depth", "1"]);
+        assert_eq!(plain.status.code(), orders.status.code(), "{program}");
+        (plain.status.code(), text(&plain.stderr).to_owned())
+    };
+    let hog = "[[thread]]\nname = 'hog'\nrepeat = 'forever'\nprogram = ['run 1ms']\n";
+    assert_eq!(
+        ends("'suspend'", ""),
+        (
+            Some(1),
+            "s.toml: stuck: all 1 threads that are left wait for ever\n".into()
+        )
+    );
+    let own = "s.toml: a 1 waits for ever at `lock m` for lock m, which it has itself\n";
+    assert_eq!(ends("'lock m', 'lock m'", hog), (Some(1), own.into()));
+    // A server beside others may wait for its next client.
+    assert_eq!(ends("'serve files'", hog), (Some(0), String::new()));
+    assert_eq!(ends("'run 1ms'", ""), (Some(0), String::new()));
+}
+
+#[test]
 fn p13_the_examples_of_the_documentation_do_what_it_says() {
     let document = include_str!("../../docs/manifest.md");
     let blocks: Vec<&str> = document.split("```").skip(1).step_by(2).collect();

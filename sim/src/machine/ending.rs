@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use sched::{CpuId, Entity, Instant, Parking};
 
-use super::Machine;
 use super::threads::{Index, Task, Wish};
+use super::{Machine, RunResult};
 use crate::input::step_text;
 use crate::scenario::{Phase, Program, Step, ThreadKind};
 
@@ -66,6 +66,27 @@ pub struct Waiter {
     pub held_by: Option<String>,
     /// Since when.
     pub since: Instant,
+}
+
+impl RunResult {
+    /// Why a run in which all rules held is no good one, if it is none: nobody who is left can go on, or a thread waits for what it has.
+    /// Others may wait at the end as they please: a server does, for its next client.
+    #[must_use]
+    pub fn stuck(&self) -> Option<String> {
+        let own = |waiter: &&Waiter| waiter.held_by.as_ref() == Some(&waiter.thread);
+        if let Some(waiter) = self.waiters.iter().find(own) {
+            return Some(format!(
+                "{} waits for ever at `{}` for {}, which it has itself",
+                waiter.thread, waiter.step, waiter.waits_for
+            ));
+        }
+        matches!(self.ending, Ending::Stuck { .. }).then(|| {
+            format!(
+                "stuck: all {} threads that are left wait for ever",
+                self.waiters.len()
+            )
+        })
+    }
 }
 
 /// What those who can act may still do for others.

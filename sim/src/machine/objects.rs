@@ -74,17 +74,15 @@ impl Objects {
         }
     }
 
-    /// Takes the lock, or lists the thread; `true`: it has the lock.
+    /// Takes the lock, or lists the thread; `true`: it has the lock. Whoever has it already waits for itself, as on every system whose locks
+    /// do not count.
     pub(super) fn lock(&mut self, lock: u16, thread: Index) -> bool {
         let lock = &mut self.locks[usize::from(lock)];
-        match lock.owner {
-            None => lock.owner = Some(thread),
-            Some(owner) if owner == thread => {}
-            Some(_) => {
-                lock.waiters.push_back(thread);
-                return false;
-            }
+        if lock.owner.is_some() {
+            lock.waiters.push_back(thread);
+            return false;
         }
+        lock.owner = Some(thread);
         true
     }
 

@@ -6,24 +6,31 @@ use serde_json::json;
 use sim::campaign::{self, Failure, Report};
 use sim::{Machine, generate, input, shrink};
 use std::io::{IsTerminal as _, Write as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// A thousand years, which fit into seconds.
+const MOST_MINUTES: u64 = 1_000 * 366 * 24 * 60;
+
+/// Half of all numbers that there are, so that none is beyond the last.
+const MOST_SEEDS: u64 = u64::MAX / 2;
+
 #[derive(Args)]
 pub(super) struct Campaign {
     /// How many seeds to run.
-    #[arg(long, default_value_t = 12_000)]
+    #[arg(long, default_value_t = 12_000, value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
     seeds: u64,
     /// The first seed; the others follow it.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MOST_SEEDS - 100))]
     first: u64,
     /// End after so many minutes, whatever is left [default: when all seeds are done].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_MINUTES))]
     minutes: Option<u64>,
     /// Host threads to use [default: all CPUs].
     #[arg(long, value_name = "N")]
-    workers: Option<usize>,
+    workers: Option<NonZeroUsize>,
     /// Seconds to spend on making each of the first three failures small; zero for none.
     #[arg(long, value_name = "S", default_value_t = 60)]
     shrink: u64,
@@ -48,12 +55,12 @@ pub(super) struct Replay {
 
 impl Campaign {
     pub(super) fn run(self) -> Result<(), String> {
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let cpus = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let forever = Duration::from_secs(u64::MAX / 4);
         let campaign = campaign::Campaign {
             first: self.first,
             seeds: self.seeds,
-            workers: self.workers.unwrap_or(cpus),
+            workers: self.workers.unwrap_or_else(cpus),
             limit: self
                 .minutes
                 .map_or(forever, |minutes| Duration::from_secs(60 * minutes)),

@@ -29,7 +29,7 @@ Examples:
       events per second from 2 CPUs to 1,024 CPUs with 100,000 threads
 
 A run is decided by its file and its seed: the same twice, on any host. It says how it ended, and who waits for ever.
-Exit codes: 0 done, 1 a rule was broken or a file is not in order, 2 wrong usage.";
+Exit codes: 0 done; 1 a rule was broken, all threads that were left wait for ever, one waits for what it has, or a file is not in order; 2 wrong usage.";
 
 /// Runs the kernel's scheduler on virtual machines: scenarios, campaigns, comparisons.
 #[derive(Args)]
@@ -159,10 +159,15 @@ mod tests {
     #[test]
     fn what_a_file_may_not_say_the_command_line_may_not_either() {
         for refused in [
-            ["sim", "a.toml", "--cpus", "0"],
-            ["sim", "a.toml", "--cpus", "65537"],
-            ["sim", "a.toml", "--milliseconds", "0"],
-            ["sim", "policies", "--cpus", "0"],
+            &["sim", "a.toml", "--cpus", "0"][..],
+            &["sim", "a.toml", "--cpus", "65537"][..],
+            &["sim", "a.toml", "--milliseconds", "0"][..],
+            &["sim", "policies", "--cpus", "0"][..],
+            &["sim", "campaign", "--seeds", "0"][..],
+            &["sim", "campaign", "--workers", "0"][..],
+            &["sim", "campaign", "--minutes", "0"][..],
+            &["sim", "campaign", "--first", "18446744073709551615"][..],
+            &["sim", "orders", "a.toml", "--runs", "0"][..],
         ] {
             let error = Alone::try_parse_from(refused)
                 .err()

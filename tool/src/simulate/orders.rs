@@ -14,7 +14,7 @@ pub(super) struct Orders {
     #[arg(long, default_value_t = 10)]
     depth: usize,
     /// Stop after so many runs.
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
     /// Begin with these decisions, as a failure prints them.
     #[arg(long, value_delimiter = ',', value_name = "N,N,..")]
@@ -36,7 +36,8 @@ impl Orders {
             runs += 1;
             endings.insert(outcome.fingerprint);
             cut += u64::from(outcome.ending == Ending::Stopped);
-            if let Some(broken) = outcome.broken {
+            let broken = outcome.broken.as_ref().map(ToString::to_string);
+            if let Some(broken) = broken.or_else(|| outcome.stuck()) {
                 let made: Vec<String> = outcome
                     .choices
                     .iter()

@@ -91,6 +91,8 @@ impl Run {
             if let Some(rule) = outcome.broken {
                 broken += &format!("{}: {rule}\n", file.display());
                 broken += &smallest(&scenario);
+            } else if let Some(stuck) = outcome.stuck() {
+                broken += &format!("{}: {stuck}\n", file.display());
             }
             self.pictures.write(&machine, &recipe())?;
         }

@@ -19,9 +19,9 @@ const INVALID: Kind = Kind::InvalidArgument;
 /// Parameters of a call without any.
 const EMPTY: [u8; 16] = [0, 0, 0, 0, 1, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
-/// All of them, as far as the capabilities for them were granted.
+/// All of them, as far as the capabilities for them were granted; what is not tried is said.
 pub fn attack(env: &Env, report: &mut Report) {
-    if let Ok(console) = env.first::<Console>() {
+    if let Some(console) = report.needs("methods that are not there", env.first::<Console>()) {
         for method in [2, 99, u16::MAX] {
             let answer = call_with_bytes(console.cap(), method, &EMPTY);
             report.exception(
@@ -31,10 +31,10 @@ pub fn attack(env: &Env, report: &mut Report) {
             );
         }
     }
-    if let Ok(memory) = env.first::<VirtualMemory>() {
+    if let Some(memory) = report.needs("ranges of memory", env.first::<VirtualMemory>()) {
         memory_ranges(report, &memory);
     }
-    if let Ok(policy) = env.first::<SchedulingPolicyCap>() {
+    if let Some(policy) = report.needs("weights and classes", env.first::<SchedulingPolicyCap>()) {
         for weight in [0, 1025, u16::MAX] {
             report.exception(
                 format_args!("weight {weight}"),
@@ -56,17 +56,19 @@ pub fn attack(env: &Env, report: &mut Report) {
             format_args!("{weight:?}"),
         );
     }
-    if let (Ok(spawner), Ok(control)) = (env.first::<ThreadSpawner>(), env.first::<ThreadControl>()) {
+    let spawner = report.needs("threads", env.first::<ThreadSpawner>());
+    let control = report.needs("threads", env.first::<ThreadControl>());
+    if let (Some(spawner), Some(control)) = (spawner, control) {
         threads(report, &spawner, &control);
     }
-    if let Ok(spawner) = env.first::<ProcessSpawner>() {
+    if let Some(spawner) = report.needs("processes", env.first::<ProcessSpawner>()) {
         processes(env, report, &spawner);
     }
-    if let Ok(frames) = env.first::<FrameAllocator>() {
+    if let Some(frames) = report.needs("frames", env.first::<FrameAllocator>()) {
         report.exception("no pages at all", frames.allocate(0), INVALID);
         report.exception("2^32-1 pages", frames.allocate(u32::MAX), Kind::Overloaded);
     }
-    if let Ok(supervisor) = env.first::<Supervisor>() {
+    if let Some(supervisor) = report.needs("handles to nobody", env.first::<Supervisor>()) {
         report.exception("a handle to process 0", supervisor.process(0), INVALID);
         report.exception("a handle to nobody", supervisor.process(u32::MAX), INVALID);
         report.exception(
@@ -180,7 +182,9 @@ fn processes(env: &Env, report: &mut Report, spawner: &ProcessSpawner) {
         INVALID,
     );
     report.exception("a program without a name", spawn("", &[]), INVALID);
-    let Ok(timer) = env.first::<Timer>() else { return };
+    let Some(timer) = report.needs("grants to a child", env.first::<Timer>()) else {
+        return;
+    };
     let twice = [Grant::copy("one", &timer), Grant::copy("one", &timer)];
     report.exception("two capabilities under one name", spawn("hello", &twice), INVALID);
     let long = Grant::copy("a-name-that-is-longer-than-thirty-two-bytes", &timer);
@@ -202,18 +206,20 @@ fn processes(env: &Env, report: &mut Report, spawner: &ProcessSpawner) {
         spawn("hello", &[Grant::copy("s", &disguised)]),
         INVALID,
     );
-    if let Ok(memory) = env.first::<VirtualMemory>() {
+    if let Some(memory) = report.needs("our address space in a child", env.first::<VirtualMemory>()) {
         report.exception(
             "our address space",
             spawn("hello", &[Grant::copy("memory", &memory)]),
             INVALID,
         );
     }
-    if let Ok(park) = env.first::<ParkSpace>() {
+    if let Some(park) = report.needs("our parking places in a child", env.first::<ParkSpace>()) {
         let answer = spawn("hello", &[Grant::copy("park", &park)]);
         report.exception("our parking places", answer, INVALID);
     }
-    if let (Ok(starts), Ok(control)) = (env.first::<ThreadSpawner>(), env.first::<ThreadControl>()) {
+    let starts = report.needs("our threads in a child", env.first::<ThreadSpawner>());
+    let control = report.needs("our threads in a child", env.first::<ThreadControl>());
+    if let (Some(starts), Some(control)) = (starts, control) {
         let answer = spawn("hello", &[Grant::copy("threads", &starts)]);
         report.exception("the right to start threads of ours", answer, INVALID);
         let answer = spawn("hello", &[Grant::copy("thread", &control)]);

@@ -26,12 +26,12 @@ const SLEEP_NS: u64 = 200_000_000;
 
 /// All of them, as far as the capabilities for them were granted.
 pub fn attack(env: &Env, report: &mut Report) {
-    if let Ok(spawner) = env.first::<ProcessSpawner>() {
+    if let Some(spawner) = report.needs("pipes and processes", env.first::<ProcessSpawner>()) {
         taking(report, "pipes", || spawner.pipe(16));
         report.works("a pipe after that", spawner.pipe(16));
         processes(env, report, &spawner);
     }
-    if let Ok(memory) = env.first::<VirtualMemory>() {
+    if let Some(memory) = report.needs("memory and address space", env.first::<VirtualMemory>()) {
         let pieces = taking(report, "memory", || memory.map(0, PIECE, Protection::ReadWrite));
         let returned = pieces
             .into_iter()
@@ -43,7 +43,7 @@ pub fn attack(env: &Env, report: &mut Report) {
             .try_for_each(|addr| rt::hostile::unmap(&memory, addr, RESERVATION));
         report.works("giving it back", returned);
     }
-    if let Ok(timer) = env.first::<Timer>() {
+    if let Some(timer) = report.needs("sleeps", env.first::<Timer>()) {
         let sleeps = taking(report, "sleeps", || {
             let sleep = timer.start_sleep(SLEEP_NS)?;
             // A refusal is there at once; a sleep is not.

@@ -18,7 +18,7 @@ use rt::process::{Child, Grant, KernelSource, ProcessSpawner};
 use rt::{Client, Env, Error, Kind};
 
 use crate::partners::{self, HOME, PREVIOUS, SERVICE, moving_call};
-use crate::report::Report;
+use crate::report::{ALL, Report};
 use crate::{child, departures};
 
 /// Longest time anything is waited for, in nanoseconds: only a hang gets there.
@@ -36,7 +36,10 @@ pub(crate) struct Ground<'a> {
 
 /// All of them, where the manifest gives two endpoints.
 pub fn attack(env: &Env, report: &mut Report) {
-    let (Ok(meeting), Ok(home), Ok(spawner)) = (env.get("meeting"), env.get("home"), env.first()) else {
+    let meeting = report.needs(ALL, env.get("meeting"));
+    let home = report.needs(ALL, env.get("home"));
+    let spawner = report.needs(ALL, env.first());
+    let (Some(meeting), Some(home), Some(spawner)) = (meeting, home, spawner) else {
         return;
     };
     let ground = Ground {

@@ -38,7 +38,7 @@ use report::Report;
 
 const USAGE: &str = "usage: evil [GROUP...]
   Attacks the kernel and reports what it answered to each attack. Ends with 0 if all were answered as they
-  should be. Groups: syscalls submissions pointers transfers messages arguments stale exhaustion flight indices
+  should be, and says which it has no capability for. Groups: syscalls submissions pointers transfers messages arguments stale exhaustion flight indices
   race passes faults. Default: all.";
 
 /// First argument of a child, before the attack's name.

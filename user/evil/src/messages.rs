@@ -8,7 +8,7 @@ use rt::process::ProcessSpawner;
 use rt::time::Timer;
 use rt::{Client, Env, Kind};
 
-use crate::report::Report;
+use crate::report::{ALL, Report};
 
 /// A struct pointer: offset in words, data words, pointers.
 const fn structure(offset: i32, data: u16, pointers: u16) -> u64 {
@@ -168,8 +168,10 @@ fn spawns() -> Vec<(&'static str, Vec<u8>)> {
 
 /// All of them.
 pub fn attack(env: &Env, report: &mut Report) {
-    let (Ok(timer), Ok(spawner)) = (env.first::<Timer>(), env.first::<ProcessSpawner>()) else {
-        return report.line(false, "these attacks", "need a Timer and a ProcessSpawner");
+    let timer = report.needs(ALL, env.first::<Timer>());
+    let spawner = report.needs(ALL, env.first::<ProcessSpawner>());
+    let (Some(timer), Some(spawner)) = (timer, spawner) else {
+        return;
     };
     const SLEEP: u16 = 1;
     const SPAWN: u16 = 0;

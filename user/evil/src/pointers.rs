@@ -11,7 +11,7 @@ use rt::park::ParkSpace;
 use rt::time::Timer;
 use rt::{Client, Env};
 
-use crate::report::Report;
+use crate::report::{ALL, Report};
 
 const PATIENCE_NS: u64 = 1_000_000_000;
 
@@ -37,12 +37,14 @@ const NOWHERE: &[(&str, u64, u32)] = &[
 
 /// All of them.
 pub fn attack(env: &Env, report: &mut Report) {
-    let (Ok(timer), Ok(memory)) = (env.first::<Timer>(), env.first::<VirtualMemory>()) else {
-        return report.line(false, "these attacks", "need a Timer and a VirtualMemory");
+    let timer = report.needs(ALL, env.first::<Timer>());
+    let memory = report.needs(ALL, env.first::<VirtualMemory>());
+    let (Some(timer), Some(memory)) = (timer, memory) else {
+        return;
     };
     results(report, &timer, &memory);
     parameters(report, &timer, &memory);
-    if let Ok(space) = env.first::<ParkSpace>() {
+    if let Some(space) = report.needs("words to park at", env.first::<ParkSpace>()) {
         park_words(report, &space);
     }
     report.works("and an honest call", timer.now_ns());

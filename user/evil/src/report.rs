@@ -10,6 +10,9 @@ use abi::ring::Cqe;
 use rt::error::failure_words;
 use rt::{Error, Kind, println};
 
+/// All attacks of a group.
+pub const ALL: &str = "all of them";
+
 /// The score.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -17,12 +20,25 @@ pub struct Report {
     held: u32,
     /// What was said of each attack that did not fail: said again at the end, where somebody looks first.
     broken: Vec<String>,
+    /// What was said of attacks that were not tried, said again as well.
+    passed_over: Vec<String>,
 }
 
 impl Report {
     /// The attacks that follow belong to `name`.
     pub fn group(&mut self, name: &'static str) {
         self.group = name;
+    }
+
+    /// What `attacks` are made with, if it was granted. Else they are not tried, and that is said.
+    pub fn needs<C>(&mut self, attacks: &str, found: Result<C, Error>) -> Option<C> {
+        found
+            .map_err(|error| {
+                let said = format!("not tried {:<8} {attacks}: {error}", self.group);
+                println!("{said}");
+                self.passed_over.push(said);
+            })
+            .ok()
     }
 
     /// Records one attack.
@@ -83,18 +99,19 @@ impl Report {
         }
     }
 
-    /// What was broken, the last line, and the exit code.
+    /// What was not tried, what was broken, the last line, and the exit code.
     pub fn finish(&self) -> i64 {
         let broken = self.broken.len();
         let attacks = self.held as usize + broken;
-        for said in &self.broken {
+        for said in self.passed_over.iter().chain(&self.broken) {
             println!("{said}");
         }
         match broken {
+            0 if attacks == 0 => println!("NOTHING was tried"),
             0 => println!("all {attacks} attacks were answered as they should be"),
             broken => println!("{broken} of {attacks} attacks were NOT answered as they should be"),
         }
-        i64::from(broken > 0)
+        i64::from(broken > 0 || attacks == 0)
     }
 }
 
@@ -110,6 +127,20 @@ fn code_words(code: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn l9_attacks_that_lack_a_capability_are_named() {
+        let mut report = Report::default();
+        report.group("test");
+        assert_eq!(report.needs("a", Ok(1)), Some(1));
+        let absent: Result<u8, Error> = Err(Error::NotGranted("Timer".into()));
+        assert_eq!(report.needs("sleeps", absent), None);
+        let said = "not tried test     sleeps: this program was not given the capability `Timer`";
+        assert_eq!(report.passed_over, [said]);
+        assert_eq!(report.finish(), 1, "nothing was tried at all");
+        report.line(true, "an attack", "held");
+        assert_eq!((report.held, report.finish()), (1, 0));
+    }
 
     #[test]
     fn the_score_decides_the_exit_code() {

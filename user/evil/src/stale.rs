@@ -27,7 +27,7 @@ pub fn attack(env: &Env, report: &mut Report) {
             unknown,
         );
     }
-    let Ok(spawner) = env.first::<ProcessSpawner>() else {
+    let Some(spawner) = report.needs("pipes that were let go of", env.first::<ProcessSpawner>()) else {
         return;
     };
     let Some((read, write)) = report.works("making a pipe", spawner.pipe(64)) else {

@@ -8,7 +8,7 @@ use rt::time::Timer;
 use rt::{Client, Env};
 
 use crate::pointers::stack_scratch;
-use crate::report::Report;
+use crate::report::{ALL, Report};
 
 const PATIENCE_NS: u64 = 1_000_000_000;
 
@@ -17,8 +17,8 @@ const MESSAGE_BYTES: u64 = 16;
 
 /// All of them: calls of `Timer.now` that try to hand something over.
 pub fn attack(env: &Env, report: &mut Report) {
-    let Ok(timer) = env.first::<Timer>() else {
-        return report.line(false, "these attacks", "need a Timer");
+    let Some(timer) = report.needs(ALL, env.first::<Timer>()) else {
+        return;
     };
     let timer_id = timer.cap().id();
     let malformed = Failure::InvalidTransfer.code();
@@ -30,7 +30,7 @@ pub fn attack(env: &Env, report: &mut Report) {
     let mut console_cases: &[(&str, &[u64], i32)] = &[];
     let console_copy;
     let only_console;
-    if let Ok(console) = env.first::<Console>() {
+    if let Some(console) = report.needs("what cannot be handed over", env.first::<Console>()) {
         console_copy = [descriptor(console.cap().id(), 1, 0)];
         only_console = [(
             "a capability that cannot be handed over",
