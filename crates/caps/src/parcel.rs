@@ -122,7 +122,8 @@ impl<C> Parcel<C> {
         self.items.iter_mut().map(|item| &mut item.capability)
     }
 
-    pub(crate) fn moved(&self) -> impl Iterator<Item = CapId> {
+    /// By which names the sender has what moves, until the transfer ends.
+    pub fn moved(&self) -> impl Iterator<Item = CapId> {
         self.items.iter().filter_map(|item| item.moved_from)
     }
 

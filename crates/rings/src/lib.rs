@@ -16,4 +16,4 @@ pub mod waiters;
 
 pub use queues::Queues;
 pub use table::{Ended, Name, Table};
-pub use waiters::{Listing, Waiter, Waiters};
+pub use waiters::{Listing, Round, Waiter, Waiters};

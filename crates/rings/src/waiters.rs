@@ -88,10 +88,44 @@ impl<W> Waiters<W> {
         Some(self.list.swap_remove(index))
     }
 
+    /// Whether `available` completions are enough for somebody.
+    #[must_use]
+    pub fn is_satisfied(&self, available: u32) -> bool {
+        self.list.iter().any(|waiter| waiter.minimum <= available)
+    }
+
     /// Everybody, when the ring is closed.
     #[must_use = "they are to be let go of without the ring's lock"]
     pub fn take_all(&mut self) -> Vec<Waiter<W>> {
         core::mem::take(&mut self.list)
+    }
+}
+
+/// One going through the waiters, by whoever posted something: it takes as many as waited when it began. Who is listed later has looked
+/// itself, and who posts or makes room later looks at everybody who is there then. So nobody is forgotten, and nobody wakes without an end
+/// those who come to wait anew for what others post (rule P15).
+#[derive(Debug)]
+pub struct Round {
+    left: usize,
+}
+
+impl Round {
+    /// Before the first has been taken out.
+    #[inline]
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "one that has begun is no default of anything"
+    )]
+    pub const fn new() -> Round {
+        Round { left: usize::MAX }
+    }
+
+    /// Whether it goes on after one was taken out and these are left.
+    #[inline]
+    pub fn goes_on<W>(&mut self, waiters: &Waiters<W>) -> bool {
+        self.left = (self.left - 1).min(waiters.list.len());
+        self.left > 0
     }
 }
 
@@ -144,6 +178,52 @@ mod tests {
         assert!(!waiters.is_empty(), "the other one waits still");
         assert_eq!(waiters.satisfied(1).unwrap().thread, 'b');
         assert!(waiters.satisfied(1).is_none() && waiters.is_empty());
+    }
+
+    #[test]
+    fn p15_a_round_takes_as_many_as_waited_when_it_began_although_others_come_to_wait() {
+        let mut waiters = Waiters::with_capacity(4);
+        for thread in 0..4 {
+            waiters.list(thread, 1);
+        }
+        let mut round = Round::new();
+        let mut woken = 0;
+        // Each that is woken waits anew, and somebody else posts for it at once.
+        while let Some(waiter) = waiters.satisfied(1) {
+            woken += 1;
+            if !round.goes_on(&waiters) {
+                break;
+            }
+            waiters.list(waiter.thread, 1);
+        }
+        assert_eq!(woken, 4);
+    }
+
+    #[test]
+    fn p15_a_round_takes_everybody_and_looks_no_more_when_nobody_is_left() {
+        let mut waiters = Waiters::with_capacity(3);
+        let mut round = Round::new();
+        for thread in 0..3 {
+            waiters.list(thread, 1);
+        }
+        let mut goes_on = || {
+            assert!(waiters.is_satisfied(1) && !waiters.is_satisfied(0));
+            waiters.satisfied(1).is_some() && round.goes_on(&waiters)
+        };
+        assert_eq!([goes_on(), goes_on(), goes_on()], [true, true, false]);
+        // Another one's round may take some out meanwhile.
+        let mut round = Round::new();
+        for thread in 0..5 {
+            waiters.list(thread, 1);
+        }
+        assert!(waiters.satisfied(1).is_some() && round.goes_on(&waiters));
+        assert!(
+            [waiters.satisfied(1), waiters.satisfied(1)]
+                .iter()
+                .all(Option::is_some)
+        );
+        assert!(waiters.satisfied(1).is_some() && round.goes_on(&waiters));
+        assert!(waiters.satisfied(1).is_some() && !round.goes_on(&waiters));
     }
 
     #[test]

@@ -10,12 +10,13 @@ use super::chores::{self, Chores};
 use super::delivery::{Offer, Source, offer};
 use super::leaving::{return_to, settle};
 use super::receive::fail_all_receives;
-use super::{Endpoint, Heading, InFlight, Party, Queued};
+use super::{Endpoint, Heading, Party, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
 use crate::memory::account::{Cost, zeroed};
 use crate::process::Process;
-use crate::ring::operation::{MOST_GONE, WaitPlace};
+use crate::ring::operation::WaitPlace;
+use crate::ring::serving::MOST_GONE;
 use crate::wire::ExceptionKind;
 
 /// Why a call is refused that the kernel cannot keep.
@@ -90,12 +91,7 @@ fn deliver(
         tries -= 1;
         match offer(&mut state, &receive, heading, &source, &parcel) {
             Offer::Taken(id) => {
-                let call = InFlight {
-                    id,
-                    caller,
-                    receiver: receive.process.pid,
-                };
-                let remains = state.is_received(call, parcel);
+                let remains = state.is_received(id, caller, receive.process.pid, parcel);
                 drop(state);
                 settle(process, &receive.process, remains, chores);
                 return;

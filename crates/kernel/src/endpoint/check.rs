@@ -1,6 +1,8 @@
 //! What must be true of an endpoint whenever nobody has its lock: asserted at every unlocking in checked builds.
 //! Rule P18.
 
+use caps::{CapId, Table};
+
 /// The numbers by which an endpoint is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Waiting {
@@ -50,6 +52,14 @@ pub(super) fn calls_have_ids_of_their_own(ids: impl Iterator<Item = u32> + Clone
     true
 }
 
+/// A call that can be answered has taken what it moves from its caller: whoever is told that its call was answered holds that no more.
+pub(super) fn what_was_moved_has_left<C: Clone, const GENERATION_BITS: u32>(
+    caller: &Table<C, GENERATION_BITS>,
+    moved: Option<CapId>,
+) -> bool {
+    moved.is_none_or(|id| caller.get(id).is_none())
+}
+
 /// The id of the next call to be received: after `last`, and of none that is in flight, of which there are few.
 #[inline]
 pub(super) fn next_id(last: u32, is_taken: impl Fn(u32) -> bool) -> u32 {
@@ -65,6 +75,7 @@ pub(super) fn next_id(last: u32, is_taken: impl Fn(u32) -> bool) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use caps::{Descriptor, Mode};
 
     const QUIET: Waiting = Waiting {
         closed: false,
@@ -132,6 +143,29 @@ mod tests {
         assert!(calls_have_ids_of_their_own([1, 2, u32::MAX].into_iter()));
         assert!(!calls_have_ids_of_their_own([1, 2, 1].into_iter()));
         assert!(!calls_have_ids_of_their_own([0].into_iter()));
+    }
+
+    #[test]
+    fn p18_the_check_notices_a_capability_that_a_call_moved_and_its_caller_has() {
+        let mut table: Table<char> = Table::new(4);
+        let (moved, copied) = (table.insert('m').unwrap(), table.insert('c').unwrap());
+        let descriptors = [
+            Descriptor {
+                id: copied,
+                mode: Mode::Copy,
+            },
+            Descriptor {
+                id: moved,
+                mode: Mode::Move,
+            },
+        ];
+        let parcel = table.stage(&descriptors, |_| true).unwrap();
+        let first = parcel.moved().next();
+        assert_eq!(first, Some(moved));
+        assert!(!what_was_moved_has_left(&table, first), "it is on its way");
+        drop(table.commit(parcel));
+        assert!(what_was_moved_has_left(&table, first) && table.get(copied).is_some());
+        assert!(what_was_moved_has_left(&table, None));
     }
 
     #[test]

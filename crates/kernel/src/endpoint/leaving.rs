@@ -3,6 +3,7 @@
 //! received fail, and so do its receives. Rules P6, P8 and P18.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Release;
 
 use abi::result::Failure;
@@ -11,7 +12,7 @@ use caps::{CapId, Parcel, Remains};
 use machine::trace;
 
 use super::chores::{self, Chores};
-use super::{Endpoint, disconnect};
+use super::{Endpoint, InFlight, Party, disconnect};
 use crate::capability::{Capability, Object};
 use crate::process::Process;
 
@@ -107,38 +108,55 @@ fn lost(process: &Process, capability: &Capability, chores: &mut Chores) {
     receiver_left(&owner.endpoint, process, chores);
 }
 
+/// Receives and calls that are taken out of an endpoint in one go.
+const PIECE: usize = 32;
+
 /// Ends a process's receives at an endpoint and the calls that it received there, unless it owns the endpoint: another facet,
 /// or one that has come back meanwhile, by which its threads post and receive rightfully. Whoever takes that one away ends
 /// what was posted since, so here it is as much as there is now.
+///
+/// What others have there is looked at once for each [`PIECE`] of its own.
 fn receiver_left(endpoint: &Arc<Endpoint>, process: &Process, chores: &mut Chores) {
     let mut state = endpoint.lock();
-    for _ in 0..state.receives.len() + state.in_flight.len() {
+    for _ in 0..=(state.receives.len() + state.in_flight.len()) / PIECE {
         if owns(process, endpoint) {
             return;
         }
-        let posted = state
-            .receives
-            .iter()
-            .position(|receive| receive.process.pid == process.pid);
-        if let Some(receive) = posted.and_then(|index| state.receives.remove(index)) {
-            drop(state);
-            receive.operation.fail(Failure::InvokeFailed).either_way();
-            drop(receive);
-        } else {
-            let received = state
-                .in_flight
-                .iter()
-                .position(|call| call.receiver == process.pid);
-            let Some(index) = received else { return };
-            let orphan = state.in_flight.swap_remove(index);
+        let is_its = |receive: &Party| receive.process.pid == process.pid;
+        let posted: [Option<Party>; PIECE] = state.receives.take_some(is_its);
+        let received: [Option<InFlight>; PIECE] = take_received(&mut state.in_flight, process.pid);
+        for orphan in received.iter().flatten() {
             disconnect(&orphan.caller.operation);
-            // There is room for another call in flight now.
+        }
+        if received[0].is_some() {
+            // There is room for other calls in flight now.
             chores.see_to(endpoint, &mut state);
-            drop(state);
-            drop(orphan);
+        }
+        drop(state);
+        for receive in posted.iter().flatten() {
+            receive.operation.fail(Failure::InvokeFailed).either_way();
+        }
+        let may_have_more = posted[PIECE - 1].is_some() || received[PIECE - 1].is_some();
+        drop((posted, received));
+        if !may_have_more {
+            return;
         }
         state = endpoint.lock();
     }
+}
+
+/// Takes out calls that a process received, as many as there is room for.
+fn take_received<const N: usize>(calls: &mut Vec<InFlight>, receiver: u32) -> [Option<InFlight>; N] {
+    let mut taken = [const { None }; N];
+    let mut room = taken.iter_mut();
+    // From the end, because the last one comes to the place of one that is taken out.
+    for at in (0..calls.len()).rev() {
+        if calls[at].receiver == receiver {
+            let Some(place) = room.next() else { break };
+            *place = Some(calls.swap_remove(at));
+        }
+    }
+    taken
 }
 
 fn owns(process: &Process, endpoint: &Arc<Endpoint>) -> bool {

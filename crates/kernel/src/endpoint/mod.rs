@@ -19,6 +19,8 @@ use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
 use abi::result::Failure;
+#[cfg(debug_assertions)]
+use caps::CapId;
 use caps::{Parcel, Remains};
 use machine::Lock;
 use machine::attribution::Site;
@@ -80,6 +82,9 @@ struct InFlight {
     caller: Party,
     /// The process that received it.
     receiver: u32,
+    /// By which name the caller had the first of what it moved. Kept where it is asserted.
+    #[cfg(debug_assertions)]
+    moved: Option<CapId>,
 }
 
 struct State {
@@ -103,9 +108,23 @@ impl State {
     /// before, because whoever is told that its call was answered holds that no more. The rest of it is for
     /// [`leaving::settle`], without the lock.
     #[inline]
-    fn is_received(&mut self, call: InFlight, parcel: Parcel<Capability>) -> Option<Remains<Capability>> {
-        let remains = leaving::take_from_sender(&call.caller.process, parcel);
-        self.in_flight.push(call);
+    fn is_received(
+        &mut self,
+        id: u32,
+        caller: Party,
+        receiver: u32,
+        parcel: Parcel<Capability>,
+    ) -> Option<Remains<Capability>> {
+        #[cfg(debug_assertions)]
+        let moved = parcel.moved().next();
+        let remains = leaving::take_from_sender(&caller.process, parcel);
+        self.in_flight.push(InFlight {
+            id,
+            caller,
+            receiver,
+            #[cfg(debug_assertions)]
+            moved,
+        });
         remains
     }
 }
@@ -224,6 +243,15 @@ impl Endpoint {
         assert!(waiting.nobody_waits_at_a_closed_one(), "{waiting:?}");
         let ids = state.in_flight.iter().map(|call| call.id);
         assert!(check::calls_have_ids_of_their_own(ids), "two calls have one id");
+        #[cfg(debug_assertions)]
+        for call in &state.in_flight {
+            let table = call.caller.process.capabilities.lock();
+            let has_left = check::what_was_moved_has_left(&table, call.moved);
+            assert!(
+                has_left,
+                "a call can be answered and its caller has what it moved"
+            );
+        }
     }
 
     /// No owner is left: everybody who waits here is told.

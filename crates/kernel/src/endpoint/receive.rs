@@ -9,11 +9,12 @@ use abi::validate::Buffer;
 use super::chores::{self, Chores};
 use super::delivery::{Offer, Source, offer};
 use super::leaving::{return_to, settle};
-use super::{Endpoint, InFlight, Locked, Owner, Party, Queued};
+use super::{Endpoint, Locked, Owner, Party, Queued};
 use crate::call::{Caller, Outcome, check_buffers, failed};
 use crate::capability::{Capability, Object};
 use crate::process::Process;
-use crate::ring::operation::{MOST_GONE, WaitPlace};
+use crate::ring::operation::WaitPlace;
+use crate::ring::serving::{MOST_GONE, abort_all};
 
 /// The owner facet that `cap` names, if it names one.
 pub(super) fn owner(caller: &Caller<'_>, cap: u32) -> Option<Arc<Owner>> {
@@ -106,12 +107,7 @@ impl Endpoint {
             match offer(&mut state, &receive, heading, &Source::Kernel(&params), &parcel) {
                 Offer::Taken(id) => {
                     let sender = caller.process.clone();
-                    let call = InFlight {
-                        id,
-                        caller,
-                        receiver: receive.process.pid,
-                    };
-                    let remains = state.is_received(call, parcel);
+                    let remains = state.is_received(id, caller, receive.process.pid, parcel);
                     owed -= 1;
                     state.at_work -= 1;
                     drop(state);
@@ -152,11 +148,9 @@ impl Endpoint {
 /// Nothing comes of these receives: whoever posts another sees to it anew.
 #[cold]
 pub(super) fn fail_all_receives(mut state: Locked<'_>) {
-    let mut receives = core::mem::take(&mut state.receives);
+    let receives = core::mem::take(&mut state.receives);
     drop(state);
-    while let Some(receive) = receives.pop_front() {
-        receive.operation.fail(Failure::TransferAborted).either_way();
-    }
+    abort_all(receives, |receive| &receive.operation);
 }
 
 /// Withdraws this process's oldest receive with the user data `target`: two completions, the receive's first.

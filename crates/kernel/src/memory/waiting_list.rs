@@ -52,6 +52,25 @@ impl<T> WaitingList<T> {
         self.grow(account)
     }
 
+    /// Takes out the first that `which` picks, as many as there is room for, oldest first. Each is looked at once at most, and the others stay in
+    /// order.
+    pub fn take_some<const N: usize>(&mut self, mut which: impl FnMut(&T) -> bool) -> [Option<T>; N]
+    where
+        T: Clone,
+    {
+        let mut taken = [const { None }; N];
+        let mut count = 0;
+        self.list.retain(|waiting| {
+            let is_taken = count < N && which(waiting);
+            if is_taken {
+                taken[count] = Some(waiting.clone());
+                count += 1;
+            }
+            !is_taken
+        });
+        taken
+    }
+
     #[cold]
     fn grow(&mut self, account: &Arc<Account>) -> Result<(), Short> {
         let capacity = (2 * self.list.capacity()).max(FIRST_PLACES);
@@ -122,6 +141,34 @@ mod tests {
         assert_eq!((first.held(), second.held()), (0, 256 * 8));
         drop(list);
         assert_eq!(second.held(), 0);
+    }
+
+    #[test]
+    fn p15_those_of_one_are_taken_out_of_many_with_one_look_at_each() {
+        let account = Account::new(1 << 20, 0);
+        let mut list = WaitingList::default();
+        // Ten of one behind a thousand of another, and more of both.
+        let numbers = (0..1_000).map(|_| 1).chain((0..10).map(|_| 2)).chain([1, 2, 1]);
+        for (place, number) in numbers.enumerate() {
+            list.room_for_one_more(&account).unwrap();
+            list.push_back((number, place));
+        }
+        let mut looks = 0;
+        let mut take = |list: &mut WaitingList<(i32, usize)>| -> [Option<(i32, usize)>; 8] {
+            list.take_some(|(number, _)| {
+                looks += 1;
+                *number == 2
+            })
+        };
+        let places = |taken: [Option<(i32, usize)>; 8]| taken.map(|one| one.map_or(0, |(_, place)| place));
+        assert_eq!(
+            places(take(&mut list)),
+            [1_000, 1_001, 1_002, 1_003, 1_004, 1_005, 1_006, 1_007]
+        );
+        assert_eq!(places(take(&mut list)), [1_008, 1_009, 1_011, 0, 0, 0, 0, 0]);
+        assert_eq!(looks, 1_008 + 1_005, "once for each eight");
+        assert!(list.iter().is_sorted() && list.iter().all(|(number, _)| *number == 1));
+        assert_eq!(list.len(), 1_002);
     }
 
     #[test]

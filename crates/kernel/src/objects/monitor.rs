@@ -22,7 +22,7 @@ use super::capability_manager::{self, require_fit};
 use super::supervisor::living;
 use crate::booted;
 use crate::call::{Answer, Call, Reply, Trouble, unimplemented};
-use crate::process::table;
+use crate::process::{self, table};
 use crate::run::cpus::{self, CpuState};
 use crate::run::wake::now;
 use crate::wire::{self, ListBytes};
@@ -57,8 +57,6 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
 
 fn system() -> Vec<u8> {
     let platform = booted::platform();
-    let mut threads = 0;
-    table::each(|process| threads += process.threads.lock().living.len());
     let mut answer = wire::builder();
     let mut info = answer.init_root::<system_results::Builder<'_>>().init_info();
     info.set_monotonic_ns(now().0);
@@ -68,7 +66,7 @@ fn system() -> Vec<u8> {
     info.set_frames_free(frames::free_frames());
     info.set_heap_bytes(frames::heap_frames() * PAGE);
     info.set_process_count(table::count() as u32);
-    info.set_thread_count(threads as u32);
+    info.set_thread_count(process::thread_count() as u32);
     info.set_kernel_version(env!("CARGO_PKG_VERSION"));
     info.set_clocksource(platform.clock.source.name());
     info.set_interrupt_controller(match platform.apic_mode {

@@ -10,14 +10,13 @@ pub mod buffer;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use abi::result::Failure;
 use machine::Lock;
 use machine::attribution::Site;
-use machine::lock::LockGuard;
 
 use crate::memory::account::{Account, Charge, Cost, Short, refusable, zeroed};
 use crate::memory::waiting_list::WaitingList;
-use crate::ring::operation::{self, MOST_GONE, Operation, Told, WaitPlace};
+use crate::ring::operation::{self, Operation, Told, WaitPlace};
+use crate::ring::serving::{self, Serving, abort_all};
 use crate::wire::{self, ExceptionKind};
 use buffer::{Buffer, End, Read, Write};
 
@@ -137,7 +136,7 @@ impl PipeEnd {
                 Now::Waits
             }
         };
-        self.pipe.serve(state);
+        serving::serve(&self.pipe.state, state);
         Ok(now)
     }
 
@@ -176,7 +175,7 @@ impl PipeEnd {
                 Now::Waits
             }
         };
-        self.pipe.serve(state);
+        serving::serve(&self.pipe.state, state);
         Ok(now)
     }
 
@@ -189,7 +188,7 @@ impl PipeEnd {
     pub fn close(&self) {
         let mut state = self.pipe.state.lock();
         if state.buffer.close(self.end) {
-            self.pipe.serve(state);
+            serving::serve(&self.pipe.state, state);
         }
     }
 
@@ -226,47 +225,31 @@ impl WaitPlace for PipeEnd {
 /// A call that has been completed; what it held is let go of without the pipe's lock.
 #[must_use = "drop this without the pipe's lock"]
 enum Served {
-    /// And whether it was told of what it was to read.
-    Reader(#[expect(dead_code, reason = "held to be dropped")] Reader, Told),
+    Reader(#[expect(dead_code, reason = "held to be dropped")] Reader),
     Writer(#[expect(dead_code, reason = "held to be dropped")] Writer),
 }
 
-impl Pipe {
-    /// Completes waiting calls as far as they can go on, as many as wait now: whoever comes to wait meanwhile serves, too.
-    ///
-    /// What a reader was to have costs its copy although its buffer has gone, and is there for the next one. So whoever brings
-    /// it pays for few of those in a row (rule P15); then all readers end, and what they wait for is there for who asks anew.
-    /// Writers are served all the same: a reader before may have made room for them.
-    fn serve<'a>(&'a self, mut state: LockGuard<'a, State>) {
-        let mut gone = 0;
-        for _ in 0..state.readers.len() + state.writers.len() {
-            let served = match state.serve_reader() {
-                Some((reader, told)) => Some(Served::Reader(reader, told)),
-                None => state.serve_writer().map(Served::Writer),
-            };
-            match &served {
-                None => return,
-                Some(Served::Reader(_, Told::NoRoom)) => gone += 1,
-                Some(_) => {}
-            }
-            let hopeless = (gone == MOST_GONE).then(|| {
-                gone = 0;
-                core::mem::take(&mut state.readers)
-            });
-            drop(state);
-            drop(served);
-            if let Some(readers) = hopeless {
-                fail_all(readers);
-            }
-            state = self.state.lock();
-        }
-    }
-}
+impl Serving for State {
+    type Served = Served;
+    type Readers = WaitingList<Reader>;
 
-#[cold]
-fn fail_all(mut readers: WaitingList<Reader>) {
-    while let Some(reader) = readers.pop_front() {
-        reader.operation.fail(Failure::TransferAborted).either_way();
+    fn waiting(&self) -> usize {
+        self.readers.len() + self.writers.len()
+    }
+
+    fn serve_one(&mut self) -> Option<(Served, bool)> {
+        if let Some((reader, told)) = self.serve_reader() {
+            return Some((Served::Reader(reader), told == Told::NoRoom));
+        }
+        Some((Served::Writer(self.serve_writer()?), false))
+    }
+
+    fn take_readers(&mut self) -> WaitingList<Reader> {
+        core::mem::take(&mut self.readers)
+    }
+
+    fn end(readers: WaitingList<Reader>) {
+        abort_all(readers, |reader| &reader.operation);
     }
 }
 

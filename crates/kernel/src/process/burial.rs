@@ -42,10 +42,7 @@ pub(super) fn bury(thread: &Thread, entity: Owned, code: i64) {
     }
     {
         let mut threads = process.threads.lock();
-        threads
-            .living
-            .retain(|living| !core::ptr::eq(&raw const **living, thread));
-        threads.burials += 1;
+        threads.begin_burial(thread);
         threads.gone.add(&account);
     }
     if !Arc::ptr_eq(&thread.ring, &process.rings.lock()[0]) {

@@ -15,8 +15,8 @@ pub mod unfinished;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU32, AtomicUsize};
 
 use caps::Table;
 use machine::Lock;
@@ -77,6 +77,14 @@ impl Quota {
     }
 }
 
+/// Living threads of all processes.
+static LIVING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads live. Counted as they come and go, so that nobody has to ask every process (rule P15).
+pub fn thread_count() -> usize {
+    LIVING.load(Relaxed)
+}
+
 /// The living threads of a process, and those whose handles may still be asked.
 #[derive(Default)]
 pub struct Threads {
@@ -91,6 +99,21 @@ pub struct Threads {
 }
 
 impl Threads {
+    /// Adds a living thread.
+    pub fn add(&mut self, thread: Arc<Thread>) {
+        self.living.push(thread);
+        LIVING.fetch_add(1, Relaxed);
+    }
+
+    /// Takes a thread that has ended out of the list, for its burial.
+    pub fn begin_burial(&mut self, thread: &Thread) {
+        let before = self.living.len();
+        self.living
+            .retain(|living| !core::ptr::eq(&raw const **living, thread));
+        LIVING.fetch_sub(before - self.living.len(), Relaxed);
+        self.burials += 1;
+    }
+
     /// A number that no thread of the process ever had, from 1; `None` when all are used up. By its number a thread is found
     /// and its end ordered, so none is given twice.
     pub fn next_tid(&mut self) -> Option<u32> {

@@ -277,7 +277,7 @@ pub fn add_thread(
         }
         let tid = threads.next_tid().ok_or(SpawnError::TooManyThreads)?;
         let thread = Thread::new(process.clone(), tid, ring, charge);
-        threads.living.push(thread.clone());
+        threads.add(thread.clone());
         thread
     };
     let body = Body {

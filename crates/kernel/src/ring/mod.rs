@@ -8,6 +8,7 @@
 
 pub mod dispatch;
 pub mod operation;
+pub mod serving;
 
 use alloc::sync::Arc;
 use core::ops::{Deref, DerefMut};
@@ -17,7 +18,7 @@ use machine::Lock;
 use machine::attribution::Site;
 use machine::lock::LockGuard;
 use machine::ring::RingPage;
-use rings::{Queues, Waiter, Waiters};
+use rings::{Queues, Round, Waiter, Waiters};
 
 use crate::memory::account::{Account, Charge, Cost, refusable};
 use crate::memory::pages::Pages;
@@ -112,20 +113,21 @@ impl Ring {
         self.wake_others(state);
     }
 
-    /// Wakes everybody whose wish is fulfilled now; how many. Threads are woken one by one without the lock, which the
-    /// woken ones want next.
+    /// Wakes everybody who waits now and whose wish is fulfilled; how many. Threads are woken one by one without the lock, which
+    /// the woken ones want next.
     #[inline(always)]
     fn wake_satisfied<'a>(&'a self, mut state: Locked<'a>) -> u32 {
         let mut woken = 0;
+        let mut round = Round::new();
         while let Some((waiter, available)) = state.satisfied(&self.page) {
-            let last = state.waiters.is_empty();
-            if cfg!(debug_assertions) && !last {
-                state.waking += 1;
+            let goes_on = round.goes_on(&state.waiters);
+            if cfg!(debug_assertions) {
+                state.end_or_go_on(goes_on, available);
             }
             drop(state);
             wake::end_wait(waiter.thread, waiter.listing, available);
             woken += 1;
-            if last {
+            if !goes_on {
                 return woken;
             }
             state = self.lock();
@@ -214,6 +216,15 @@ impl State {
             self.queues.were_looked_at();
         }
         satisfied.map(|waiter| (waiter, available))
+    }
+
+    /// Whoever wakes has taken one out, and comes back for more or leaves those who have come to wait since to whoever posted for them.
+    fn end_or_go_on(&mut self, goes_on: bool, available: u32) {
+        if goes_on {
+            self.waking += 1;
+        } else if !self.waiters.is_satisfied(available) {
+            self.queues.were_looked_at();
+        }
     }
 
     /// Whether whoever posted something has looked at the waiters since, or is about to: at the end of its pass, or while it

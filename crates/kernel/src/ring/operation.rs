@@ -26,9 +26,6 @@ pub const LIMIT: usize = 64;
 /// the ring, so that a list finds room when it grows (`memory::waiting_list`).
 pub const LISTING_BYTES: usize = 160;
 
-/// Buffers that have gone which one delivery runs into: a long message is copied into each as far as it goes.
-pub const MOST_GONE: usize = 16;
-
 /// What a ring's table of operations takes.
 pub(super) const COST: Cost = Cost::heap(LIMIT * (Operations::SLOT_BYTES + size_of::<u16>())).and(
     // As it begins them: time-outs, and listings, twice because lists grow by doubling.

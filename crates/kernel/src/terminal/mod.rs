@@ -14,14 +14,13 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use abi::result::Failure;
-use machine::lock::LockGuard;
 use machine::serial::Uart;
 use machine::{BootCell, Lock};
 
 use crate::memory::account::{Account, Short};
 use crate::memory::waiting_list::WaitingList;
-use crate::ring::operation::{MOST_GONE, Operation, Told, WaitPlace};
+use crate::ring::operation::{Operation, Told, WaitPlace};
+use crate::ring::serving::{self, Serving, abort_all};
 pub use answer::OVERHEAD;
 use discipline::{Discipline, Finished, RETURN, Request};
 use input::{Input, RawRead};
@@ -88,7 +87,7 @@ pub fn input() {
     while let Some(byte) = state.uart.try_read() {
         state.input.push(byte);
     }
-    terminal.serve(state);
+    serving::serve(&terminal.state, state);
 }
 
 impl Terminal {
@@ -148,7 +147,7 @@ impl Terminal {
             visible: request.visible,
         });
         state.uart.write_all(prompt);
-        self.serve(state);
+        serving::serve(&self.state, state);
         Ok(())
     }
 
@@ -177,40 +176,30 @@ impl Terminal {
         room.map_err(|short| Refused::Begin(short.into()))?;
         let operation = begin().map_err(Refused::Begin)?;
         state.readers.push_back(Reader { operation, max });
-        self.serve(state);
+        serving::serve(&self.state, state);
         Ok(Now::Waits)
-    }
-
-    /// Gives what was typed to those who wait for it, as many as wait now: whoever comes to wait meanwhile serves, too. Each
-    /// is let go of without the lock, because it may be the last to hold its ring.
-    ///
-    /// What was typed is copied for a reader although its buffer has gone, and is there for the next one. So whoever brings
-    /// it pays for few of those in a row (rule P15); then all raw readers end, and what was typed is there for who asks anew.
-    fn serve<'a>(&'a self, mut state: LockGuard<'a, State>) {
-        let mut gone = 0;
-        for _ in 0..usize::from(state.line.is_some()) + state.readers.len() {
-            let Some((served, told)) = state.serve_one() else {
-                return;
-            };
-            gone += usize::from(told == Told::NoRoom);
-            let hopeless = (gone == MOST_GONE).then(|| {
-                gone = 0;
-                core::mem::take(&mut state.readers)
-            });
-            drop(state);
-            drop(served);
-            if let Some(readers) = hopeless {
-                fail_all(readers);
-            }
-            state = self.state.lock();
-        }
     }
 }
 
-#[cold]
-fn fail_all(mut readers: WaitingList<Reader>) {
-    while let Some(reader) = readers.pop_front() {
-        reader.operation.fail(Failure::TransferAborted).either_way();
+impl Serving for State {
+    type Served = Operation;
+    type Readers = WaitingList<Reader>;
+
+    fn waiting(&self) -> usize {
+        usize::from(self.line.is_some()) + self.readers.len()
+    }
+
+    fn serve_one(&mut self) -> Option<(Operation, bool)> {
+        let (served, told) = self.give_typed()?;
+        Some((served, told == Told::NoRoom))
+    }
+
+    fn take_readers(&mut self) -> WaitingList<Reader> {
+        core::mem::take(&mut self.readers)
+    }
+
+    fn end(readers: WaitingList<Reader>) {
+        abort_all(readers, |reader| &reader.operation);
     }
 }
 
@@ -234,14 +223,14 @@ impl WaitPlace for Terminal {
             gone = state.readers.remove(index).map(|reader| reader.operation);
         }
         // What is typed belongs to the next in the queue now.
-        self.serve(state);
+        serving::serve(&self.state, state);
         drop(gone);
     }
 }
 
 impl State {
     /// Completes the line, or if none is read the first raw read, if what was typed is enough for it.
-    fn serve_one(&mut self) -> Option<(Operation, Told)> {
+    fn give_typed(&mut self) -> Option<(Operation, Told)> {
         if let Some(line) = self.line.take() {
             let Some(finished) = self.edit() else {
                 self.line = Some(line);
