@@ -179,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn b3_a_thousand_deadlines_are_found_in_some_dozen_steps_whatever_the_order_of_their_coming() {
+        let mut queue = DeadlineQueue::new();
+        for at in 0..1_000 {
+            let _ = queue.insert(Instant(at), Deadline::new(()));
+        }
+        let depth = queue.tree.depth();
+        assert!((10..=40).contains(&depth), "{depth}");
+    }
+
+    #[test]
     fn nothing_expires_early() {
         let mut queue = DeadlineQueue::new();
         let _ = queue.insert(Instant(10), Deadline::new(()));

@@ -155,6 +155,12 @@ impl<P> RunTree<P> {
         self.tree.iter()
     }
 
+    /// How many threads the longest way down has.
+    #[cfg(test)]
+    pub(crate) fn depth(&self) -> usize {
+        self.tree.depth()
+    }
+
     /// The root, to be damaged by the tests of the checks.
     #[cfg(test)]
     pub(crate) fn root_mut(&mut self) -> Option<&mut Entity<P>> {

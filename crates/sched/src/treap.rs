@@ -278,6 +278,22 @@ impl<N: Node, O: Order<N>> Treap<N, O> {
         Some(node)
     }
 
+    /// How many nodes the longest way down has.
+    #[cfg(test)]
+    pub(crate) fn depth(&self) -> usize {
+        let mut level: alloc::vec::Vec<&N> = self.root.as_deref().into_iter().collect();
+        let mut depth = 0;
+        while !level.is_empty() {
+            depth += 1;
+            let below = level.iter().map(|node| node.links());
+            level = below
+                .flat_map(|links| [links.left(), links.right()])
+                .flatten()
+                .collect();
+        }
+        depth
+    }
+
     /// The root, to be damaged by the tests of the checks.
     #[cfg(test)]
     pub(crate) fn root_mut(&mut self) -> Option<&mut N> {

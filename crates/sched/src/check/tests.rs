@@ -4,6 +4,7 @@ use super::*;
 use crate::cpu::{EndReason, EnqueueReason};
 use crate::entity::Affinity;
 use crate::fair::Policy;
+use crate::rank::Standing;
 use crate::time::Instant;
 use crate::weight::{LatencyClass, Weight};
 use std::boxed::Box;
@@ -284,4 +285,26 @@ fn d7_of_two_principals_each_counts_its_own_and_who_runs_counts() {
     let weights = principals.each_ref().map(|principal| principal.runnable_weight());
     assert_eq!(weights, [128, 64]);
     assert_eq!(principals_count_who_is_runnable(&[cpu], &principals), Ok(()));
+}
+
+#[test]
+fn g2_a_thread_that_is_not_where_its_rank_says_is_noticed_although_the_order_is_right() {
+    let mut cpu = cpu_with(1);
+    cpu.queue_mut().root_mut().unwrap().standing = Standing::Reserved(Instant(5));
+    let out_of_order = Err(Broken::OutOfOrder(CpuId(0), ThreadId(1)));
+    assert_eq!(the_queue_is_sorted_and_complete(&cpu), out_of_order);
+}
+
+#[test]
+fn x1_a_deadline_without_a_budget_that_ends_is_noticed_where_somebody_waits() {
+    let mut cpu = cpu_with(1);
+    let mut reserved = thread(9);
+    reserved.standing = Standing::Reserved(Instant(5_000));
+    let _ = cpu.enqueue(reserved, EnqueueReason::New, NOW);
+    assert_eq!(start(&mut cpu).id(), ThreadId(9));
+    assert_eq!(cpu.horizon(NOW), None);
+    assert_eq!(
+        a_shared_cpu_will_be_interrupted(&cpu),
+        Err(Broken::NoEndInSight(CpuId(0)))
+    );
 }

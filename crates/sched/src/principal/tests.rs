@@ -1,9 +1,9 @@
 use super::*;
 use crate::cpu::{Cpu, EndReason, EnqueueReason};
-use crate::entity::{Affinity, Entity};
+use crate::entity::{Affinity, Entity, Home};
 use crate::fair::Policy;
 use crate::ids::{CpuId, ThreadId};
-use crate::time::Instant;
+use crate::time::{Instant, VirtualTime};
 use crate::weight::LatencyClass;
 use std::boxed::Box;
 
@@ -211,5 +211,30 @@ fn d7_the_time_that_a_member_is_shown_is_right_for_stays_of_any_length() {
         let mut member = Membership::of(Arc::new(Principal::new(Weight::DEFAULT)));
         let pieces: u64 = (0..10_000).map(|_| member.virtual_time(Nanos(1), weight)).sum();
         assert_eq!(pieces, 640_000_u64.div_ceil(weight.get().into()));
+    }
+}
+
+#[test]
+fn d7_a_thread_that_arrives_is_resized_around_the_clock_that_it_is_measured_on() {
+    let (old, here) = (VirtualTime(1_000_000), VirtualTime(3_000_000));
+    for (cpu, clock) in [(CpuId(0), here), (CpuId(1), old)] {
+        let mut bench = Bench::new();
+        let mut thread = bench.thread(1, 64);
+        thread.count(CpuId(0), here);
+        thread.discount();
+        // Half of the principal's part from now on: its distance to its clock counts for twice as much.
+        bench.add(2, 64);
+        thread.home = Some(Home {
+            cpu: CpuId(0),
+            clock: old,
+        });
+        let before = thread.share().vruntime();
+        thread.count(cpu, here);
+        let after = thread.share().vruntime();
+        assert_eq!(
+            after,
+            clock.moved(2 * before.offset_from(clock)),
+            "arrived at {cpu}"
+        );
     }
 }

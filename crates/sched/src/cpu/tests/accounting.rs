@@ -1,6 +1,7 @@
 //! Charging at every way off the CPU, and the counters: C1, C2, A1.
 
 use super::*;
+use crate::context::{Budget, ContextId, Overrun, Spec};
 
 #[test]
 fn c1_every_way_off_the_cpu_charges_the_interval() {
@@ -185,4 +186,47 @@ fn c1_a_clock_that_is_ahead_elsewhere_adds_to_no_charge_twice() {
     }
     let counters = bench.cpu.counters();
     assert!(counters.busy.0 + counters.idle.0 <= bench.now.0 + 50_000);
+}
+
+#[test]
+fn a1_reserved_time_is_shared_while_somebody_waits_and_not_alone() {
+    let mut bench = Bench::new();
+    let _ = bench.add(reserved(1));
+    bench.dispatch();
+    bench.run_for(1_000);
+    let _ = bench.cpu.uncollected(bench.now);
+    assert_eq!(bench.cpu.counters().shared, Nanos::ZERO);
+    let _ = bench.add(thread(2));
+    bench.run_for(500);
+    let _ = bench.cpu.uncollected(bench.now);
+    assert_eq!(bench.cpu.counters().shared, Nanos(500));
+    assert_eq!(bench.cpu.counters().busy, Nanos(1_500));
+}
+
+/// A thread with half of the time there is.
+fn reserved(id: u64) -> Box<Entity<()>> {
+    let spec = Spec::reservation(
+        Nanos(SLICE),
+        Nanos(2 * SLICE),
+        Nanos(2 * SLICE),
+        Overrun::Throttle,
+    )
+    .unwrap();
+    let context = ContextId {
+        number: id,
+        generation: 1,
+    };
+    let mut thread = thread(id);
+    thread.change_parked_budget(|none| *none = Some(Budget::new(context, spec, Instant::BOOT)));
+    thread
+}
+
+#[test]
+fn b3_a_thousand_threads_are_found_in_some_dozen_steps_whatever_the_order_of_their_coming() {
+    let mut bench = Bench::new();
+    for id in 1..=1_000 {
+        let _ = bench.add(thread(id));
+    }
+    let depth = bench.cpu.queue().depth();
+    assert!((10..=40).contains(&depth), "{depth}");
 }

@@ -90,3 +90,31 @@ fn b1_only_those_served_by_weight_are_taken_by_other_cpus() {
         ThreadId(4)
     );
 }
+
+#[test]
+fn g2_only_those_who_are_served_by_weight_divide_the_clock() {
+    let mut bench = Bench::new();
+    let _ = bench.add(standing(1, Standing::Reserved(Instant(20))));
+    bench.dispatch();
+    assert_eq!(bench.cpu.total_weight(), 0);
+    let _ = bench.add(thread(2));
+    let _ = bench.add(weighted(3, 128));
+    assert_eq!(bench.cpu.total_weight(), bench.cpu.queue().weight());
+    let _ = bench.end(EndReason::Blocked);
+    bench.dispatch();
+    let running = bench.running.as_ref().unwrap().share().effective().wide();
+    assert_eq!(bench.cpu.total_weight(), bench.cpu.queue().weight() + running);
+}
+
+#[test]
+fn d3_a_cpu_has_come_as_far_as_who_runs_there_alone() {
+    let mut bench = Bench::running_one();
+    let _ = bench.add(thread(2));
+    bench.run_for(SLICE / 2);
+    // Who goes on alone is behind: the other one has run.
+    let _ = bench.block();
+    assert_eq!(bench.running_id(), 2);
+    let alone = bench.cpu.running().unwrap().share.vruntime();
+    assert_eq!(bench.cpu.level(), alone);
+    assert!(alone < bench.cpu.clock());
+}
