@@ -329,9 +329,11 @@ fn has_room(only: &Pace, (ahead, there): (CpuId, Pace), look: &Look, then: [(Cpu
     only.outline.may_include(ahead) && lags && fits
 }
 
-/// How far a CPU on which this weight is runnable comes in one normal turn.
+/// How far a CPU on which this weight is runnable comes in one normal turn. Where nobody is served by weight, because all that runs there is
+/// reserved, there are no turns, and nobody comes anywhere.
 pub(crate) fn virtual_slice(weight: u64) -> u64 {
-    DEFAULT_REQUEST.0 * EffectiveWeight::REFERENCE / weight.max(1)
+    let turn = DEFAULT_REQUEST.0 * EffectiveWeight::REFERENCE;
+    turn.checked_div(weight).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -214,11 +214,11 @@ impl Budget {
             return;
         }
         self.look_for_misses(from, thread);
-        let since = match self.spec.kind() {
-            Kind::Limit => self.began,
-            Kind::Reservation => Instant::BOOT,
-        };
-        self.refills.spend(ran, since);
+        match self.spec.kind() {
+            Kind::Limit => self.refills.spend(ran, self.began, self.served_to),
+            // Nobody was told of more than the first part, which stays in any case.
+            Kind::Reservation => self.refills.spend(ran, Instant::BOOT, Instant::BOOT),
+        }
     }
 
     /// What may be used first is due a deadline after it was there. Being served still when that has passed is a miss, one for each

@@ -13,8 +13,8 @@
 //! Who uses more than is there uses the next refills before their time, and they come back a period later still. That is all
 //! there is to debts: what is owed is paid before the next time counts.
 //!
-//! The list is short. When it is full, two neighbours become one, at the later instant: the pair whose earlier part loses least. The
-//! first refill stays, because it may be in use.
+//! The list is short. When it is full, two neighbours become one, at the later instant: the pair whose earlier part loses least. What
+//! is in use stays as it is, because its end was told to somebody.
 
 use crate::time::{Instant, Nanos};
 
@@ -97,9 +97,9 @@ impl Refills {
         until
     }
 
-    /// Uses `amount`, whether or not it is there. It comes back a period after `since`, or after it was there if that is later.
-    /// `since` never decreases from one use to the next.
-    pub fn spend(&mut self, amount: Nanos, since: Instant) {
+    /// Uses `amount` up to the instant `to`, whether or not it is there. It comes back a period after `since`, or after it was there if
+    /// that is later. `since` never decreases from one use to the next.
+    pub fn spend(&mut self, amount: Nanos, since: Instant, to: Instant) {
         let mut left = self.spend_whole(amount, since);
         while left > Nanos::ZERO {
             let first = self.entries[0];
@@ -110,10 +110,11 @@ impl Refills {
             } else {
                 self.entries[0].amount = first.amount.saturating_sub(part);
             }
-            self.push(Refill {
+            let refill = Refill {
                 at: first.at.max(since) + self.period,
                 amount: part,
-            });
+            };
+            self.push(refill, to);
         }
         self.assert_sound();
     }
@@ -176,13 +177,13 @@ impl Refills {
         let at = (now + self.period).max(self.last());
         self.budget += amount;
         if amount > Nanos::ZERO {
-            self.push(Refill { at, amount });
+            self.push(Refill { at, amount }, now);
         }
         self.assert_sound();
     }
 
-    /// Puts a refill in its place, which mostly is behind the last.
-    fn push(&mut self, refill: Refill) {
+    /// Puts a refill in its place, which mostly is behind the last, while the budget is in use at `now`.
+    fn push(&mut self, refill: Refill, now: Instant) {
         let mut place = self.len;
         while place > 0 && self.entries[place - 1].at > refill.at {
             place -= 1;
@@ -195,19 +196,30 @@ impl Refills {
         self.entries[place] = refill;
         self.len += 1;
         if self.len > MOST_REFILLS {
-            self.join(self.cheapest());
+            self.join(self.cheapest(now));
         }
     }
 
-    /// Which refill loses least by waiting for the one behind it: nanoseconds times how long they are late. Not the first one,
-    /// which may be in use: its end was told to somebody.
-    fn cheapest(&self) -> usize {
+    /// Which refill loses least by waiting for the one behind it: nanoseconds times how long they are late. Not the first, nor one that is
+    /// in use at `now` and would leave a gap: the end of that was told to somebody. If all would, it is the least gap.
+    fn cheapest(&self, now: Instant) -> usize {
         let price = |pair: &[Refill]| {
             let wait = pair[1].at.since(pair[0].at);
             u128::from(wait.0) * u128::from(pair[0].amount.0)
         };
-        let prices = self.entries().windows(2).map(price).enumerate().skip(1);
-        let cheapest = prices.min_by_key(|(_, price)| *price);
+        let mut until = now;
+        let leaves_a_gap = self.entries().windows(2).map(|pair| {
+            let (is_in_use, is_there) = (pair[0].at <= until, pair[1].at <= until);
+            until = if is_in_use {
+                until + pair[0].amount
+            } else {
+                Instant::BOOT
+            };
+            is_in_use && !is_there
+        });
+        let prices = self.entries().windows(2).map(price);
+        let all = leaves_a_gap.zip(prices).enumerate().skip(1);
+        let cheapest = all.min_by_key(|(_, price)| *price);
         cheapest.map_or(1, |(index, _)| index)
     }
 

@@ -69,12 +69,37 @@ proptest! {
             if now != served_to {
                 since = now;
             }
-            refills.spend(Nanos(ran), Instant(since));
+            refills.spend(Nanos(ran), Instant(since), Instant(now + ran));
             served.0.push((now, now + ran));
             now += ran;
             served_to = now;
         }
         prop_assert!(served.most_within(PERIOD) <= budget);
+    }
+
+    // A CPU that was told when the budget ends looks then, and not before.
+    #[test]
+    fn e2_the_end_of_a_budget_in_use_stays_where_it_was_told(
+        budget in 200..PERIOD / 2,
+        steps in proptest::collection::vec((0..60_u64, 1..40_u64, 1..20_u64), 1..200),
+    ) {
+        let mut refills = Refills::new(Nanos(budget), Nanos(PERIOD), Instant(0));
+        let (mut now, mut since, mut served_to) = (0, 0, u64::MAX);
+        for (pause, wish, piece) in steps {
+            now += pause;
+            if now != served_to {
+                since = now;
+            }
+            let told = refills.lasts_until(Instant(now));
+            let end = told.0.min(now + wish);
+            while now < end {
+                let ran = piece.min(end - now);
+                now += ran;
+                refills.spend(Nanos(ran), Instant(since), Instant(now));
+                prop_assert_eq!(refills.lasts_until(Instant(now)), told);
+            }
+            served_to = now;
+        }
     }
 
     #[test]
@@ -86,7 +111,7 @@ proptest! {
             let mut now = begin;
             while refills.first() <= Instant(now) {
                 let piece = pieces.min(refills.available(Instant(now)).0);
-                refills.spend(Nanos(piece), Instant(begin));
+                refills.spend(Nanos(piece), Instant(begin), Instant(now + piece));
                 now += piece;
             }
             prop_assert_eq!(now - begin, budget);
@@ -108,7 +133,7 @@ proptest! {
                 refills.release(Instant(now));
                 model.release(now);
             }
-            refills.spend(Nanos(spent), Instant::BOOT);
+            refills.spend(Nanos(spent), Instant::BOOT, Instant::BOOT);
             model.spend(spent);
             most = most.max(refills.entries().len());
             for later in (0..3 * PERIOD).step_by(50) {
@@ -128,7 +153,7 @@ proptest! {
         for (what, amount, pause) in steps {
             now += pause;
             match what {
-                0 | 1 => refills.spend(Nanos(amount), Instant(now)),
+                0 | 1 => refills.spend(Nanos(amount), Instant(now), Instant(now)),
                 2 => refills.release(Instant(now)),
                 3 => refills.wait_for(Nanos(amount % 900)),
                 4 => {
@@ -152,7 +177,7 @@ proptest! {
 fn e8_service_in_one_piece_comes_back_in_one_piece_however_often_it_is_charged() {
     let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));
     for _ in 0..50 {
-        refills.spend(Nanos(2), Instant(7));
+        refills.spend(Nanos(2), Instant(7), Instant(7));
     }
     let all = Refill {
         at: Instant(7 + PERIOD),
@@ -164,7 +189,7 @@ fn e8_service_in_one_piece_comes_back_in_one_piece_however_often_it_is_charged()
 #[test]
 fn e2_who_uses_more_than_there_is_uses_what_comes_next_and_has_it_a_period_later() {
     let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));
-    refills.spend(Nanos(130), Instant(0));
+    refills.spend(Nanos(130), Instant(0), Instant(0));
     let at = |at, amount| Refill {
         at: Instant(at),
         amount: Nanos(amount),
@@ -177,12 +202,12 @@ fn e2_who_uses_more_than_there_is_uses_what_comes_next_and_has_it_a_period_later
 #[test]
 fn e2_a_debt_of_any_length_is_counted_in_few_steps() {
     let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));
-    refills.spend(Nanos(1_000_000_000_030), Instant(0));
+    refills.spend(Nanos(1_000_000_000_030), Instant(0), Instant(0));
     let (first, last) = (refills.entries()[0], refills.entries()[1]);
     assert_eq!((first.amount, last.amount), (Nanos(70), Nanos(30)));
     assert_eq!(first.at, Instant(10_000_000_000 * PERIOD));
     assert_eq!(last.at, Instant(10_000_000_001 * PERIOD));
-    refills.spend(Nanos::MAX, Instant(0));
+    refills.spend(Nanos::MAX, Instant(0), Instant(0));
     assert!(refills.is_sound());
 }
 
@@ -192,7 +217,7 @@ fn e3_a_full_list_gives_up_the_least() {
     // Sixteen uses of 50 apart from each other, but for two that nearly touch.
     for turn in 0..MOST_REFILLS as u64 {
         let begin = turn * 55 - u64::from(turn == 9) * 4;
-        refills.spend(Nanos(50), Instant(begin));
+        refills.spend(Nanos(50), Instant(begin), Instant(begin));
     }
     assert_eq!(refills.entries().len(), MOST_REFILLS);
     let joined = refills
@@ -213,19 +238,19 @@ fn e3_what_is_in_use_stays_there_when_the_list_is_full() {
     let mut refills = Refills::new(Nanos(160), Nanos(PERIOD), Instant(0));
     for nap in 0..15 {
         refills.release(Instant(nap * 7));
-        refills.spend(Nanos(10), Instant::BOOT);
+        refills.spend(Nanos(10), Instant::BOOT, Instant::BOOT);
     }
     refills.release(Instant(999));
     assert_eq!(refills.entries().len(), MOST_REFILLS);
-    refills.spend(Nanos(5), Instant::BOOT);
+    refills.spend(Nanos(5), Instant::BOOT, Instant::BOOT);
     assert_eq!(refills.available(Instant(999)), Nanos(5));
 }
 
 #[test]
 fn e14_a_crumb_waits_until_there_is_enough_to_be_served() {
     let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));
-    refills.spend(Nanos(3), Instant(0));
-    refills.spend(Nanos(97), Instant(500));
+    refills.spend(Nanos(3), Instant(0), Instant(0));
+    refills.spend(Nanos(97), Instant(500), Instant(500));
     refills.wait_for(Nanos(10));
     assert_eq!(refills.first(), Instant(500 + PERIOD));
     assert_eq!(refills.available(Instant(500 + PERIOD)), Nanos(100));
