@@ -5,6 +5,7 @@
 
 use core::fmt;
 
+use sched::cpu::SHORTEST_TURN;
 use sched::{Instant, Nanos, ThreadId, VirtualTime, check};
 
 use crate::machine::Stretch;
@@ -58,6 +59,8 @@ pub enum Rule {
     SharesAreFair,
     /// What contexts were charged is what CPUs served in them (E13).
     ContextsAddUp,
+    /// No context is served more than its budget allows, but for what timers were late (E8).
+    BudgetsAreKept,
     /// Who has a reservation is served by its deadline (E17).
     DeadlinesAreMet,
     /// Two runs of one scenario are the same (L1).
@@ -102,6 +105,7 @@ impl Rule {
             Rule::NobodyIsStranded => "nobody-is-stranded",
             Rule::SharesAreFair => "shares-are-fair",
             Rule::ContextsAddUp => "contexts-add-up",
+            Rule::BudgetsAreKept => "budgets-are-kept",
             Rule::DeadlinesAreMet => "deadlines-are-met",
             Rule::RunsAreRepeatable => "runs-are-repeatable",
             Rule::NoPanic => "no-panic",
@@ -135,6 +139,8 @@ pub(crate) struct Audit {
     pub(crate) weights_change: bool,
     /// How long anything that the machine delays may take.
     pub(crate) patience: Nanos,
+    /// How late what is to happen at an instant may be noticed.
+    pub(crate) lateness: Nanos,
     /// The stretch in which the same threads compete.
     pub(crate) stretch: Stretch,
     /// Reused by every look.
@@ -142,6 +148,9 @@ pub(crate) struct Audit {
     pub(crate) living: Vec<ThreadId>,
     pub(crate) woken: Vec<u32>,
 }
+
+/// How many steps a CPU may be in the middle of when an interrupt comes.
+const STEPS_BETWEEN: u64 = 16;
 
 /// A full look each so many events, by default.
 pub const AUDIT_EVERY: u64 = 256;
@@ -174,6 +183,12 @@ impl Audit {
             broken: None,
             clocks: vec![VirtualTime::ZERO; machine.cpus() as usize],
             patience: Nanos::from_micros(100) + slowest + busy,
+            lateness: machine.timer_latency.most
+                + faults.late_timer.span.most
+                + faults.skew
+                + scenario.explore.window
+                + SHORTEST_TURN
+                + Nanos(machine.step.most.0.saturating_mul(STEPS_BETWEEN)),
             stretch: Stretch::new(scenario),
             elsewhere: Vec::new(),
             living: Vec::new(),

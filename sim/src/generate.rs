@@ -3,7 +3,11 @@
 //! A generator is only as good as what it puts side by side, so a campaign counts which steps of the kernel it has
 //! seen next to each other on two CPUs ([`crate::coverage`]).
 
-use sched::{CpuId, LatencyClass, Nanos, Overrun, Policy, Spec, Weight};
+use sched::{CpuId, LatencyClass, Nanos, Policy, Weight};
+
+mod contexts;
+
+pub use contexts::with_contexts;
 
 use crate::random::Random;
 use crate::scenario::{
@@ -24,10 +28,12 @@ pub enum FaultClass {
     Offline,
     /// All of them.
     All,
+    /// Late timers alone, often and by as long as budgets are: what ends them and brings them back comes late.
+    LateTimers,
 }
 
 impl FaultClass {
-    /// Every class: the rows of a campaign's fault matrix.
+    /// Every class that scenarios without contexts go through.
     pub const ALL: [FaultClass; 5] = [
         FaultClass::None,
         FaultClass::Timing,
@@ -45,14 +51,28 @@ impl FaultClass {
             FaultClass::Threads => "threads",
             FaultClass::Offline => "offline",
             FaultClass::All => "all",
+            FaultClass::LateTimers => "late timers",
         }
     }
 }
 
 /// The scenario of a seed. Its fault class, strategy and policy follow from the seed as well, so that consecutive seeds go
-/// through all of them.
+/// through all of them; one of three has scheduling contexts.
 #[must_use]
 pub fn scenario(seed: u64) -> Scenario {
+    if seed % CONTEXTS == CONTEXTS - 1 {
+        with_contexts(seed)
+    } else {
+        plain(seed)
+    }
+}
+
+/// One of so many scenarios is [`with_contexts`].
+const CONTEXTS: u64 = 3;
+
+/// The scenario of a seed, without contexts.
+#[must_use]
+pub fn plain(seed: u64) -> Scenario {
     let mut random = Random::new(seed, 0x5ce7);
     if seed % HOGS == HOGS - 1 {
         return hogs(&mut random, seed);
@@ -94,37 +114,6 @@ pub fn scenario(seed: u64) -> Scenario {
         scenario.threads.push(thread);
     }
     scenario
-}
-
-/// The scenario of a seed, with scheduling contexts for most kinds of its threads.
-#[must_use]
-pub fn with_contexts(seed: u64) -> Scenario {
-    let mut scenario = scenario(seed);
-    give_contexts(&mut scenario, seed);
-    scenario
-}
-
-/// Gives most kinds of threads a limit or a reservation. It draws from numbers of its own, so all else is as it would be without.
-fn give_contexts(scenario: &mut Scenario, seed: u64) {
-    let mut random = Random::new(seed, 0xb0d6e7);
-    for thread in &mut scenario.threads {
-        let budget = Nanos::from_micros(100 + random.below(900));
-        let period = Nanos(budget.0 * (1 + random.below(8)));
-        let deadline = Nanos(budget.0 + random.below(period.0 - budget.0 + 1));
-        let overrun = *random.one_of(&[
-            Overrun::Throttle,
-            Overrun::Throttle,
-            Overrun::Demote,
-            Overrun::Fault,
-        ]);
-        let spec = match random.below(3) {
-            0 => Spec::limit(budget, period, overrun),
-            1 => Spec::reservation(budget, period, deadline, overrun),
-            _ => continue,
-        };
-        // A limit that could be overrun by weight is refused, and its thread has none.
-        thread.context = spec.ok();
-    }
 }
 
 /// One of so many scenarios is of [`hogs`].
@@ -236,6 +225,12 @@ fn faults_of(class: FaultClass, random: &mut Random) -> Faults {
         };
         faults.skew = Nanos(random.below(100_000));
         faults.drift = random.below(500) as u32;
+    }
+    if class == FaultClass::LateTimers {
+        faults.late_timer = Fault {
+            chance: 100 + random.below(900) as u16,
+            span: span(100 + random.below(5_000)),
+        };
     }
     if matches!(class, FaultClass::Threads | FaultClass::All) {
         faults.spurious_wake = random.below(30) as u16;

@@ -32,11 +32,13 @@ pub enum Sabotage {
     ForgetWhatWasUsed,
     /// Every reservation is granted.
     GrantEverything,
+    /// Who is woken has a whole budget again, whatever was used.
+    FillUp,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 13] = [
+    pub const ALL: [Sabotage; 14] = [
         Sabotage::LoseAWake,
         Sabotage::LoseAnInterrupt,
         Sabotage::AskForNothing,
@@ -50,6 +52,7 @@ impl Sabotage {
         Sabotage::KeepUnlevel,
         Sabotage::ForgetWhatWasUsed,
         Sabotage::GrantEverything,
+        Sabotage::FillUp,
     ];
 
     /// The rules that may notice it first.
@@ -69,6 +72,7 @@ impl Sabotage {
             Sabotage::KeepUnlevel => &[Rule::SharesAreFair],
             Sabotage::ForgetWhatWasUsed => &[Rule::ContextsAddUp],
             Sabotage::GrantEverything => &[Rule::DeadlinesAreMet],
+            Sabotage::FillUp => &[Rule::BudgetsAreKept],
         }
     }
 }

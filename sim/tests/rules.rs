@@ -64,6 +64,20 @@ fn three_halves(sabotage: Sabotage) -> Option<Broken> {
     broken_in(text, "three halves", sabotage)
 }
 
+/// A limited thread that uses up its budget and sleeps for a moment, again and again.
+fn dozer(sabotage: Sabotage) -> Option<Broken> {
+    let text = "
+        duration = '100ms'
+        machine = { cpus = 1 }
+        [[thread]]
+        name = 'dozer'
+        limit = { budget = '1ms', period = '4ms' }
+        repeat = 'forever'
+        program = ['run 990us', 'sleep 10us']
+    ";
+    broken_in(text, "dozer", sabotage)
+}
+
 #[test]
 fn l1_every_mistake_of_the_machine_is_noticed_by_the_rule_it_breaks() {
     for sabotage in Sabotage::ALL {
@@ -73,6 +87,7 @@ fn l1_every_mistake_of_the_machine_is_noticed_by_the_rule_it_breaks() {
             .chain(two_hogs(sabotage))
             .chain(three_hogs(sabotage))
             .chain(three_halves(sabotage))
+            .chain(dozer(sabotage))
         {
             *noticed.entry(broken.rule).or_default() += 1;
         }

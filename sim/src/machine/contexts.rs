@@ -10,6 +10,7 @@ use sched::context::{Capacity, Kind, Refused};
 use sched::{Affinity, Budget, ContextId, CpuId, Entity, Instant, Nanos, Rank, Spec};
 
 use super::Machine;
+use super::service::Service;
 use super::threads::{Index, Task};
 use crate::audit::Rule;
 use crate::sabotage::Sabotage;
@@ -33,6 +34,7 @@ pub(super) struct Contexts {
     /// What was charged to contexts that are gone.
     gone: Nanos,
     jobs: Vec<Jobs>,
+    pub(super) service: Service,
 }
 
 /// A reservation that was not granted, on the last CPU that was asked.
@@ -65,7 +67,15 @@ impl Contexts {
             refusals: Vec::new(),
             gone: Nanos::ZERO,
             jobs: vec![Jobs::default(); scenario.threads.len()],
+            service: Service::new(scenario.machine.cpus() as usize),
         }
+    }
+}
+
+impl Contexts {
+    /// A budget is about to be dropped: what it was charged stays known.
+    pub(super) fn forget(&mut self, budget: Option<&Budget>) {
+        self.gone += budget.map_or(Nanos::ZERO, Budget::used);
     }
 }
 
@@ -79,6 +89,7 @@ impl Machine {
         thread: &mut Entity<Task>,
     ) -> bool {
         self.contexts.made.push(kind);
+        self.contexts.service.begin(spec, self.now);
         let context = ContextId {
             number: self.contexts.made.len() as u64,
             generation: 1,
@@ -115,8 +126,9 @@ impl Machine {
         let mut budget = None;
         thread.change_parked_budget(|own| budget = own.take());
         let Some(budget) = budget else { return };
+        self.end_service(budget.context());
         if self.sabotage != Some(Sabotage::ForgetWhatWasUsed) {
-            self.contexts.gone += budget.used();
+            self.contexts.forget(Some(&budget));
         }
         for capacity in &mut self.contexts.capacity {
             // It is on one of them, or on none if it is a limit.
@@ -181,6 +193,7 @@ impl Machine {
         if let Some(evidence) = broken {
             return self.fail(Rule::ContextsAddUp, evidence);
         }
+        self.look_at_all_service();
         self.deadlines_are_met();
     }
 
@@ -209,19 +222,22 @@ impl Machine {
             .chain(resting)
     }
 
-    /// What was admitted is served in time, but for what the machine itself delays.
+    /// What was admitted is served in time, but for what the machine itself delays: it is noticed late that a thread has budget
+    /// again, and each of the others has had more than its part by as much, once, because then it owes that.
     fn deadlines_are_met(&mut self) {
         if self.scenario.faults.offline.chance > 0 {
             return;
         }
         let mut late = None;
-        for (cpu, side) in self.cpus.iter().zip(&self.sides) {
+        for ((cpu, side), capacity) in self.cpus.iter().zip(&self.sides).zip(&self.contexts.capacity) {
             let now = side.clock.read(self.now);
+            let others = capacity.reservations().len() as u64;
+            let allowed = self.audit.patience + Nanos(self.audit.lateness.0.saturating_mul(others));
             let waiting = cpu.queued().map(Entity::rank);
             let running = cpu.running().map(sched::cpu::Running::rank);
             for rank in waiting.chain(running) {
                 if let Rank::Deadline(due, id) = rank
-                    && now.since(due) > self.audit.patience
+                    && now.since(due) > allowed
                 {
                     late = Some(format!("{id} on {} was due at {due}, and it is {now}", cpu.id()));
                 }

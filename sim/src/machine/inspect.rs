@@ -32,6 +32,7 @@ impl Machine {
             );
         }
         self.audit.clocks[cpu.index()] = clock;
+        self.look_at_service(cpu);
         if self.audit.every > 0 && self.events >= self.audit.next {
             self.audit.next = self.events + self.audit.every;
             self.audit_all();
@@ -153,14 +154,11 @@ impl Machine {
             let evidence = format!("{}: {delivered} delivered in {was_there}", cpu.id());
             return self.fail(Rule::NobodyIsOvercharged, evidence);
         }
-        // Beside contexts no bound is known (docs/limits.md).
-        if !self.contexts.exist {
-            self.lag_is_bounded(index);
-        }
+        self.lag_is_bounded(index);
     }
 
     /// How far the clocks can have drifted apart by now.
-    fn drifted(&self) -> Nanos {
+    pub(super) fn drifted(&self) -> Nanos {
         Nanos((self.now.0 as u128 * u128::from(self.scenario.faults.drift) / 1_000_000) as u64)
     }
 

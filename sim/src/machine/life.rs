@@ -195,7 +195,13 @@ impl Machine {
             return self.drive(cpu);
         }
         for thread in core::mem::take(&mut self.stranded) {
-            let place = Action::Protocol(Step::Place(thread, EnqueueReason::Migrated));
+            // One that was woken and has not run since still comes as such.
+            let why = if self.threads[Index::of(thread.id()).at()].woken {
+                EnqueueReason::Wake
+            } else {
+                EnqueueReason::Migrated
+            };
+            let place = Action::Protocol(Step::Place(thread, why));
             self.sides[cpu.index()].todo.push_back(place);
         }
         self.drive(cpu);

@@ -38,6 +38,7 @@ mod life;
 mod objects;
 mod program;
 mod seat;
+mod service;
 mod shares;
 mod threads;
 mod time;

@@ -15,7 +15,7 @@ impl Machine {
             return;
         }
         let mut host = self.host(cpu);
-        let Some(entity) = protocol::take_parked(&mut host, &thread) else {
+        let Some(mut entity) = protocol::take_parked(&mut host, &thread) else {
             return;
         };
         let now = host.machine.now;
@@ -23,6 +23,7 @@ impl Machine {
         let record = &mut host.machine.threads[thread.at()];
         record.ready_at = now;
         record.woken = true;
+        host.machine.woken(&mut entity);
         protocol::ready(&mut host, entity);
     }
 
