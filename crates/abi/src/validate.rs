@@ -194,6 +194,16 @@ pub const fn owner_of(words: &[u64; SQE_WORDS]) -> Option<u32> {
     }
 }
 
+/// Whether another thread than `thread` has to dispatch this submission. As [`owner_of`], for submissions in order.
+#[inline]
+#[must_use]
+pub const fn is_of_another(words: &[u64; SQE_WORDS], thread: u32) -> bool {
+    match owner_of(words) {
+        Some(owner) => owner != thread,
+        None => false,
+    }
+}
+
 impl Op {
     /// The fields of a submission under their proper names. `opcode` is what [`check_words`] has answered for `words`;
     /// one that it never answers counts as a NOP.

@@ -48,6 +48,19 @@ impl Queues {
         self.indices.is_pending(page)
     }
 
+    /// How many submissions a pass begins with; nothing, if another one is under way and there are some to be taken. Where there are
+    /// none nobody is in anybody's way.
+    #[inline]
+    pub fn begin_pass<P: Entries>(&mut self, is_under_way: bool, page: &P) -> Option<u32> {
+        if !is_under_way {
+            Some(self.pending(page))
+        } else if self.is_pending(page) {
+            None
+        } else {
+            Some(0)
+        }
+    }
+
     /// Answers NOPs that are next among `left` submissions, as many as completions fit, and takes them off `left`. They need
     /// nothing but the two queues, so a batch of them costs its copies and one update of each index. True if another
     /// submission is next, and a completion fits.

@@ -124,6 +124,24 @@ fn p7_call_refuses_every_flag_but_thread_owned() {
 }
 
 #[test]
+fn p7_a_submission_that_names_a_thread_is_for_nobody_else() {
+    let owned = Sqe {
+        flags: sqe_flags::THREAD_OWNED,
+        call_id: 4,
+        ..good(Opcode::Call)
+    };
+    let of_another = |sqe: Sqe, thread| is_of_another(&sqe.to_words(), thread);
+    assert_eq!(
+        [4, 5, 0].map(|thread| of_another(owned, thread)),
+        [false, true, true]
+    );
+    assert_eq!(
+        [4, 5].map(|thread| of_another(good(Opcode::Call), thread)),
+        [false; 2]
+    );
+}
+
+#[test]
 fn p7_call_names_a_thread_exactly_when_it_is_thread_owned() {
     let owned = Sqe {
         flags: sqe_flags::THREAD_OWNED,

@@ -49,6 +49,11 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// Decides how the process ends; the code of the decision that counts, which is the first.
+    fn decide(&mut self, code: i64, reason: Reason) -> i64 {
+        self.decided.get_or_insert((code, reason)).0
+    }
+
     /// Lists somebody who waits for the end; the code if it is over.
     ///
     /// # Errors
@@ -66,7 +71,7 @@ impl Ending {
 /// apart, and by everybody who asks, whoever decided: so none comes back from a system call that it makes after this. Threads
 /// that do not run end here and now; those that run do at their next boundary, the caller's own among them.
 pub fn end_process(process: &Process, code: i64, reason: Reason) {
-    let (code, _) = *process.ending.lock().decided.get_or_insert((code, reason));
+    let code = process.ending.lock().decide(code, reason);
     // No thread is added once that is decided.
     let mut is_news = false;
     for thread in &process.threads.lock().living {
@@ -139,4 +144,17 @@ pub fn fault(thread: &Thread, fault: Fault) {
         address: fault.address,
     };
     end_process(process, exit_code::of_fault(fault.vector), reason);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p5_of_two_decisions_how_a_process_ends_the_first_counts_for_everybody() {
+        let mut ending = Ending::default();
+        assert_eq!(ending.decide(3, Reason::Exited), 3);
+        assert_eq!(ending.decide(7, Reason::Terminated), 3);
+        assert_eq!(ending.decided, Some((3, Reason::Exited)));
+    }
 }

@@ -9,7 +9,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use abi::ring::{CQ_ENTRIES, Cqe, Opcode};
 use abi::syscall;
-use abi::validate::{check_words, owner_of};
+use abi::validate::{check_words, is_of_another};
 use rings::Listing;
 use sched::Nanos;
 
@@ -170,14 +170,10 @@ fn dispatch(
         left: 0,
     };
     let mut state = ring.lock();
-    let found = if state.dispatching {
-        if state.queues.is_pending(&ring.page) {
-            pass.stopped = Stopped::Busy;
-            return (pass, 0, None);
-        }
-        0
-    } else {
-        state.queues.pending(&ring.page)
+    let is_under_way = state.dispatching;
+    let Some(found) = state.queues.begin_pass(is_under_way, &ring.page) else {
+        pass.stopped = Stopped::Busy;
+        return (pass, 0, None);
     };
     pass.left = found;
     let mut available;
@@ -220,7 +216,7 @@ fn perform<'a>(
         let words = state.queues.next(&ring.page);
         let user_data = words[1];
         let opcode = check_words(&words);
-        if opcode.is_ok() && owner_of(&words).is_some_and(|owner| owner != thread.tid()) {
+        if opcode.is_ok() && is_of_another(&words, thread.tid()) {
             pass.stopped = Stopped::ForeignHead;
             return state;
         }

@@ -53,6 +53,11 @@ impl Input {
         }
     }
 
+    /// Queues typed bytes, to the last one that is there.
+    pub fn push_all(&mut self, bytes: impl Iterator<Item = u8>) {
+        bytes.for_each(|byte| self.push(byte));
+    }
+
     /// Takes the oldest byte.
     pub fn pop(&mut self) -> Option<u8> {
         self.bytes.pop_front()
@@ -121,7 +126,12 @@ mod tests {
 
     fn typed(text: &[u8]) -> Input {
         let mut input = Input::new();
-        text.iter().for_each(|byte| input.push(*byte));
+        input.push_all(text.iter().copied());
+        assert_eq!(
+            input.bytes.len(),
+            text.len().min(CAPACITY),
+            "every byte is taken that fits"
+        );
         input
     }
 

@@ -83,10 +83,9 @@ pub fn system() -> Option<&'static Arc<Terminal>> {
 pub fn input() {
     let Some(terminal) = system() else { return };
     let mut state = terminal.state.lock();
+    let State { uart, input, .. } = &mut *state;
     // To the last byte: an edge-triggered line is silent while one is left. A serial line is slower than this loop.
-    while let Some(byte) = state.uart.try_read() {
-        state.input.push(byte);
-    }
+    input.push_all(core::iter::from_fn(|| uart.try_read()));
     serving::serve(&terminal.state, state);
 }
 

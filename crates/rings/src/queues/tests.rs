@@ -186,3 +186,12 @@ fn p5_what_waits_for_room_in_a_ring_that_is_closed_is_dropped() {
         "nobody lost it"
     );
 }
+
+#[test]
+fn p7_one_pass_at_a_time_and_a_busy_ring_says_so_where_there_is_something_to_be_taken() {
+    let (page, mut queues) = Page::at(0, 4);
+    assert_eq!(queues.begin_pass(true, &page), Some(0));
+    page.submit(&[Opcode::Call, Opcode::Call]);
+    assert_eq!(queues.begin_pass(true, &page), None);
+    assert_eq!(queues.begin_pass(false, &page), Some(2));
+}

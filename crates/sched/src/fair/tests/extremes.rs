@@ -132,3 +132,63 @@ fn d3_a_distance_is_kept_from_clock_to_clock_however_far_they_are_apart() {
         }
     }
 }
+
+#[test]
+fn d3_a_distance_at_another_weight_is_the_same_service_and_what_is_rounded_is_known() {
+    let distances = [0, 1, -1, 7, -1_000_003, i64::MAX / 70_000, i64::MIN / 70_000];
+    for (distance, old, new) in distances.into_iter().flat_map(|distance| {
+        let weights = [(1, 64), (64, 1), (3, 65_535), (65_535, 3), (977, 977)];
+        weights.into_iter().map(move |(old, new)| (distance, old, new))
+    }) {
+        for prepaid in [0, old as u32 - 1] {
+            let service = i128::from(distance) * i128::from(old) - i128::from(prepaid);
+            let (scaled, rest) = rescale(distance, old, prepaid, new);
+            assert!(u64::from(rest) < new);
+            assert_eq!(i128::from(scaled) * i128::from(new) - i128::from(rest), service);
+        }
+    }
+}
+
+#[test]
+fn d3_a_distance_whose_service_does_not_fit_is_rounded_up_and_ends_at_the_longest_there_is() {
+    for (distance, old, prepaid, new) in [
+        (i64::MAX, 1_000, 0, 1_001),
+        (i64::MAX, 1_000, 999, 65_535),
+        (i64::MIN + 5, 3, 2, 7),
+        (i64::MIN, 65_535, 65_534, 65_536),
+    ] {
+        let service = i128::from(distance) * i128::from(old) - i128::from(prepaid);
+        let (scaled, rest) = rescale(distance, old, prepaid, new);
+        let (most, new) = (i128::from(scaled) * i128::from(new), i128::from(new));
+        assert!(
+            service < most && most - new <= service,
+            "{distance} from {old} to {new}"
+        );
+        assert_eq!(rest, 0);
+    }
+    assert_eq!(rescale(i64::MAX, 2, 0, 1), (i64::MAX, 0));
+    assert_eq!(rescale(i64::MIN, 2, 0, 1), (i64::MIN, 0));
+}
+
+#[test]
+fn d5_a_turn_is_open_while_more_is_left_than_rounding_leaves_and_as_much_as_is_asked_for() {
+    let mut share = share(64);
+    share.renew();
+    let _ = share.charge(Nanos(share.slice().0 - 2));
+    assert!(share.turn_is_open(Nanos(2)) && !share.turn_is_open(Nanos(3)));
+    let _ = share.charge(Nanos(1));
+    assert!(
+        !share.turn_is_open(Nanos(1)),
+        "one virtual nanosecond is what rounding leaves"
+    );
+}
+
+#[test]
+fn d4_credit_beyond_what_is_said_is_taken_away_and_no_other() {
+    let mut share = share(64);
+    share.start_at(VirtualTime(1_000));
+    share.limit_credit_to(200, VirtualTime(1_100));
+    assert_eq!(share.vruntime(), VirtualTime(1_000));
+    share.limit_credit_to(200, VirtualTime(1_300));
+    assert_eq!(share.vruntime(), VirtualTime(1_100));
+}
