@@ -118,6 +118,26 @@ struct ThreadStatus {
   migrations @12 :UInt64;
   # Ready, but not running.
   waitingNs @13 :UInt64;
+  # The scheduling context that it is bound to; 0 without one.
+  contextId @14 :UInt64;
+}
+
+# One scheduling context that is there.
+struct ContextStatus {
+  identity @0 :System.SchedulingContextIdentity;
+  spec @1 :System.SchedulingContextSpec;
+  usage @2 :System.SchedulingContextUsage;
+  # Who made it, and which thread it is bound to; 0 is nobody.
+  makerPid @3 :UInt32;
+  pid @4 :UInt32;
+  tid @5 :UInt32;
+}
+
+# What may be reserved of one CPU: of every second, how much at all, and how much nobody has yet.
+struct CpuCapacity {
+  cpu @0 :UInt32;
+  givenNs @1 :UInt64;
+  leftNs @2 :UInt64;
 }
 
 # One number that the kernel keeps of a CPU. docs/counters.md says of each name what it means, in which unit, and when it
@@ -138,6 +158,7 @@ interface Monitor @0xd5a1c0de5e7a0001 {
   # All that is counted on one CPU, in a fixed order, the same for all CPUs. A CPU that is not there is refused with
   # `invalidArgument`.
   counters @5 (cpu :UInt32) -> (monotonicNs :UInt64, counters :List(Counter));
+  contexts @6 () -> (contexts :List(ContextStatus), capacities :List(CpuCapacity));
 }
 
 # What became of a wish where a thread shall run. Whatever is not `ok` has changed nothing.
@@ -168,4 +189,6 @@ interface Supervisor @0xd5a1c0de5e7a0002 {
   process @0 (pid :UInt32) -> (handleIndex :UInt16);
   threadPolicy @1 (pid :UInt32, tid :UInt32) -> (policyIndex :UInt16);
   threadPlacement @2 (pid :UInt32, tid :UInt32) -> (placementIndex :UInt16);
+  # Binds a thread to the context that the caller holds as `capId`.
+  bindContext @3 (pid :UInt32, tid :UInt32, capId :UInt32) -> (result :System.SchedulingContextOperationResult);
 }

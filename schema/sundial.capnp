@@ -179,6 +179,8 @@ interface SchedulingPolicyCap @0xc6e2ef87193751db {
 enum OverrunPolicy {
   throttle @0;
   fault @1;
+  # Ours, for reservations: the thread goes on by its weight until there is budget again.
+  demote @2;
 }
 
 # Whether an identity still names its context.
@@ -306,6 +308,100 @@ interface SchedulingContext @0xb34f8c02f5901eb9 {
       :SchedulingContextOperationResult, dispatchEffect :SchedulingContextDispatchEffect
   );
   drainNotifications @4 () -> (notifications :SchedulingContextNotificationSnapshot);
+  # The rest is this system's own.
+  # Carves a reservation out of what this context has, on the first CPU of the mask where it fits.
+  reserve @5 (spec :SchedulingContextSpec) -> (
+      contextIndex :UInt16, identity :SchedulingContextIdentity, result :ReservationResult, cpu :UInt32,
+      refusal :ReservationRefusal
+  );
+  # The thread that is bound goes on without; the context may be bound again.
+  unbind @6 () -> (result :SchedulingContextOperationResult);
+  # What `drainNotifications` answers, as soon as there is something to be read or the context is revoked.
+  waitNotifications @7 () -> (notifications :SchedulingContextNotificationSnapshot);
+  usage @8 () -> (usage :SchedulingContextUsage);
+}
+
+# What became of a wish for a reservation. Whatever is not `ok` has changed nothing.
+enum ReservationResult {
+  ok @0;
+  # A number is out of its bounds, or the mask names no CPU, one that is not there, or none that has started.
+  invalidSpec @1;
+  # The context it was to be carved out of is gone.
+  staleGeneration @2;
+  # That context has nothing that could be divided: it is a limit, or the first one and the manifest gives it nothing.
+  noCapacity @3;
+  # It does not fit: `refusal` says why, and what would.
+  doesNotFit @4;
+  # A table is full, or there is no memory.
+  resourceExhausted @5;
+  # The timers of this machine were not proven to end a budget when it is used up.
+  notEnforced @6;
+}
+
+# What stands in the way of a reservation.
+enum ReservationBinding {
+  none @0;
+  # The context it is carved out of, `holder`, has only `leftNs` left in each `periodNs`.
+  parent @1;
+  # Within `withinNs`, `demandNs` would be due; most of it to `holder`.
+  deadline @2;
+  # All reservations together would come to more than all time.
+  overload @3;
+  # Whether it fits could not be found out in time. A deadline that is the period makes it easier.
+  undecided @4;
+}
+
+# Why a reservation does not fit on `cpu`, and the largest budget that would be granted now if all else stays the same; zero if none.
+struct ReservationRefusal {
+  binding @0 :ReservationBinding;
+  cpu @1 :UInt32;
+  holder @2 :SchedulingContextIdentity;
+  leftNs @3 :UInt64;
+  periodNs @4 :UInt64;
+  withinNs @5 :UInt64;
+  demandNs @6 :UInt64;
+  mostNs @7 :UInt64;
+}
+
+# What a context grants beside being a budget.
+enum SchedulingContextKind {
+  # Only creates others.
+  factory @0;
+  # At most the budget, in no other order than by weight.
+  limit @1;
+  # The budget before all who are served by weight, by its deadline.
+  reservation @2;
+}
+
+# What a thread with the context is entitled to now.
+enum SchedulingContextStanding {
+  # No thread has it.
+  unbound @0;
+  # Its part by weight, as long as the budget lasts.
+  byWeight @1;
+  # Service by a deadline.
+  reserved @2;
+  # Nothing: it is used up.
+  throttled @3;
+  # Its part by weight, uncharged: it is used up.
+  demoted @4;
+}
+
+# What became of a context so far.
+struct SchedulingContextUsage {
+  kind @0 :SchedulingContextKind;
+  standing @1 :SchedulingContextStanding;
+  # When what is used up comes back, or by when the reserved service is due, on the monotonic clock; else zero.
+  untilNs @2 :UInt64;
+  remainingNs @3 :UInt64;
+  usedNs @4 :UInt64;
+  # Times that it was used up, and that a deadline passed while its thread wanted what was due by it.
+  overruns @5 :UInt64;
+  misses @6 :UInt64;
+  # Of a reservation: where, out of which context, and what was carved out of it.
+  cpu @7 :UInt32;
+  parent @8 :SchedulingContextIdentity;
+  carvedNs @9 :UInt64;
 }
 
 # ---- Quiet CPUs on loan ----
@@ -913,6 +1009,8 @@ struct SystemConfig {
   # The rest is this system's own.
   scheduler @19 :SchedulerPolicy;
   fairness @20 :FairnessScope;
+  # How many thousandths of each CPU the first process may reserve by its scheduling context.
+  reservablePermille @21 :UInt16;
 }
 
 # The order in which the waiting threads of a CPU are served.

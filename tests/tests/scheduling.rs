@@ -129,6 +129,28 @@ fn b5_on_one_cpu_a_thread_may_be_told_to_stay() {
     holds("pinned", |setup| setup.cpus(1).icount());
 }
 
+#[test]
+fn e1_to_e16_cpu_time_is_held_used_up_told_of_divided_and_revoked_where_instructions_are_counted() {
+    holds("contexts", |setup| setup.cpus(1).icount());
+}
+
+#[test]
+fn e6_e7_whoever_ends_or_is_revoked_on_several_cpus_leaves_the_ledger_as_it_was() {
+    holds("contexts-several", |setup| setup.cpus(2));
+}
+
+#[test]
+fn e6_e7_the_same_with_more_cpus_than_the_host_has() {
+    holds("contexts-several", |setup| setup.cpus(4));
+}
+
+#[test]
+fn e12_nothing_is_said_to_be_enforced_where_the_timer_was_not_proven() {
+    holds("unproven", |setup| {
+        setup.cpus(2).argument("last-timer-is-unproven")
+    });
+}
+
 // Only a CPU that started takes threads: one that was told to run on another would have been lost.
 #[test]
 fn b5_nobody_is_sent_to_a_cpu_that_has_not_started() {

@@ -20,6 +20,7 @@ use schema_gen::system::SchedulerPolicy;
 
 use crate::booted;
 use crate::console::{self, say};
+use crate::context::ledger;
 use crate::cpu_loop::cpu_loop;
 use crate::log::{self, Level};
 use crate::process::burial::WHEN_INIT_ENDS;
@@ -66,9 +67,13 @@ pub fn boot(handover: Handover) -> ! {
     commitment::init(cpu::count() as u64);
     cpus::init(
         companions::topology(),
-        companions::has_place,
+        companions::found,
         scheduler(),
         wake::now(),
+    );
+    ledger::init(
+        cpus::all().len() as u32,
+        booted::manifest().kernel.reservable_permille,
     );
     check_pools_started(booted::manifest());
     introduce();
@@ -113,7 +118,14 @@ fn name_unknown_words(command_line: &str) {
     let is_known = |word: &str| match word.split_once('=') {
         Some(("trace", size)) => size.parse::<usize>().is_ok(),
         Some(_) => false,
-        None => ["trace", "panic", "allocate-on-hard-path", "last-cpu-stays-off"].contains(&word),
+        None => [
+            "trace",
+            "panic",
+            "allocate-on-hard-path",
+            "last-cpu-stays-off",
+            "last-timer-is-unproven",
+        ]
+        .contains(&word),
     };
     for word in command_line
         .split_ascii_whitespace()

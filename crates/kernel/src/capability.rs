@@ -3,6 +3,7 @@
 
 use alloc::sync::Arc;
 
+use crate::context::binding::Held;
 use crate::endpoint::{Endpoint, Owner};
 use crate::memory::object::MemoryObject;
 use crate::pipe::PipeEnd;
@@ -64,6 +65,13 @@ pub enum Object {
     SchedulingPolicy(Option<Arc<Thread>>),
     /// On which CPUs a thread runs.
     ThreadPlacement(Arc<Thread>),
+    /// Creates scheduling contexts; whether it may reserve what the manifest leaves to the first process.
+    SchedulingContexts {
+        /// It may.
+        may_reserve: bool,
+    },
+    /// CPU time.
+    SchedulingContext(Arc<Held>),
     /// Looking at the whole system.
     Monitor,
     /// Turning what is seen into authority over one thing.
@@ -118,6 +126,8 @@ impl Capability {
             | Object::EndpointClient(_)
             | Object::Memory(_)
             | Object::Pipe(_)
+            | Object::SchedulingContexts { .. }
+            | Object::SchedulingContext(_)
             | Object::LogSink
             | Object::LogReader
             | Object::WallClock

@@ -12,6 +12,7 @@ use machine::user::{self, Trap};
 use protocol::Boundary;
 use sched::EndReason;
 
+use crate::context::news;
 use crate::process::exit;
 use crate::process::thread::Thread;
 use crate::ring::dispatch;
@@ -32,7 +33,11 @@ pub(crate) fn cpu_loop() -> ! {
     let cpu = cpus::this();
     let mut running = idle::wait(cpu);
     loop {
-        running = match run(cpu, running) {
+        let next = run(cpu, running);
+        if cpu.news.load(Relaxed) != 0 {
+            news::tell(cpu);
+        }
+        running = match next {
             Some(next) => next,
             None => idle::wait(cpu),
         };

@@ -1,6 +1,6 @@
 //! The Sundial kernel in safe Rust. [`mod@boot`] brings the system up; each CPU then stays in `cpu_loop`, which runs
 //! threads and handles their traps; what a CPU knows of them is in [`run`]. System calls go through [`ring`] and [`call`] to [`objects`] and [`endpoint`]; they act
-//! on [`process`]es, [`memory`], the [`log`], [`pipe`]s and the [`terminal`]. What runs next is decided in the crate
+//! on [`process`]es, [`memory`], CPU time ([`mod@context`]), the [`log`], [`pipe`]s and the [`terminal`]. What runs next is decided in the crate
 //! `sched`, and everything that could break memory is in the crate `machine`.
 
 #![no_std]
@@ -16,6 +16,7 @@ pub mod booted;
 pub mod call;
 pub mod capability;
 pub mod console;
+pub mod context;
 mod cpu_loop;
 pub mod endpoint;
 pub mod log;

@@ -78,6 +78,11 @@ impl ListBytes {
         ListBytes((4 + count * S::STRUCT_SIZE.total() as usize) * 8)
     }
 
+    /// With as many structs of another kind, one in each.
+    pub fn and_in_each<S: HasStructSize>(self, count: usize) -> ListBytes {
+        ListBytes(self.0 + count * S::STRUCT_SIZE.total() as usize * 8)
+    }
+
     /// With these texts in the structs; an empty one takes room too.
     pub fn with_texts<'a>(self, texts: impl Iterator<Item = &'a str>) -> ListBytes {
         ListBytes(

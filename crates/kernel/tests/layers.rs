@@ -19,7 +19,14 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("rings and what ends later", &["ring"]),
     (
         "objects as state",
-        &["capability.rs", "endpoint", "pipe", "process", "terminal"],
+        &[
+            "capability.rs",
+            "context",
+            "endpoint",
+            "pipe",
+            "process",
+            "terminal",
+        ],
     ),
     (
         "services",

@@ -67,6 +67,8 @@ pub struct KernelParams<'a> {
     pub scheduler: SchedulerPolicy,
     /// What shares CPU time by weight first.
     pub fairness: FairnessScope,
+    /// How many thousandths of each CPU the first process may reserve, at most 1000.
+    pub reservable_permille: u16,
 }
 
 /// How long sessions last, in milliseconds.
@@ -117,6 +119,7 @@ impl Default for KernelParams<'_> {
             block_device_target: None,
             scheduler: SchedulerPolicy::Eevdf,
             fairness: FairnessScope::Threads,
+            reservable_permille: 0,
         }
     }
 }
@@ -185,6 +188,7 @@ impl<'a> KernelParams<'a> {
             fairness: config
                 .get_fairness()
                 .map_err(|value| at("fairness").unknown(value))?,
+            reservable_permille: reservable(&at("reservablePermille"), config)?,
         })
     }
 }
@@ -224,6 +228,16 @@ fn session_lifetimes(
         guest_ms: or(given.get_guest_ms(), default.guest_ms),
         anonymous_ms: or(given.get_anonymous_ms(), default.anonymous_ms),
     })
+}
+
+fn reservable(path: &Path<'_>, config: system_config::Reader<'_>) -> Result<u16, ManifestError> {
+    match config.get_reservable_permille() {
+        all @ 0..=1000 => Ok(all),
+        more => Err(path.fail(Problem::OutOfRange {
+            value: more.into(),
+            allowed: "0 to 1000 thousandths",
+        })),
+    }
 }
 
 fn block_device_target(

@@ -16,7 +16,7 @@
 //! calls of them, waiting or flying; [`message`] and [`error`] say what goes over and what comes back; `start`,
 //! `heap`, `thread_block` bring a program and its threads to life. Above that, one file per group of interfaces,
 //! each with typed handles: [`console`], [`pipe`], [`time`], [`memory`], [`thread`], [`park`], [`endpoint`],
-//! [`process`] and [`child`], [`policy`], [`monitor`], [`log`], [`config`]; and [`text`] for what people read,
+//! [`process`] and [`child`], [`policy`], [`context`], [`monitor`], [`log`], [`config`]; and [`text`] for what people read,
 //! [`random`] for what a seed decides.
 //! [`raw`] drives the ring by hand, for programs that count instructions.
 //!
@@ -34,6 +34,7 @@ pub mod cap;
 pub mod child;
 pub mod config;
 pub mod console;
+pub mod context;
 pub mod endpoint;
 pub mod env;
 pub mod error;

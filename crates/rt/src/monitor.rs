@@ -6,7 +6,9 @@
 use alloc::vec::Vec;
 
 use capnp::struct_list;
-use schema_gen::monitor::{counter, cpu_status, monitor, process_status, system_status, thread_status};
+use schema_gen::monitor::{
+    context_status, counter, cpu_capacity, cpu_status, monitor, process_status, system_status, thread_status,
+};
 
 use crate::cap::{Client, client};
 use crate::error::Error;
@@ -107,6 +109,20 @@ impl Monitor {
         .read::<monitor::counters_results::Owned, R>(|root| {
             read(root.get_monotonic_ns(), root.get_counters()?)
         })
+    }
+}
+
+impl Monitor {
+    /// Every scheduling context, and what may be reserved of each CPU.
+    pub fn contexts<R>(
+        &self,
+        read: impl FnOnce(List<'_, context_status::Owned>, List<'_, cpu_capacity::Owned>) -> capnp::Result<R>,
+    ) -> Result<R, Error> {
+        let mut words: Vec<u64> = alloc::vec![0; ROOM_WORDS];
+        call(self.cap().method(6), &EMPTY, bytes_of_mut(&mut words))?
+            .read::<monitor::contexts_results::Owned, R>(|root| {
+                read(root.get_contexts()?, root.get_capacities()?)
+            })
     }
 }
 

@@ -2,7 +2,7 @@
 //! Which proof runs is said by the manifest (`proof` in its `[config]`, tests/manifests/proofs/); each checks what it
 //! sees itself, names the first thing that is wrong, and ends with 0 if nothing is.
 //!
-//! [`accounting`], [`shares`], [`crowds`], [`spread`], [`pinned`], [`quiet`] and [`counters`] are about the scheduler; [`passes`] and [`ranges`] about what one
+//! [`accounting`], [`shares`], [`crowds`], [`spread`], [`pinned`], [`quiet`] and [`counters`] are about the scheduler, [`contexts`] about CPU time that is held; [`passes`] and [`ranges`] about what one
 //! system call makes others wait for; [`ends`] about how processes end; [`leaks`], [`pending`], [`pages`], [`far`] and [`indices`] about what processes, memory and rings leave
 //! behind; [`accounts`] about what they hold; [`meetings`] about calls and who may answer them; [`registers`] about what shows of one process in another; [`chaos`] about all of it at
 //! once, under random programs. [`tools`] is what they share. A proof's children run this program too: their arguments name a
@@ -18,6 +18,7 @@ pub mod accounting;
 pub mod accounts;
 pub mod chaos;
 pub mod child;
+pub mod contexts;
 pub mod counters;
 pub mod crowds;
 pub mod elsewhere;
@@ -56,6 +57,9 @@ const PROOFS: &[Proof] = &[
     ("spread", spread::prove),
     ("pinned", pinned::prove),
     ("last-off", pinned::prove_without_the_last),
+    ("contexts", contexts::prove),
+    ("contexts-several", contexts::prove_on_several),
+    ("unproven", contexts::prove_without_the_last_timer),
     ("quiet", quiet::prove),
     ("ends", ends::prove),
     ("leaks", leaks::prove),

@@ -5,6 +5,7 @@
 mod boot_package;
 mod capability_manager;
 mod console;
+mod context;
 mod entropy;
 mod frames;
 mod grants;
@@ -59,6 +60,8 @@ pub fn call(call: &mut Call<'_, '_>, capability: &Capability) -> Answer {
         Object::CapabilityManager(process) => capability_manager::call(call, process),
         Object::SchedulingPolicy(target) => scheduling::call(call, target.as_deref()),
         Object::ThreadPlacement(thread) => placement::call(call, thread),
+        Object::SchedulingContexts { may_reserve } => context::factory(call, *may_reserve),
+        Object::SchedulingContext(held) => context::call(call, &held.0),
         Object::Monitor => monitor::call(call),
         Object::Supervisor => supervisor::call(call),
         // Park spaces have operations but no methods; endpoints never come here.

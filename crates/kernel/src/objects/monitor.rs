@@ -2,6 +2,7 @@
 //! through it. Processes and threads are in [`processes`], all that a CPU counts in [`counters`]. Counters are read where they are kept, each CPU's under that CPU's lock, one after the other: a look at
 //! the whole machine is no instant, but nothing in it ever runs backwards. Rules A1, C2, C3 and S2.
 
+mod contexts;
 pub(crate) mod counters;
 mod processes;
 
@@ -50,6 +51,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
             let message = words.message()?;
             counters::of_cpu(call, message.get_root::<counters_params::Reader<'_>>()?.get_cpu())?
         }
+        6 => contexts::all(call)?,
         _ => return Err(unimplemented()),
     };
     Ok(Reply::Message(answer))

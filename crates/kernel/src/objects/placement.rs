@@ -48,7 +48,7 @@ fn set(call: &Call<'_, '_>, thread: &Thread) -> Answer {
 
 /// Where a thread may run that may run on these of `count` CPUs. What names all of them is no restriction, and one CPU is a
 /// simpler question for placement than a set. At least one has to have `started`: on the others nothing ever runs.
-fn read(wish: &[u8], count: u32, started: impl Fn(CpuId) -> bool) -> Result<Affinity, MaskError> {
+pub(super) fn read(wish: &[u8], count: u32, started: impl Fn(CpuId) -> bool) -> Result<Affinity, MaskError> {
     let mask = CpuMask::parse(wish, count)?;
     let first = mask.iter().next().ok_or(MaskError::Empty)?;
     if !mask.iter().any(started) {

@@ -38,6 +38,7 @@ pub fn mint(source: Source, quota: &Quota, account: &Arc<Account>) -> Result<Opt
             Object::EndpointOwner(Endpoint::create(quota.endpoint_queue, quota.in_flight, account)?)
         }
         Source::ProcessSpawner => Object::ProcessSpawner,
+        Source::SchedulingContext => Object::SchedulingContexts { may_reserve: false },
         Source::SchedulingPolicy => Object::SchedulingPolicy(None),
         Source::Monitor => Object::Monitor,
         Source::Supervisor => Object::Supervisor,

@@ -1,12 +1,15 @@
-//! Supervisor: from the number of a process or thread to authority over it. Whoever holds this may end any process and
-//! change the policy and the CPUs of any thread, one capability at a time.
+//! Supervisor: from the number of a process or thread to authority over it. Whoever holds this may end any process, change the policy
+//! and the CPUs of any thread, and bind it to CPU time that it holds, one capability at a time.
 
 use alloc::sync::Arc;
 use alloc::vec;
 
 use abi::interfaces;
-use schema_gen::monitor::supervisor::{process_params, thread_placement_params, thread_policy_params};
+use schema_gen::monitor::supervisor::{
+    bind_context_params, process_params, thread_placement_params, thread_policy_params,
+};
 
+use super::context;
 use crate::call::{Answer, Call, Reply, Trouble, invalid, unimplemented};
 use crate::capability::{Capability, Object};
 use crate::process::thread::Thread;
@@ -41,6 +44,7 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
             let thread = living_thread(params.get_pid(), params.get_tid())?;
             Capability::new(Object::ThreadPlacement(thread), interfaces::THREAD_PLACEMENT)
         }
+        3 => return bind_context(call),
         _ => return Err(unimplemented()),
     };
     let room = call.keep_room(ANSWER_BYTES, 1)?;
@@ -50,6 +54,16 @@ pub(super) fn call(call: &Call<'_, '_>) -> Answer {
         vec![capability],
         room,
     ))
+}
+
+fn bind_context(call: &Call<'_, '_>) -> Answer {
+    let words = call.params()?;
+    let message = words.message()?;
+    let params = message.get_root::<bind_context_params::Reader<'_>>()?;
+    call.require_room(ANSWER_BYTES)?;
+    let thread = living_thread(params.get_pid(), params.get_tid())?;
+    let result = context::bind_held(call, &thread, params.get_cap_id())?;
+    Ok(Reply::Message(wire::data_struct(&[result as u64])))
 }
 
 /// The living process with this number.

@@ -15,6 +15,7 @@ use super::exit::Reason;
 use super::table::{self, Ended};
 use super::thread::Thread;
 use super::{Process, told};
+use crate::context::binding;
 use crate::endpoint::leaving;
 use crate::log;
 use crate::memory::account::Charge;
@@ -26,12 +27,15 @@ pub static WHEN_INIT_ENDS: BootCell<fn(i64, Reason) -> !> = BootCell::new("proce
 
 /// Destroys a thread that no CPU runs and no queue holds. Several CPUs may bury threads of one process at once: the
 /// process is taken apart by whoever is done last, not by whoever takes the last thread out of the list.
-pub(super) fn bury(thread: &Thread, entity: Owned, code: i64) {
+pub(super) fn bury(thread: &Thread, mut entity: Owned, code: i64) {
     let code = entity.payload.exit_code.unwrap_or(code);
     let wait = entity.payload.wait;
     let account = *entity.account();
+    let mut time = None;
+    entity.change_parked_budget(|budget| time = budget.take());
     // The registers go first: nothing can run this thread any more.
     drop(entity);
+    binding::thread_has_ended(thread, time);
     thread.ring.stop_waiting(thread.task());
     if let Some(armed) = wait.and_then(|wait| wait.armed) {
         drop(timer::disarm(armed));

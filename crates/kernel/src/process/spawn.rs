@@ -28,7 +28,7 @@ use super::park::Parking;
 use super::thread::Thread;
 use super::{Process, Quota, Threads, table};
 use crate::booted;
-use crate::capability::Capability;
+use crate::capability::{Capability, Object};
 use crate::memory::account::{Account, Charge, Cost, Short};
 use crate::memory::pages::Pages;
 use crate::memory::protection::Protection;
@@ -114,6 +114,10 @@ pub fn start_init(manifest: &Manifest<'static>) -> Result<(), SpawnError> {
             cap.badge
         };
         capability.disclosure = cap.disclosure;
+        if let Object::SchedulingContexts { may_reserve } = &mut capability.object {
+            // What the manifest leaves to be reserved is the first process's to divide.
+            *may_reserve = true;
+        }
         grants.push(Grant {
             name: cap.name.to_string(),
             capability,

@@ -8,6 +8,7 @@ use sched::ThreadId;
 
 use super::Process;
 use super::unfinished::Unfinished;
+use crate::context::Context;
 use crate::memory::account::{Charge, Cost, Short};
 use crate::memory::waiting_list::WaitingList;
 use crate::ring::Ring;
@@ -33,6 +34,8 @@ pub struct Thread {
     /// thread runs on.
     pub unfinished: Unfinished,
     end: Lock<End>,
+    /// The context that it is bound to.
+    pub context: Lock<Option<Arc<Context>>>,
     /// For this record, the task and the first places for joiners.
     _charge: Charge,
 }
@@ -52,6 +55,7 @@ impl Thread {
             ring,
             unfinished: Unfinished::default(),
             end: Lock::new(End::default()),
+            context: Lock::new(None),
             _charge: charge,
         })
     }

@@ -35,8 +35,12 @@ pub struct CpuState {
     pub timer: OneShot,
     /// The running thread's id, 0 for none.
     pub current: AtomicU64,
+    /// The number of a context of which something was noted here that somebody waits for, 0 for none. Told before the next turn.
+    pub news: AtomicU64,
     /// It came up at boot. On one that did not, nothing ever runs.
     pub has_started: bool,
+    /// Its timer was proven to fire when it is told to: only then is CPU time enforced here (rule E12).
+    pub keeps_time: bool,
     /// It takes threads, as all that started do before the first thread is made.
     pub online: AtomicBool,
     /// Always-on counters (rule A1).
@@ -60,9 +64,17 @@ impl CpuState {
 static CPUS: BootCell<Vec<CpuState>> = BootCell::new("run::CPUS");
 static GROUND: BootCell<Ground<AtomicU64>> = BootCell::new("run::GROUND");
 
-/// Makes the state of all CPUs, of which those that `has_started` says take threads, and serve them in the order of `policy`.
+/// What was found of a CPU at boot.
+pub struct Found {
+    /// It came up.
+    pub has_started: bool,
+    /// Its timer was proven to fire when it is told to.
+    pub keeps_time: bool,
+}
+
+/// Makes the state of all CPUs, of which those that were `found` take threads, and serve them in the order of `policy`.
 /// Called once, on the boot CPU.
-pub fn init(topology: Topology, has_started: impl Fn(CpuId) -> bool, policy: Policy, now: Instant) {
+pub fn init(topology: Topology, found: impl Fn(CpuId) -> Found, policy: Policy, now: Instant) {
     let count = topology.cpu_count();
     let states = (0..count)
         .map(|index| CpuState {
@@ -74,7 +86,9 @@ pub fn init(topology: Topology, has_started: impl Fn(CpuId) -> bool, policy: Pol
             reschedule: AtomicBool::new(false),
             timer: OneShot::new(),
             current: AtomicU64::new(0),
-            has_started: has_started(CpuId(index)),
+            news: AtomicU64::new(0),
+            has_started: found(CpuId(index)).has_started,
+            keeps_time: found(CpuId(index)).keeps_time,
             online: AtomicBool::new(false),
             counters: Counters::default(),
         })
@@ -107,6 +121,11 @@ pub fn get(index: u32) -> Option<&'static CpuState> {
 /// Whether a CPU came up at boot.
 pub fn has_started(cpu: CpuId) -> bool {
     get(cpu.0).is_some_and(|cpu| cpu.has_started)
+}
+
+/// Whether a CPU came up at boot and its timer keeps time.
+pub fn keeps_time(cpu: CpuId) -> bool {
+    get(cpu.0).is_some_and(|cpu| cpu.keeps_time)
 }
 
 /// What all CPUs see without a lock.

@@ -11,8 +11,8 @@ use machine::memory::heap::NoAllocation;
 use machine::{cpu, trace, vector};
 use protocol::{Counted, Ground, Step};
 use sched::{
-    Affinity, Charge, Cpu, CpuId, Entity, Horizon, Instant, LatencyClass, Parking, Rank, ThreadId, Weight,
-    Whereabouts,
+    Affinity, Budget, Charge, Cpu, CpuId, Entity, Horizon, Instant, LatencyClass, Parking, Rank, ThreadId,
+    Weight, Whereabouts,
 };
 
 use super::body::Body;
@@ -29,6 +29,15 @@ impl Host {
     #[inline]
     pub fn here() -> Host {
         Host(cpus::this())
+    }
+}
+
+impl Host {
+    /// Somebody waits for what was noted of this task's time.
+    #[cold]
+    fn note_news(&self, entity: &Entity<Body>) {
+        let number = entity.budget().map_or(0, |budget| budget.context().number);
+        self.0.news.store(number, Relaxed);
     }
 }
 
@@ -215,6 +224,9 @@ impl protocol::Host for Host {
     /// Charges the task that leaves to itself and to those it is counted with, and keeps its registers.
     #[inline]
     fn left(&mut self, entity: &mut Entity<Body>, charge: Charge) {
+        if entity.budget().is_some_and(Budget::has_awaited_news) {
+            self.note_news(entity);
+        }
         let task = &entity.payload.task;
         task.usage().add(charge);
         task.publish(entity.account());

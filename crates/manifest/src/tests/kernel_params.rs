@@ -240,6 +240,23 @@ fn d5_d7_the_scheduler_is_chosen_and_the_default_is_eevdf_between_threads() {
 }
 
 #[test]
+fn e10_what_the_first_process_may_reserve_is_nothing_unless_said_and_never_more_than_all() {
+    let decoded = |permille: u16| {
+        let bytes = bytes(&with_kernel(|mut kernel| {
+            kernel.set_reservable_permille(permille)
+        }));
+        let manifest = Manifest::decode(bytes.bytes());
+        manifest
+            .map(|manifest| manifest.kernel.reservable_permille)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(crate::kernel::KernelParams::default().reservable_permille, 0);
+    assert_eq!((decoded(950), decoded(1000)), (Ok(950), Ok(1000)));
+    let refused = "kernelParams.reservablePermille: 1001 is not allowed, only 0 to 1000 thousandths";
+    assert_eq!(decoded(1001), Err(refused.into()));
+}
+
+#[test]
 fn d5_d7_a_scheduler_that_does_not_exist_is_refused_by_name() {
     use schema_gen::system::{FairnessScope, SchedulerPolicy};
     // Both are 1 in the second and last halves of the words that hold the numbers of the parameters.

@@ -106,14 +106,14 @@ impl Budget {
         &self.news
     }
 
-    /// Reads what there is, and whoever waited for it waits no more.
+    /// Reads what there is.
     pub const fn read_news(&mut self) -> News {
         self.news.read()
     }
 
-    /// Somebody waits for news, and is to be told at once.
-    pub const fn await_news(&mut self) {
-        self.news.is_awaited = true;
+    /// Whether somebody waits for news, and is to be told at once.
+    pub const fn await_news(&mut self, is_awaited: bool) {
+        self.news.is_awaited = is_awaited;
     }
 
     /// Whether somebody waits for news, and there is some.
@@ -156,6 +156,11 @@ impl Budget {
     #[must_use]
     pub const fn misses(&self) -> u64 {
         self.misses
+    }
+
+    /// Whether it has been used up since there was something.
+    pub(crate) const fn is_used_up(&self) -> bool {
+        self.is_overrun
     }
 
     /// What may be used at `now`.

@@ -133,6 +133,12 @@ impl Capacity {
         }
     }
 
+    /// What may be reserved of every second.
+    #[must_use]
+    pub const fn given(&self) -> Nanos {
+        self.given
+    }
+
     /// The reservations, parents before their children.
     #[must_use]
     pub fn reservations(&self) -> &[Reservation] {

@@ -66,10 +66,9 @@ impl News {
         self.used_up.is_present | self.missed.is_present
     }
 
-    /// What there is to read; it counts as read from now on. Nobody waits any more.
+    /// What there is to read; it counts as read from now on.
     pub(crate) const fn read(&mut self) -> News {
         let news = *self;
-        self.is_awaited = false;
         self.used_up.is_present = false;
         self.missed.is_present = false;
         if news.used_up.is_present {

@@ -28,6 +28,8 @@ pub(super) enum Stands {
     MustWait,
     /// It has used more than it may, and ends for that.
     Faults,
+    /// It may go on, and somebody waits to be told what was noted of its budget.
+    HasNews,
 }
 
 /// Charges service that began at `from`; whether it is service by weight as well.
@@ -101,15 +103,18 @@ impl<P> Cpu<P> {
             return Stands::GoesOn;
         };
         let stood = running.standing;
+        let was_used_up = budget.is_used_up();
         let stands = budget.settle_down(now, running.id);
         if let Standing::Spent(_) = stands {
             return match budget.spec().overrun() {
-                Overrun::Fault => Stands::Faults,
-                Overrun::Throttle | Overrun::Demote => Stands::MustWait,
+                // Whoever was given a budget that others had used up has not overrun it.
+                Overrun::Fault if !was_used_up => Stands::Faults,
+                Overrun::Fault | Overrun::Throttle | Overrun::Demote => Stands::MustWait,
             };
         }
+        let has_news = budget.has_awaited_news();
         self.change_running(stood, stands, now);
-        Stands::GoesOn
+        if has_news { Stands::HasNews } else { Stands::GoesOn }
     }
 
     /// The running thread is entitled to something else from now on.

@@ -171,7 +171,8 @@ impl<P> Cpu<P> {
         if self.budget.is_some() {
             match self.stand_running(now) {
                 Stands::GoesOn => {}
-                Stands::MustWait => return Verdict::Switch,
+                // It begins its next turn at once, if it is still its turn, and in between it is told.
+                Stands::MustWait | Stands::HasNews => return Verdict::Switch,
                 Stands::Faults => return Verdict::Fault,
             }
         }

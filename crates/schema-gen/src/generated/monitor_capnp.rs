@@ -1786,11 +1786,15 @@ pub mod thread_status {
         pub fn get_waiting_ns(self) -> u64 {
             self.reader.get_data_field::<u64>(9)
         }
+        #[inline]
+        pub fn get_context_id(self) -> u64 {
+            self.reader.get_data_field::<u64>(10)
+        }
     }
 
     pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
     impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
-        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 10, pointers: 1 };
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 11, pointers: 1 };
     }
     impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
         const TYPE_ID: u64 = _private::TYPE_ID;
@@ -1960,6 +1964,14 @@ pub mod thread_status {
         pub fn set_waiting_ns(&mut self, value: u64)  {
             self.builder.set_data_field::<u64>(9, value);
         }
+        #[inline]
+        pub fn get_context_id(self) -> u64 {
+            self.builder.get_data_field::<u64>(10)
+        }
+        #[inline]
+        pub fn set_context_id(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(10, value);
+        }
     }
 
     pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
@@ -1971,65 +1983,69 @@ pub mod thread_status {
     impl Pipeline  {
     }
     mod _private {
-        pub(crate) static ENCODED_NODE: [::capnp::Word; 236] = [
-::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(196,209,165,220,130,240,75,169),::capnp::word(14,0,0,0,1,0,10,0),::capnp::word(0,0,122,94,222,192,161,213),
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 252] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(196,209,165,220,130,240,75,169),::capnp::word(14,0,0,0,1,0,11,0),::capnp::word(0,0,122,94,222,192,161,213),
 ::capnp::word(1,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,218,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,23,3,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,79,3,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,84,104),::capnp::word(114,101,97,100,83,116,97,116),::capnp::word(117,115,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(56,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(121,1,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,1,0,0,3,0,1,0),
-::capnp::word(128,1,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(125,1,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(120,1,0,0,3,0,1,0),::capnp::word(132,1,0,0,2,0,1,0),
-::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(129,1,0,0,42,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(124,1,0,0,3,0,1,0),::capnp::word(136,1,0,0,2,0,1,0),::capnp::word(3,0,0,0,4,0,0,0),
-::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(133,1,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(128,1,0,0,3,0,1,0),::capnp::word(140,1,0,0,2,0,1,0),::capnp::word(4,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(137,1,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(132,1,0,0,3,0,1,0),
-::capnp::word(144,1,0,0,2,0,1,0),::capnp::word(5,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(141,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(136,1,0,0,3,0,1,0),::capnp::word(148,1,0,0,2,0,1,0),
-::capnp::word(6,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(145,1,0,0,50,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(140,1,0,0,3,0,1,0),::capnp::word(152,1,0,0,2,0,1,0),::capnp::word(7,0,0,0,3,0,0,0),
-::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(149,1,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(148,1,0,0,3,0,1,0),::capnp::word(160,1,0,0,2,0,1,0),::capnp::word(8,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(157,1,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(160,1,0,0,3,0,1,0),
-::capnp::word(172,1,0,0,2,0,1,0),::capnp::word(9,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(169,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(168,1,0,0,3,0,1,0),::capnp::word(180,1,0,0,2,0,1,0),
-::capnp::word(10,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(177,1,0,0,98,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(176,1,0,0,3,0,1,0),::capnp::word(188,1,0,0,2,0,1,0),::capnp::word(11,0,0,0,7,0,0,0),
-::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(185,1,0,0,130,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(184,1,0,0,3,0,1,0),::capnp::word(196,1,0,0,2,0,1,0),::capnp::word(12,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,12,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(193,1,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(192,1,0,0,3,0,1,0),
-::capnp::word(204,1,0,0,2,0,1,0),::capnp::word(13,0,0,0,9,0,0,0),::capnp::word(0,0,1,0,13,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(201,1,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(200,1,0,0,3,0,1,0),::capnp::word(212,1,0,0,2,0,1,0),
-::capnp::word(112,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(116,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(110,97,109,101,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(115,116,97,116,101,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(106,99,255,126,195,119,224,225),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,112,117,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(119,101,105,103,104,116,0,0),::capnp::word(7,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(7,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,108,97,115,115,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(48,35,205,130,104,172,167,184),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(114,117,110,116,105,109,101,78),::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(118,105,114,116,117,97,108,82),::capnp::word(117,110,116,105,109,101,78,115),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,119,105,116,99,104,101,115),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(112,114,101,101,109,112,116,105),::capnp::word(111,110,115,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(118,111,108,117,110,116,97,114),::capnp::word(121,66,108,111,99,107,115,0),::capnp::word(9,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,105,103,114,97,116,105,111),::capnp::word(110,115,0,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(119,97,105,116,105,110,103,78),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(60,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(149,1,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(144,1,0,0,3,0,1,0),
+::capnp::word(156,1,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(153,1,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(148,1,0,0,3,0,1,0),::capnp::word(160,1,0,0,2,0,1,0),
+::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(157,1,0,0,42,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(152,1,0,0,3,0,1,0),::capnp::word(164,1,0,0,2,0,1,0),::capnp::word(3,0,0,0,4,0,0,0),
+::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(161,1,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(156,1,0,0,3,0,1,0),::capnp::word(168,1,0,0,2,0,1,0),::capnp::word(4,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(165,1,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(160,1,0,0,3,0,1,0),
+::capnp::word(172,1,0,0,2,0,1,0),::capnp::word(5,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(169,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(164,1,0,0,3,0,1,0),::capnp::word(176,1,0,0,2,0,1,0),
+::capnp::word(6,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(173,1,0,0,50,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(168,1,0,0,3,0,1,0),::capnp::word(180,1,0,0,2,0,1,0),::capnp::word(7,0,0,0,3,0,0,0),
+::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(177,1,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(176,1,0,0,3,0,1,0),::capnp::word(188,1,0,0,2,0,1,0),::capnp::word(8,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(185,1,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(188,1,0,0,3,0,1,0),
+::capnp::word(200,1,0,0,2,0,1,0),::capnp::word(9,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(197,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(196,1,0,0,3,0,1,0),::capnp::word(208,1,0,0,2,0,1,0),
+::capnp::word(10,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(205,1,0,0,98,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(204,1,0,0,3,0,1,0),::capnp::word(216,1,0,0,2,0,1,0),::capnp::word(11,0,0,0,7,0,0,0),
+::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(213,1,0,0,130,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(212,1,0,0,3,0,1,0),::capnp::word(224,1,0,0,2,0,1,0),::capnp::word(12,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,12,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(221,1,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(220,1,0,0,3,0,1,0),
+::capnp::word(232,1,0,0,2,0,1,0),::capnp::word(13,0,0,0,9,0,0,0),::capnp::word(0,0,1,0,13,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(229,1,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(228,1,0,0,3,0,1,0),::capnp::word(240,1,0,0,2,0,1,0),
+::capnp::word(14,0,0,0,10,0,0,0),::capnp::word(0,0,1,0,14,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(237,1,0,0,82,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(236,1,0,0,3,0,1,0),::capnp::word(248,1,0,0,2,0,1,0),::capnp::word(112,105,100,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,105,100,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(110,97,109,101,0,0,0,0),
+::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,116,97,116,101,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(106,99,255,126,195,119,224,225),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(119,101,105,103,104,116,0,0),
+::capnp::word(7,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(7,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,108,97,115,115,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(48,35,205,130,104,172,167,184),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(114,117,110,116,105,109,101,78),
 ::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(118,105,114,116,117,97,108,82),::capnp::word(117,110,116,105,109,101,78,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,119,105,116,99,104,101,115),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,114,101,101,109,112,116,105),
+::capnp::word(111,110,115,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(118,111,108,117,110,116,97,114),::capnp::word(121,66,108,111,99,107,115,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,105,103,114,97,116,105,111),::capnp::word(110,115,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(119,97,105,116,105,110,103,78),::capnp::word(115,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,111,110,116,101,120,116,73),
+::capnp::word(100,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
         ];
         pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
@@ -2048,6 +2064,7 @@ pub mod thread_status {
                 11 => <u64 as ::capnp::introspect::Introspect>::introspect(),
                 12 => <u64 as ::capnp::introspect::Introspect>::introspect(),
                 13 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                14 => <u64 as ::capnp::introspect::Introspect>::introspect(),
                 _ => ::capnp::introspect::panic_invalid_field_index(index),
             }
         }
@@ -2061,10 +2078,516 @@ pub mod thread_status {
             MEMBERS_BY_DISCRIMINANT,
             MEMBERS_BY_NAME
         );
-        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11,12,13];
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14];
         pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
-        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[6,4,12,2,0,10,7,3,9,1,8,11,13,5];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[6,14,4,12,2,0,10,7,3,9,1,8,11,13,5];
         pub(crate) const TYPE_ID: u64 = 0xa94b_f082_dca5_d1c4;
+    }
+}
+
+pub mod context_status {
+    #[derive(Copy, Clone)]
+    pub struct Owned(());
+    impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+    impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+    pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+    impl <> ::core::marker::Copy for Reader<'_,>  {}
+    impl <> ::core::clone::Clone for Reader<'_,>  {
+        fn clone(&self) -> Self { *self }
+    }
+
+    impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+        fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+            Self { reader,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+        fn from(reader: Reader<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <> ::core::fmt::Debug for Reader<'_,>  {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+            core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+        fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+        fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+        fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+            self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+        }
+    }
+
+    impl <'a,> Reader<'a,>  {
+        pub fn reborrow(&self) -> Reader<'_,> {
+            Self { .. *self }
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.reader.total_size()
+        }
+        #[inline]
+        pub fn get_identity(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_identity::Reader<'a>> {
+            ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn has_identity(&self) -> bool {
+            !self.reader.get_pointer_field(0).is_null()
+        }
+        #[inline]
+        pub fn get_spec(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_spec::Reader<'a>> {
+            ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn has_spec(&self) -> bool {
+            !self.reader.get_pointer_field(1).is_null()
+        }
+        #[inline]
+        pub fn get_usage(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_usage::Reader<'a>> {
+            ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn has_usage(&self) -> bool {
+            !self.reader.get_pointer_field(2).is_null()
+        }
+        #[inline]
+        pub fn get_maker_pid(self) -> u32 {
+            self.reader.get_data_field::<u32>(0)
+        }
+        #[inline]
+        pub fn get_pid(self) -> u32 {
+            self.reader.get_data_field::<u32>(1)
+        }
+        #[inline]
+        pub fn get_tid(self) -> u32 {
+            self.reader.get_data_field::<u32>(2)
+        }
+    }
+
+    pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+    impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 2, pointers: 3 };
+    }
+    impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+        fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+            Self { builder,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+        fn from(builder: Builder<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+        fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+            self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+        fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+            builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+        fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+    }
+
+    impl <'a,> Builder<'a,>  {
+        pub fn into_reader(self) -> Reader<'a,> {
+            self.builder.into_reader().into()
+        }
+        pub fn reborrow(&mut self) -> Builder<'_,> {
+            Builder { builder: self.builder.reborrow() }
+        }
+        pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.builder.as_reader().total_size()
+        }
+        #[inline]
+        pub fn get_identity(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_identity::Builder<'a>> {
+            ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn set_identity(&mut self, value: crate::generated::sundial_capnp::scheduling_context_identity::Reader<'_>) -> ::capnp::Result<()> {
+            ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+        }
+        #[inline]
+        pub fn init_identity(self, ) -> crate::generated::sundial_capnp::scheduling_context_identity::Builder<'a> {
+            ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+        }
+        #[inline]
+        pub fn has_identity(&self) -> bool {
+            !self.builder.is_pointer_field_null(0)
+        }
+        #[inline]
+        pub fn get_spec(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_spec::Builder<'a>> {
+            ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn set_spec(&mut self, value: crate::generated::sundial_capnp::scheduling_context_spec::Reader<'_>) -> ::capnp::Result<()> {
+            ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+        }
+        #[inline]
+        pub fn init_spec(self, ) -> crate::generated::sundial_capnp::scheduling_context_spec::Builder<'a> {
+            ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), 0)
+        }
+        #[inline]
+        pub fn has_spec(&self) -> bool {
+            !self.builder.is_pointer_field_null(1)
+        }
+        #[inline]
+        pub fn get_usage(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_usage::Builder<'a>> {
+            ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn set_usage(&mut self, value: crate::generated::sundial_capnp::scheduling_context_usage::Reader<'_>) -> ::capnp::Result<()> {
+            ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
+        }
+        #[inline]
+        pub fn init_usage(self, ) -> crate::generated::sundial_capnp::scheduling_context_usage::Builder<'a> {
+            ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(2), 0)
+        }
+        #[inline]
+        pub fn has_usage(&self) -> bool {
+            !self.builder.is_pointer_field_null(2)
+        }
+        #[inline]
+        pub fn get_maker_pid(self) -> u32 {
+            self.builder.get_data_field::<u32>(0)
+        }
+        #[inline]
+        pub fn set_maker_pid(&mut self, value: u32)  {
+            self.builder.set_data_field::<u32>(0, value);
+        }
+        #[inline]
+        pub fn get_pid(self) -> u32 {
+            self.builder.get_data_field::<u32>(1)
+        }
+        #[inline]
+        pub fn set_pid(&mut self, value: u32)  {
+            self.builder.set_data_field::<u32>(1, value);
+        }
+        #[inline]
+        pub fn get_tid(self) -> u32 {
+            self.builder.get_data_field::<u32>(2)
+        }
+        #[inline]
+        pub fn set_tid(&mut self, value: u32)  {
+            self.builder.set_data_field::<u32>(2, value);
+        }
+    }
+
+    pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+    impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+        fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+            Self { _typeless: typeless,  }
+        }
+    }
+    impl Pipeline  {
+        pub fn get_identity(&self) -> crate::generated::sundial_capnp::scheduling_context_identity::Pipeline {
+            ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(0))
+        }
+        pub fn get_spec(&self) -> crate::generated::sundial_capnp::scheduling_context_spec::Pipeline {
+            ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(1))
+        }
+        pub fn get_usage(&self) -> crate::generated::sundial_capnp::scheduling_context_usage::Pipeline {
+            ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(2))
+        }
+    }
+    mod _private {
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 110] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(237,65,156,211,91,140,66,198),::capnp::word(14,0,0,0,1,0,2,0),::capnp::word(0,0,122,94,222,192,161,213),
+::capnp::word(3,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,226,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,87,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,67,111),::capnp::word(110,116,101,120,116,83,116,97),::capnp::word(116,117,115,0,0,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(24,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(153,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(152,0,0,0,3,0,1,0),
+::capnp::word(164,0,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(161,0,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(156,0,0,0,3,0,1,0),::capnp::word(168,0,0,0,2,0,1,0),
+::capnp::word(2,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(165,0,0,0,50,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(160,0,0,0,3,0,1,0),::capnp::word(172,0,0,0,2,0,1,0),::capnp::word(3,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(169,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(168,0,0,0,3,0,1,0),::capnp::word(180,0,0,0,2,0,1,0),::capnp::word(4,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(177,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(172,0,0,0,3,0,1,0),
+::capnp::word(184,0,0,0,2,0,1,0),::capnp::word(5,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(181,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(176,0,0,0,3,0,1,0),::capnp::word(188,0,0,0,2,0,1,0),
+::capnp::word(105,100,101,110,116,105,116,121),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(168,209,64,191,253,17,183,169),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,112,101,99,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(224,138,95,104,52,229,201,183),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,115,97,103,101,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(73,209,175,153,114,91,199,136),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,97,107,101,114,80,105,100),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+        ];
+        pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+            match index {
+                0 => <crate::generated::sundial_capnp::scheduling_context_identity::Owned as ::capnp::introspect::Introspect>::introspect(),
+                1 => <crate::generated::sundial_capnp::scheduling_context_spec::Owned as ::capnp::introspect::Introspect>::introspect(),
+                2 => <crate::generated::sundial_capnp::scheduling_context_usage::Owned as ::capnp::introspect::Introspect>::introspect(),
+                3 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                4 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                5 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                _ => ::capnp::introspect::panic_invalid_field_index(index),
+            }
+        }
+        pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+            ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+        }
+        pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+        pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+            &ARENA,
+            NONUNION_MEMBERS,
+            MEMBERS_BY_DISCRIMINANT,
+            MEMBERS_BY_NAME
+        );
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5];
+        pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0,3,4,1,5,2];
+        pub(crate) const TYPE_ID: u64 = 0xc642_8c5b_d39c_41ed;
+    }
+}
+
+pub mod cpu_capacity {
+    #[derive(Copy, Clone)]
+    pub struct Owned(());
+    impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+    impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+    pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+    impl <> ::core::marker::Copy for Reader<'_,>  {}
+    impl <> ::core::clone::Clone for Reader<'_,>  {
+        fn clone(&self) -> Self { *self }
+    }
+
+    impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+        fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+            Self { reader,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+        fn from(reader: Reader<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <> ::core::fmt::Debug for Reader<'_,>  {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+            core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+        fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+        fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+        fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+            self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+        }
+    }
+
+    impl <> Reader<'_,>  {
+        pub fn reborrow(&self) -> Reader<'_,> {
+            Self { .. *self }
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.reader.total_size()
+        }
+        #[inline]
+        pub fn get_cpu(self) -> u32 {
+            self.reader.get_data_field::<u32>(0)
+        }
+        #[inline]
+        pub fn get_given_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(1)
+        }
+        #[inline]
+        pub fn get_left_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(2)
+        }
+    }
+
+    pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+    impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 3, pointers: 0 };
+    }
+    impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+        fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+            Self { builder,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+        fn from(builder: Builder<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+        fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+            self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+        fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+            builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+        fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+    }
+
+    impl <'a,> Builder<'a,>  {
+        pub fn into_reader(self) -> Reader<'a,> {
+            self.builder.into_reader().into()
+        }
+        pub fn reborrow(&mut self) -> Builder<'_,> {
+            Builder { builder: self.builder.reborrow() }
+        }
+        pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.builder.as_reader().total_size()
+        }
+        #[inline]
+        pub fn get_cpu(self) -> u32 {
+            self.builder.get_data_field::<u32>(0)
+        }
+        #[inline]
+        pub fn set_cpu(&mut self, value: u32)  {
+            self.builder.set_data_field::<u32>(0, value);
+        }
+        #[inline]
+        pub fn get_given_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(1)
+        }
+        #[inline]
+        pub fn set_given_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(1, value);
+        }
+        #[inline]
+        pub fn get_left_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(2)
+        }
+        #[inline]
+        pub fn set_left_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(2, value);
+        }
+    }
+
+    pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+    impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+        fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+            Self { _typeless: typeless,  }
+        }
+    }
+    impl Pipeline  {
+    }
+    mod _private {
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 63] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(237,8,68,249,29,239,212,255),::capnp::word(14,0,0,0,1,0,3,0),::capnp::word(0,0,122,94,222,192,161,213),
+::capnp::word(0,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,210,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,175,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,67,112),::capnp::word(117,67,97,112,97,99,105,116),::capnp::word(121,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(12,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(69,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(64,0,0,0,3,0,1,0),
+::capnp::word(76,0,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(73,0,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(68,0,0,0,3,0,1,0),::capnp::word(80,0,0,0,2,0,1,0),
+::capnp::word(2,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(77,0,0,0,58,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(72,0,0,0,3,0,1,0),::capnp::word(84,0,0,0,2,0,1,0),::capnp::word(99,112,117,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(103,105,118,101,110,78,115,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(108,101,102,116,78,115,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+        ];
+        pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+            match index {
+                0 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                1 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                2 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                _ => ::capnp::introspect::panic_invalid_field_index(index),
+            }
+        }
+        pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+            ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+        }
+        pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+        pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+            &ARENA,
+            NONUNION_MEMBERS,
+            MEMBERS_BY_DISCRIMINANT,
+            MEMBERS_BY_NAME
+        );
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2];
+        pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0,1,2];
+        pub(crate) const TYPE_ID: u64 = 0xffd4_ef1d_f944_08ed;
     }
 }
 
@@ -4396,6 +4919,374 @@ pub mod monitor {
             pub(crate) const TYPE_ID: u64 = 0xa97a_95d5_4035_a282;
         }
     }
+
+    pub mod contexts_params {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <> Reader<'_,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 0, pointers: 0 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 17] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(111,136,183,215,2,115,191,129),::capnp::word(22,0,0,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,50,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,77,111),::capnp::word(110,105,116,111,114,46,99,111),::capnp::word(110,116,101,120,116,115,36,80),
+::capnp::word(97,114,97,109,115,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_field_index(index)
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[];
+            pub(crate) const TYPE_ID: u64 = 0x81bf_7302_d7b7_886f;
+        }
+    }
+
+    pub mod contexts_results {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> Reader<'a,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_contexts(self) -> ::capnp::Result<::capnp::struct_list::Reader<'a,crate::generated::monitor_capnp::context_status::Owned>> {
+                ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn has_contexts(&self) -> bool {
+                !self.reader.get_pointer_field(0).is_null()
+            }
+            #[inline]
+            pub fn get_capacities(self) -> ::capnp::Result<::capnp::struct_list::Reader<'a,crate::generated::monitor_capnp::cpu_capacity::Owned>> {
+                ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn has_capacities(&self) -> bool {
+                !self.reader.get_pointer_field(1).is_null()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 0, pointers: 2 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_contexts(self) -> ::capnp::Result<::capnp::struct_list::Builder<'a,crate::generated::monitor_capnp::context_status::Owned>> {
+                ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn set_contexts(&mut self, value: ::capnp::struct_list::Reader<'_,crate::generated::monitor_capnp::context_status::Owned>) -> ::capnp::Result<()> {
+                ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+            #[inline]
+            pub fn init_contexts(self, size: u32) -> ::capnp::struct_list::Builder<'a,crate::generated::monitor_capnp::context_status::Owned> {
+                ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), size)
+            }
+            #[inline]
+            pub fn has_contexts(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+            #[inline]
+            pub fn get_capacities(self) -> ::capnp::Result<::capnp::struct_list::Builder<'a,crate::generated::monitor_capnp::cpu_capacity::Owned>> {
+                ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn set_capacities(&mut self, value: ::capnp::struct_list::Reader<'_,crate::generated::monitor_capnp::cpu_capacity::Owned>) -> ::capnp::Result<()> {
+                ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+            }
+            #[inline]
+            pub fn init_capacities(self, size: u32) -> ::capnp::struct_list::Builder<'a,crate::generated::monitor_capnp::cpu_capacity::Owned> {
+                ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), size)
+            }
+            #[inline]
+            pub fn has_capacities(&self) -> bool {
+                !self.builder.is_pointer_field_null(1)
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 58] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(63,21,186,130,7,25,85,189),::capnp::word(22,0,0,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(2,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,58,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,119,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,77,111),::capnp::word(110,105,116,111,114,46,99,111),::capnp::word(110,116,101,120,116,115,36,82),
+::capnp::word(101,115,117,108,116,115,0,0),::capnp::word(8,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(41,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(40,0,0,0,3,0,1,0),
+::capnp::word(68,0,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(65,0,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(64,0,0,0,3,0,1,0),::capnp::word(92,0,0,0,2,0,1,0),
+::capnp::word(99,111,110,116,101,120,116,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(237,65,156,211,91,140,66,198),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,97,112,97,99,105,116,105),::capnp::word(101,115,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(237,8,68,249,29,239,212,255),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <::capnp::struct_list::Owned<crate::generated::monitor_capnp::context_status::Owned> as ::capnp::introspect::Introspect>::introspect(),
+                    1 => <::capnp::struct_list::Owned<crate::generated::monitor_capnp::cpu_capacity::Owned> as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[1,0];
+            pub(crate) const TYPE_ID: u64 = 0xbd55_1907_82ba_153f;
+        }
+    }
 }
 
 #[repr(u16)]
@@ -6247,6 +7138,383 @@ pub mod supervisor {
             pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
             pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0];
             pub(crate) const TYPE_ID: u64 = 0xdf99_29e7_bfb3_d0ad;
+        }
+    }
+
+    pub mod bind_context_params {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <> Reader<'_,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_pid(self) -> u32 {
+                self.reader.get_data_field::<u32>(0)
+            }
+            #[inline]
+            pub fn get_tid(self) -> u32 {
+                self.reader.get_data_field::<u32>(1)
+            }
+            #[inline]
+            pub fn get_cap_id(self) -> u32 {
+                self.reader.get_data_field::<u32>(2)
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 2, pointers: 0 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_pid(self) -> u32 {
+                self.builder.get_data_field::<u32>(0)
+            }
+            #[inline]
+            pub fn set_pid(&mut self, value: u32)  {
+                self.builder.set_data_field::<u32>(0, value);
+            }
+            #[inline]
+            pub fn get_tid(self) -> u32 {
+                self.builder.get_data_field::<u32>(1)
+            }
+            #[inline]
+            pub fn set_tid(&mut self, value: u32)  {
+                self.builder.set_data_field::<u32>(1, value);
+            }
+            #[inline]
+            pub fn get_cap_id(self) -> u32 {
+                self.builder.get_data_field::<u32>(2)
+            }
+            #[inline]
+            pub fn set_cap_id(&mut self, value: u32)  {
+                self.builder.set_data_field::<u32>(2, value);
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 64] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(115,253,138,219,179,141,174,215),::capnp::word(25,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,98,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,175,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,83,117),::capnp::word(112,101,114,118,105,115,111,114),::capnp::word(46,98,105,110,100,67,111,110),
+::capnp::word(116,101,120,116,36,80,97,114),::capnp::word(97,109,115,0,0,0,0,0),::capnp::word(12,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(69,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(64,0,0,0,3,0,1,0),::capnp::word(76,0,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(73,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(68,0,0,0,3,0,1,0),
+::capnp::word(80,0,0,0,2,0,1,0),::capnp::word(2,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(77,0,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(72,0,0,0,3,0,1,0),::capnp::word(84,0,0,0,2,0,1,0),
+::capnp::word(112,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(116,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(99,97,112,73,100,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                    1 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                    2 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[2,0,1];
+            pub(crate) const TYPE_ID: u64 = 0xd7ae_8db3_db8a_fd73;
+        }
+    }
+
+    pub mod bind_context_results {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <> Reader<'_,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_result(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulingContextOperationResult,::capnp::NotInSchema> {
+                ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(0))
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 1, pointers: 0 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_result(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulingContextOperationResult,::capnp::NotInSchema> {
+                ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(0))
+            }
+            #[inline]
+            pub fn set_result(&mut self, value: crate::generated::sundial_capnp::SchedulingContextOperationResult)  {
+                self.builder.set_data_field::<u16>(0, value as u16);
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 34] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(167,121,28,253,16,204,220,255),::capnp::word(25,0,0,0,1,0,1,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,106,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,63,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,83,117),::capnp::word(112,101,114,118,105,115,111,114),::capnp::word(46,98,105,110,100,67,111,110),
+::capnp::word(116,101,120,116,36,82,101,115),::capnp::word(117,108,116,115,0,0,0,0),::capnp::word(4,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(13,0,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(8,0,0,0,3,0,1,0),::capnp::word(20,0,0,0,2,0,1,0),::capnp::word(114,101,115,117,108,116,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(126,220,111,242,7,60,210,231),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <crate::generated::sundial_capnp::SchedulingContextOperationResult as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0];
+            pub(crate) const TYPE_ID: u64 = 0xffdc_cc10_fd1c_79a7;
         }
     }
 }

@@ -13448,6 +13448,7 @@ pub mod scheduling_policy_cap {
 pub enum OverrunPolicy {
     Throttle = 0,
     Fault = 1,
+    Demote = 2,
 }
 
 impl ::capnp::introspect::Introspect for OverrunPolicy {
@@ -13462,6 +13463,7 @@ impl ::core::convert::TryFrom<u16> for OverrunPolicy {
         match value {
             0 => ::core::result::Result::Ok(Self::Throttle),
             1 => ::core::result::Result::Ok(Self::Fault),
+            2 => ::core::result::Result::Ok(Self::Demote),
             n => ::core::result::Result::Err(::capnp::NotInSchema(n)),
         }
     }
@@ -13474,14 +13476,15 @@ impl ::capnp::traits::HasTypeId for OverrunPolicy {
     const TYPE_ID: u64 = 0x92ec_25f7_7c02_5659u64;
 }
 mod overrun_policy {
-pub(crate) static ENCODED_NODE: [::capnp::Word; 27] = [
+pub(crate) static ENCODED_NODE: [::capnp::Word; 31] = [
 ::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(89,86,2,124,247,37,236,146),::capnp::word(14,0,0,0,2,0,0,0),::capnp::word(72,175,204,79,31,41,118,154),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,226,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,55,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,79,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,79,118),::capnp::word(101,114,114,117,110,80,111,108),::capnp::word(105,99,121,0,0,0,0,0),
-::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(8,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(17,0,0,0,74,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(13,0,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(116,104,114,111,116,116,108,101),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(102,97,117,108,116,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(12,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,74,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(25,0,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(17,0,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,104,114,111,116,116,108,101),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(102,97,117,108,116,0,0,0),::capnp::word(100,101,109,111,116,101,0,0),
 ];
 pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
     ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
@@ -17366,6 +17369,2336 @@ pub mod scheduling_context {
             pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0];
             pub(crate) const TYPE_ID: u64 = 0xb354_3161_3dfc_8dba;
         }
+    }
+
+    pub mod reserve_params {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> Reader<'a,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_spec(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_spec::Reader<'a>> {
+                ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn has_spec(&self) -> bool {
+                !self.reader.get_pointer_field(0).is_null()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 0, pointers: 1 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_spec(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_spec::Builder<'a>> {
+                ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn set_spec(&mut self, value: crate::generated::sundial_capnp::scheduling_context_spec::Reader<'_>) -> ::capnp::Result<()> {
+                ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+            #[inline]
+            pub fn init_spec(self, ) -> crate::generated::sundial_capnp::scheduling_context_spec::Builder<'a> {
+                ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+            #[inline]
+            pub fn has_spec(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+            pub fn get_spec(&self) -> crate::generated::sundial_capnp::scheduling_context_spec::Pipeline {
+                ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(0))
+            }
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 34] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(97,251,133,228,232,155,110,135),::capnp::word(32,0,0,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(1,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,122,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,63,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,46),
+::capnp::word(114,101,115,101,114,118,101,36),::capnp::word(80,97,114,97,109,115,0,0),::capnp::word(4,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(13,0,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(8,0,0,0,3,0,1,0),::capnp::word(20,0,0,0,2,0,1,0),::capnp::word(115,112,101,99,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(224,138,95,104,52,229,201,183),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <crate::generated::sundial_capnp::scheduling_context_spec::Owned as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0];
+            pub(crate) const TYPE_ID: u64 = 0x876e_9be8_e485_fb61;
+        }
+    }
+
+    pub mod reserve_results {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> Reader<'a,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_context_index(self) -> u16 {
+                self.reader.get_data_field::<u16>(0)
+            }
+            #[inline]
+            pub fn get_identity(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_identity::Reader<'a>> {
+                ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn has_identity(&self) -> bool {
+                !self.reader.get_pointer_field(0).is_null()
+            }
+            #[inline]
+            pub fn get_result(self) -> ::core::result::Result<crate::generated::sundial_capnp::ReservationResult,::capnp::NotInSchema> {
+                ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(1))
+            }
+            #[inline]
+            pub fn get_cpu(self) -> u32 {
+                self.reader.get_data_field::<u32>(1)
+            }
+            #[inline]
+            pub fn get_refusal(self) -> ::capnp::Result<crate::generated::sundial_capnp::reservation_refusal::Reader<'a>> {
+                ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn has_refusal(&self) -> bool {
+                !self.reader.get_pointer_field(1).is_null()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 1, pointers: 2 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_context_index(self) -> u16 {
+                self.builder.get_data_field::<u16>(0)
+            }
+            #[inline]
+            pub fn set_context_index(&mut self, value: u16)  {
+                self.builder.set_data_field::<u16>(0, value);
+            }
+            #[inline]
+            pub fn get_identity(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_identity::Builder<'a>> {
+                ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn set_identity(&mut self, value: crate::generated::sundial_capnp::scheduling_context_identity::Reader<'_>) -> ::capnp::Result<()> {
+                ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+            #[inline]
+            pub fn init_identity(self, ) -> crate::generated::sundial_capnp::scheduling_context_identity::Builder<'a> {
+                ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+            #[inline]
+            pub fn has_identity(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+            #[inline]
+            pub fn get_result(self) -> ::core::result::Result<crate::generated::sundial_capnp::ReservationResult,::capnp::NotInSchema> {
+                ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(1))
+            }
+            #[inline]
+            pub fn set_result(&mut self, value: crate::generated::sundial_capnp::ReservationResult)  {
+                self.builder.set_data_field::<u16>(1, value as u16);
+            }
+            #[inline]
+            pub fn get_cpu(self) -> u32 {
+                self.builder.get_data_field::<u32>(1)
+            }
+            #[inline]
+            pub fn set_cpu(&mut self, value: u32)  {
+                self.builder.set_data_field::<u32>(1, value);
+            }
+            #[inline]
+            pub fn get_refusal(self) -> ::capnp::Result<crate::generated::sundial_capnp::reservation_refusal::Builder<'a>> {
+                ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn set_refusal(&mut self, value: crate::generated::sundial_capnp::reservation_refusal::Reader<'_>) -> ::capnp::Result<()> {
+                ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+            }
+            #[inline]
+            pub fn init_refusal(self, ) -> crate::generated::sundial_capnp::reservation_refusal::Builder<'a> {
+                ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), 0)
+            }
+            #[inline]
+            pub fn has_refusal(&self) -> bool {
+                !self.builder.is_pointer_field_null(1)
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+            pub fn get_identity(&self) -> crate::generated::sundial_capnp::scheduling_context_identity::Pipeline {
+                ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(0))
+            }
+            pub fn get_refusal(&self) -> crate::generated::sundial_capnp::reservation_refusal::Pipeline {
+                ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(1))
+            }
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 96] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(90,49,193,181,242,94,18,242),::capnp::word(32,0,0,0,1,0,1,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(2,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,130,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,31,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,46),
+::capnp::word(114,101,115,101,114,118,101,36),::capnp::word(82,101,115,117,108,116,115,0),::capnp::word(20,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(125,0,0,0,106,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(124,0,0,0,3,0,1,0),::capnp::word(136,0,0,0,2,0,1,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(133,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(132,0,0,0,3,0,1,0),
+::capnp::word(144,0,0,0,2,0,1,0),::capnp::word(2,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(141,0,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(136,0,0,0,3,0,1,0),::capnp::word(148,0,0,0,2,0,1,0),
+::capnp::word(3,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(145,0,0,0,34,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(140,0,0,0,3,0,1,0),::capnp::word(152,0,0,0,2,0,1,0),::capnp::word(4,0,0,0,1,0,0,0),
+::capnp::word(0,0,1,0,4,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(149,0,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(144,0,0,0,3,0,1,0),::capnp::word(156,0,0,0,2,0,1,0),::capnp::word(99,111,110,116,101,120,116,73),::capnp::word(110,100,101,120,0,0,0,0),
+::capnp::word(7,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(7,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(105,100,101,110,116,105,116,121),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(168,209,64,191,253,17,183,169),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(114,101,115,117,108,116,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(183,20,122,65,125,101,137,235),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(99,112,117,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(114,101,102,117,115,97,108,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(163,119,207,173,133,40,243,171),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <u16 as ::capnp::introspect::Introspect>::introspect(),
+                    1 => <crate::generated::sundial_capnp::scheduling_context_identity::Owned as ::capnp::introspect::Introspect>::introspect(),
+                    2 => <crate::generated::sundial_capnp::ReservationResult as ::capnp::introspect::Introspect>::introspect(),
+                    3 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                    4 => <crate::generated::sundial_capnp::reservation_refusal::Owned as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0,3,1,4,2];
+            pub(crate) const TYPE_ID: u64 = 0xf212_5ef2_b5c1_315a;
+        }
+    }
+
+    pub mod unbind_params {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <> Reader<'_,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 0, pointers: 0 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 18] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(112,124,231,191,79,22,54,160),::capnp::word(32,0,0,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,114,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,46),
+::capnp::word(117,110,98,105,110,100,36,80),::capnp::word(97,114,97,109,115,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_field_index(index)
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[];
+            pub(crate) const TYPE_ID: u64 = 0xa036_164f_bfe7_7c70;
+        }
+    }
+
+    pub mod unbind_results {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <> Reader<'_,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_result(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulingContextOperationResult,::capnp::NotInSchema> {
+                ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(0))
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 1, pointers: 0 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_result(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulingContextOperationResult,::capnp::NotInSchema> {
+                ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(0))
+            }
+            #[inline]
+            pub fn set_result(&mut self, value: crate::generated::sundial_capnp::SchedulingContextOperationResult)  {
+                self.builder.set_data_field::<u16>(0, value as u16);
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 34] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(112,106,247,217,178,173,113,140),::capnp::word(32,0,0,0,1,0,1,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,122,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,63,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,46),
+::capnp::word(117,110,98,105,110,100,36,82),::capnp::word(101,115,117,108,116,115,0,0),::capnp::word(4,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(13,0,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(8,0,0,0,3,0,1,0),::capnp::word(20,0,0,0,2,0,1,0),::capnp::word(114,101,115,117,108,116,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(126,220,111,242,7,60,210,231),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <crate::generated::sundial_capnp::SchedulingContextOperationResult as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0];
+            pub(crate) const TYPE_ID: u64 = 0x8c71_adb2_d9f7_6a70;
+        }
+    }
+
+    pub mod wait_notifications_params {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <> Reader<'_,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 0, pointers: 0 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 20] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(118,47,56,70,58,144,22,177),::capnp::word(32,0,0,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,202,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,46),
+::capnp::word(119,97,105,116,78,111,116,105),::capnp::word(102,105,99,97,116,105,111,110),::capnp::word(115,36,80,97,114,97,109,115),::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_field_index(index)
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[];
+            pub(crate) const TYPE_ID: u64 = 0xb116_903a_4638_2f76;
+        }
+    }
+
+    pub mod wait_notifications_results {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> Reader<'a,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_notifications(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_notification_snapshot::Reader<'a>> {
+                ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn has_notifications(&self) -> bool {
+                !self.reader.get_pointer_field(0).is_null()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 0, pointers: 1 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_notifications(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_notification_snapshot::Builder<'a>> {
+                ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn set_notifications(&mut self, value: crate::generated::sundial_capnp::scheduling_context_notification_snapshot::Reader<'_>) -> ::capnp::Result<()> {
+                ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+            #[inline]
+            pub fn init_notifications(self, ) -> crate::generated::sundial_capnp::scheduling_context_notification_snapshot::Builder<'a> {
+                ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+            #[inline]
+            pub fn has_notifications(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+            pub fn get_notifications(&self) -> crate::generated::sundial_capnp::scheduling_context_notification_snapshot::Pipeline {
+                ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(0))
+            }
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 37] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(235,212,135,248,245,100,102,168),::capnp::word(32,0,0,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(1,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,210,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(41,0,0,0,63,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,46),
+::capnp::word(119,97,105,116,78,111,116,105),::capnp::word(102,105,99,97,116,105,111,110),::capnp::word(115,36,82,101,115,117,108,116),::capnp::word(115,0,0,0,0,0,0,0),
+::capnp::word(4,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(13,0,0,0,114,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,3,0,1,0),::capnp::word(24,0,0,0,2,0,1,0),
+::capnp::word(110,111,116,105,102,105,99,97),::capnp::word(116,105,111,110,115,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(145,11,170,80,143,23,99,185),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <crate::generated::sundial_capnp::scheduling_context_notification_snapshot::Owned as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0];
+            pub(crate) const TYPE_ID: u64 = 0xa866_64f5_f887_d4eb;
+        }
+    }
+
+    pub mod usage_params {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <> Reader<'_,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 0, pointers: 0 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 18] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(193,234,9,145,41,233,148,208),::capnp::word(32,0,0,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,106,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,46),
+::capnp::word(117,115,97,103,101,36,80,97),::capnp::word(114,97,109,115,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_field_index(index)
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[];
+            pub(crate) const TYPE_ID: u64 = 0xd094_e929_9109_eac1;
+        }
+    }
+
+    pub mod usage_results {
+        #[derive(Copy, Clone)]
+        pub struct Owned(());
+        impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+        impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+        impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+        pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+        impl <> ::core::marker::Copy for Reader<'_,>  {}
+        impl <> ::core::clone::Clone for Reader<'_,>  {
+            fn clone(&self) -> Self { *self }
+        }
+
+        impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+            fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+                Self { reader,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+            fn from(reader: Reader<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <> ::core::fmt::Debug for Reader<'_,>  {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+                core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+            fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+            fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+            fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+                self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> Reader<'a,>  {
+            pub fn reborrow(&self) -> Reader<'_,> {
+                Self { .. *self }
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.reader.total_size()
+            }
+            #[inline]
+            pub fn get_usage(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_usage::Reader<'a>> {
+                ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn has_usage(&self) -> bool {
+                !self.reader.get_pointer_field(0).is_null()
+            }
+        }
+
+        pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+        impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+            const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 0, pointers: 1 };
+        }
+        impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+            const TYPE_ID: u64 = _private::TYPE_ID;
+        }
+        impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+            fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+                Self { builder,  }
+            }
+        }
+
+        impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+            fn from(builder: Builder<'a,>) -> Self {
+                Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+            fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+                self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+            }
+        }
+
+        impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+            fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+                builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+            fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+        }
+
+        impl <'a,> Builder<'a,>  {
+            pub fn into_reader(self) -> Reader<'a,> {
+                self.builder.into_reader().into()
+            }
+            pub fn reborrow(&mut self) -> Builder<'_,> {
+                Builder { builder: self.builder.reborrow() }
+            }
+            pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+            #[inline]
+            pub fn get_usage(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_usage::Builder<'a>> {
+                ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+            #[inline]
+            pub fn set_usage(&mut self, value: crate::generated::sundial_capnp::scheduling_context_usage::Reader<'_>) -> ::capnp::Result<()> {
+                ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+            #[inline]
+            pub fn init_usage(self, ) -> crate::generated::sundial_capnp::scheduling_context_usage::Builder<'a> {
+                ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+            #[inline]
+            pub fn has_usage(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+        }
+
+        pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+        impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+                Self { _typeless: typeless,  }
+            }
+        }
+        impl Pipeline  {
+            pub fn get_usage(&self) -> crate::generated::sundial_capnp::scheduling_context_usage::Pipeline {
+                ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(0))
+            }
+        }
+        mod _private {
+            pub(crate) static ENCODED_NODE: [::capnp::Word; 34] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(177,242,93,25,211,91,160,173),::capnp::word(32,0,0,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(1,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,114,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,63,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,46),
+::capnp::word(117,115,97,103,101,36,82,101),::capnp::word(115,117,108,116,115,0,0,0),::capnp::word(4,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(13,0,0,0,50,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(8,0,0,0,3,0,1,0),::capnp::word(20,0,0,0,2,0,1,0),::capnp::word(117,115,97,103,101,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(73,209,175,153,114,91,199,136),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+            ];
+            pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+                match index {
+                    0 => <crate::generated::sundial_capnp::scheduling_context_usage::Owned as ::capnp::introspect::Introspect>::introspect(),
+                    _ => ::capnp::introspect::panic_invalid_field_index(index),
+                }
+            }
+            pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+                ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+            }
+            pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+            pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+                &ARENA,
+                NONUNION_MEMBERS,
+                MEMBERS_BY_DISCRIMINANT,
+                MEMBERS_BY_NAME
+            );
+            pub(crate) static NONUNION_MEMBERS : &[u16] = &[0];
+            pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+            pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0];
+            pub(crate) const TYPE_ID: u64 = 0xada0_5bd3_195d_f2b1;
+        }
+    }
+}
+
+#[repr(u16)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservationResult {
+    Ok = 0,
+    InvalidSpec = 1,
+    StaleGeneration = 2,
+    NoCapacity = 3,
+    DoesNotFit = 4,
+    ResourceExhausted = 5,
+    NotEnforced = 6,
+}
+
+impl ::capnp::introspect::Introspect for ReservationResult {
+    fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Enum(::capnp::introspect::RawEnumSchema::new(&reservation_result::ARENA, reservation_result::get_annotation_types)).into() }
+}
+impl ::core::convert::From<ReservationResult> for ::capnp::dynamic_value::Reader<'_> {
+    fn from(e: ReservationResult) -> Self { ::capnp::dynamic_value::Enum::new(e.into(), ::capnp::introspect::RawEnumSchema::new(&reservation_result::ARENA, reservation_result::get_annotation_types).into()).into() }
+}
+impl ::core::convert::TryFrom<u16> for ReservationResult {
+    type Error = ::capnp::NotInSchema;
+    fn try_from(value: u16) -> ::core::result::Result<Self, <ReservationResult as ::core::convert::TryFrom<u16>>::Error> {
+        match value {
+            0 => ::core::result::Result::Ok(Self::Ok),
+            1 => ::core::result::Result::Ok(Self::InvalidSpec),
+            2 => ::core::result::Result::Ok(Self::StaleGeneration),
+            3 => ::core::result::Result::Ok(Self::NoCapacity),
+            4 => ::core::result::Result::Ok(Self::DoesNotFit),
+            5 => ::core::result::Result::Ok(Self::ResourceExhausted),
+            6 => ::core::result::Result::Ok(Self::NotEnforced),
+            n => ::core::result::Result::Err(::capnp::NotInSchema(n)),
+        }
+    }
+}
+impl From<ReservationResult> for u16 {
+    #[inline]
+    fn from(x: ReservationResult) -> u16 { x as u16 }
+}
+impl ::capnp::traits::HasTypeId for ReservationResult {
+    const TYPE_ID: u64 = 0xeb89_657d_417a_14b7u64;
+}
+mod reservation_result {
+pub(crate) static ENCODED_NODE: [::capnp::Word; 53] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(183,20,122,65,125,101,137,235),::capnp::word(14,0,0,0,2,0,0,0),::capnp::word(72,175,204,79,31,41,118,154),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,2,1,0,0),::capnp::word(33,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,175,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,82,101),::capnp::word(115,101,114,118,97,116,105,111),::capnp::word(110,82,101,115,117,108,116,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(28,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(77,0,0,0,26,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(69,0,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(65,0,0,0,130,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(3,0,0,0,0,0,0,0),
+::capnp::word(61,0,0,0,90,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(4,0,0,0,0,0,0,0),::capnp::word(57,0,0,0,90,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(5,0,0,0,0,0,0,0),::capnp::word(53,0,0,0,146,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(6,0,0,0,0,0,0,0),::capnp::word(53,0,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(111,107,0,0,0,0,0,0),
+::capnp::word(105,110,118,97,108,105,100,83),::capnp::word(112,101,99,0,0,0,0,0),::capnp::word(115,116,97,108,101,71,101,110),::capnp::word(101,114,97,116,105,111,110,0),
+::capnp::word(110,111,67,97,112,97,99,105),::capnp::word(116,121,0,0,0,0,0,0),::capnp::word(100,111,101,115,78,111,116,70),::capnp::word(105,116,0,0,0,0,0,0),
+::capnp::word(114,101,115,111,117,114,99,101),::capnp::word(69,120,104,97,117,115,116,101),::capnp::word(100,0,0,0,0,0,0,0),::capnp::word(110,111,116,69,110,102,111,114),
+::capnp::word(99,101,100,0,0,0,0,0),
+];
+pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+    ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+}
+pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+}
+
+#[repr(u16)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservationBinding {
+    None = 0,
+    Parent = 1,
+    Deadline = 2,
+    Overload = 3,
+    Undecided = 4,
+}
+
+impl ::capnp::introspect::Introspect for ReservationBinding {
+    fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Enum(::capnp::introspect::RawEnumSchema::new(&reservation_binding::ARENA, reservation_binding::get_annotation_types)).into() }
+}
+impl ::core::convert::From<ReservationBinding> for ::capnp::dynamic_value::Reader<'_> {
+    fn from(e: ReservationBinding) -> Self { ::capnp::dynamic_value::Enum::new(e.into(), ::capnp::introspect::RawEnumSchema::new(&reservation_binding::ARENA, reservation_binding::get_annotation_types).into()).into() }
+}
+impl ::core::convert::TryFrom<u16> for ReservationBinding {
+    type Error = ::capnp::NotInSchema;
+    fn try_from(value: u16) -> ::core::result::Result<Self, <ReservationBinding as ::core::convert::TryFrom<u16>>::Error> {
+        match value {
+            0 => ::core::result::Result::Ok(Self::None),
+            1 => ::core::result::Result::Ok(Self::Parent),
+            2 => ::core::result::Result::Ok(Self::Deadline),
+            3 => ::core::result::Result::Ok(Self::Overload),
+            4 => ::core::result::Result::Ok(Self::Undecided),
+            n => ::core::result::Result::Err(::capnp::NotInSchema(n)),
+        }
+    }
+}
+impl From<ReservationBinding> for u16 {
+    #[inline]
+    fn from(x: ReservationBinding) -> u16 { x as u16 }
+}
+impl ::capnp::traits::HasTypeId for ReservationBinding {
+    const TYPE_ID: u64 = 0xd913_ebd6_54f5_2338u64;
+}
+mod reservation_binding {
+pub(crate) static ENCODED_NODE: [::capnp::Word; 42] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(56,35,245,84,214,235,19,217),::capnp::word(14,0,0,0,2,0,0,0),::capnp::word(72,175,204,79,31,41,118,154),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,10,1,0,0),::capnp::word(37,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,127,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,82,101),::capnp::word(115,101,114,118,97,116,105,111),::capnp::word(110,66,105,110,100,105,110,103),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(20,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(53,0,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(45,0,0,0,58,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(37,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(3,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(4,0,0,0,0,0,0,0),
+::capnp::word(29,0,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(110,111,110,101,0,0,0,0),::capnp::word(112,97,114,101,110,116,0,0),
+::capnp::word(100,101,97,100,108,105,110,101),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(111,118,101,114,108,111,97,100),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(117,110,100,101,99,105,100,101),::capnp::word(100,0,0,0,0,0,0,0),
+];
+pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+    ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+}
+pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+}
+
+pub mod reservation_refusal {
+    #[derive(Copy, Clone)]
+    pub struct Owned(());
+    impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+    impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+    pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+    impl <> ::core::marker::Copy for Reader<'_,>  {}
+    impl <> ::core::clone::Clone for Reader<'_,>  {
+        fn clone(&self) -> Self { *self }
+    }
+
+    impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+        fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+            Self { reader,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+        fn from(reader: Reader<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <> ::core::fmt::Debug for Reader<'_,>  {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+            core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+        fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+        fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+        fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+            self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+        }
+    }
+
+    impl <'a,> Reader<'a,>  {
+        pub fn reborrow(&self) -> Reader<'_,> {
+            Self { .. *self }
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.reader.total_size()
+        }
+        #[inline]
+        pub fn get_binding(self) -> ::core::result::Result<crate::generated::sundial_capnp::ReservationBinding,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(0))
+        }
+        #[inline]
+        pub fn get_cpu(self) -> u32 {
+            self.reader.get_data_field::<u32>(1)
+        }
+        #[inline]
+        pub fn get_holder(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_identity::Reader<'a>> {
+            ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn has_holder(&self) -> bool {
+            !self.reader.get_pointer_field(0).is_null()
+        }
+        #[inline]
+        pub fn get_left_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(1)
+        }
+        #[inline]
+        pub fn get_period_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(2)
+        }
+        #[inline]
+        pub fn get_within_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(3)
+        }
+        #[inline]
+        pub fn get_demand_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(4)
+        }
+        #[inline]
+        pub fn get_most_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(5)
+        }
+    }
+
+    pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+    impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 6, pointers: 1 };
+    }
+    impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+        fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+            Self { builder,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+        fn from(builder: Builder<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+        fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+            self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+        fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+            builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+        fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+    }
+
+    impl <'a,> Builder<'a,>  {
+        pub fn into_reader(self) -> Reader<'a,> {
+            self.builder.into_reader().into()
+        }
+        pub fn reborrow(&mut self) -> Builder<'_,> {
+            Builder { builder: self.builder.reborrow() }
+        }
+        pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.builder.as_reader().total_size()
+        }
+        #[inline]
+        pub fn get_binding(self) -> ::core::result::Result<crate::generated::sundial_capnp::ReservationBinding,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(0))
+        }
+        #[inline]
+        pub fn set_binding(&mut self, value: crate::generated::sundial_capnp::ReservationBinding)  {
+            self.builder.set_data_field::<u16>(0, value as u16);
+        }
+        #[inline]
+        pub fn get_cpu(self) -> u32 {
+            self.builder.get_data_field::<u32>(1)
+        }
+        #[inline]
+        pub fn set_cpu(&mut self, value: u32)  {
+            self.builder.set_data_field::<u32>(1, value);
+        }
+        #[inline]
+        pub fn get_holder(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_identity::Builder<'a>> {
+            ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn set_holder(&mut self, value: crate::generated::sundial_capnp::scheduling_context_identity::Reader<'_>) -> ::capnp::Result<()> {
+            ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+        }
+        #[inline]
+        pub fn init_holder(self, ) -> crate::generated::sundial_capnp::scheduling_context_identity::Builder<'a> {
+            ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+        }
+        #[inline]
+        pub fn has_holder(&self) -> bool {
+            !self.builder.is_pointer_field_null(0)
+        }
+        #[inline]
+        pub fn get_left_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(1)
+        }
+        #[inline]
+        pub fn set_left_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(1, value);
+        }
+        #[inline]
+        pub fn get_period_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(2)
+        }
+        #[inline]
+        pub fn set_period_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(2, value);
+        }
+        #[inline]
+        pub fn get_within_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(3)
+        }
+        #[inline]
+        pub fn set_within_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(3, value);
+        }
+        #[inline]
+        pub fn get_demand_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(4)
+        }
+        #[inline]
+        pub fn set_demand_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(4, value);
+        }
+        #[inline]
+        pub fn get_most_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(5)
+        }
+        #[inline]
+        pub fn set_most_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(5, value);
+        }
+    }
+
+    pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+    impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+        fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+            Self { _typeless: typeless,  }
+        }
+    }
+    impl Pipeline  {
+        pub fn get_holder(&self) -> crate::generated::sundial_capnp::scheduling_context_identity::Pipeline {
+            ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(0))
+        }
+    }
+    mod _private {
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 142] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(163,119,207,173,133,40,243,171),::capnp::word(14,0,0,0,1,0,6,0),::capnp::word(72,175,204,79,31,41,118,154),
+::capnp::word(1,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,10,1,0,0),::capnp::word(37,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,199,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,82,101),::capnp::word(115,101,114,118,97,116,105,111),::capnp::word(110,82,101,102,117,115,97,108),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(32,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(209,0,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(204,0,0,0,3,0,1,0),::capnp::word(216,0,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(213,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(208,0,0,0,3,0,1,0),
+::capnp::word(220,0,0,0,2,0,1,0),::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(217,0,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(212,0,0,0,3,0,1,0),::capnp::word(224,0,0,0,2,0,1,0),
+::capnp::word(3,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(221,0,0,0,58,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(216,0,0,0,3,0,1,0),::capnp::word(228,0,0,0,2,0,1,0),::capnp::word(4,0,0,0,2,0,0,0),
+::capnp::word(0,0,1,0,4,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(225,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(224,0,0,0,3,0,1,0),::capnp::word(236,0,0,0,2,0,1,0),::capnp::word(5,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(233,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(232,0,0,0,3,0,1,0),
+::capnp::word(244,0,0,0,2,0,1,0),::capnp::word(6,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(241,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(240,0,0,0,3,0,1,0),::capnp::word(252,0,0,0,2,0,1,0),
+::capnp::word(7,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(249,0,0,0,58,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(244,0,0,0,3,0,1,0),::capnp::word(0,1,0,0,2,0,1,0),::capnp::word(98,105,110,100,105,110,103,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(56,35,245,84,214,235,19,217),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(104,111,108,100,101,114,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(168,209,64,191,253,17,183,169),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(108,101,102,116,78,115,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,101,114,105,111,100,78,115),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(119,105,116,104,105,110,78,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(100,101,109,97,110,100,78,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,111,115,116,78,115,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+        ];
+        pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+            match index {
+                0 => <crate::generated::sundial_capnp::ReservationBinding as ::capnp::introspect::Introspect>::introspect(),
+                1 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                2 => <crate::generated::sundial_capnp::scheduling_context_identity::Owned as ::capnp::introspect::Introspect>::introspect(),
+                3 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                4 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                5 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                6 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                7 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                _ => ::capnp::introspect::panic_invalid_field_index(index),
+            }
+        }
+        pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+            ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+        }
+        pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+        pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+            &ARENA,
+            NONUNION_MEMBERS,
+            MEMBERS_BY_DISCRIMINANT,
+            MEMBERS_BY_NAME
+        );
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7];
+        pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0,1,6,2,3,7,4,5];
+        pub(crate) const TYPE_ID: u64 = 0xabf3_2885_adcf_77a3;
+    }
+}
+
+#[repr(u16)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchedulingContextKind {
+    Factory = 0,
+    Limit = 1,
+    Reservation = 2,
+}
+
+impl ::capnp::introspect::Introspect for SchedulingContextKind {
+    fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Enum(::capnp::introspect::RawEnumSchema::new(&scheduling_context_kind::ARENA, scheduling_context_kind::get_annotation_types)).into() }
+}
+impl ::core::convert::From<SchedulingContextKind> for ::capnp::dynamic_value::Reader<'_> {
+    fn from(e: SchedulingContextKind) -> Self { ::capnp::dynamic_value::Enum::new(e.into(), ::capnp::introspect::RawEnumSchema::new(&scheduling_context_kind::ARENA, scheduling_context_kind::get_annotation_types).into()).into() }
+}
+impl ::core::convert::TryFrom<u16> for SchedulingContextKind {
+    type Error = ::capnp::NotInSchema;
+    fn try_from(value: u16) -> ::core::result::Result<Self, <SchedulingContextKind as ::core::convert::TryFrom<u16>>::Error> {
+        match value {
+            0 => ::core::result::Result::Ok(Self::Factory),
+            1 => ::core::result::Result::Ok(Self::Limit),
+            2 => ::core::result::Result::Ok(Self::Reservation),
+            n => ::core::result::Result::Err(::capnp::NotInSchema(n)),
+        }
+    }
+}
+impl From<SchedulingContextKind> for u16 {
+    #[inline]
+    fn from(x: SchedulingContextKind) -> u16 { x as u16 }
+}
+impl ::capnp::traits::HasTypeId for SchedulingContextKind {
+    const TYPE_ID: u64 = 0x8b3c_22e1_ebd5_e648u64;
+}
+mod scheduling_context_kind {
+pub(crate) static ENCODED_NODE: [::capnp::Word; 32] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(72,230,213,235,225,34,60,139),::capnp::word(14,0,0,0,2,0,0,0),::capnp::word(72,175,204,79,31,41,118,154),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,34,1,0,0),::capnp::word(37,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,79,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,75),
+::capnp::word(105,110,100,0,0,0,0,0),::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(12,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(29,0,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,50,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(13,0,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(102,97,99,116,111,114,121,0),::capnp::word(108,105,109,105,116,0,0,0),::capnp::word(114,101,115,101,114,118,97,116),::capnp::word(105,111,110,0,0,0,0,0),
+];
+pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+    ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+}
+pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+}
+
+#[repr(u16)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchedulingContextStanding {
+    Unbound = 0,
+    ByWeight = 1,
+    Reserved = 2,
+    Throttled = 3,
+    Demoted = 4,
+}
+
+impl ::capnp::introspect::Introspect for SchedulingContextStanding {
+    fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Enum(::capnp::introspect::RawEnumSchema::new(&scheduling_context_standing::ARENA, scheduling_context_standing::get_annotation_types)).into() }
+}
+impl ::core::convert::From<SchedulingContextStanding> for ::capnp::dynamic_value::Reader<'_> {
+    fn from(e: SchedulingContextStanding) -> Self { ::capnp::dynamic_value::Enum::new(e.into(), ::capnp::introspect::RawEnumSchema::new(&scheduling_context_standing::ARENA, scheduling_context_standing::get_annotation_types).into()).into() }
+}
+impl ::core::convert::TryFrom<u16> for SchedulingContextStanding {
+    type Error = ::capnp::NotInSchema;
+    fn try_from(value: u16) -> ::core::result::Result<Self, <SchedulingContextStanding as ::core::convert::TryFrom<u16>>::Error> {
+        match value {
+            0 => ::core::result::Result::Ok(Self::Unbound),
+            1 => ::core::result::Result::Ok(Self::ByWeight),
+            2 => ::core::result::Result::Ok(Self::Reserved),
+            3 => ::core::result::Result::Ok(Self::Throttled),
+            4 => ::core::result::Result::Ok(Self::Demoted),
+            n => ::core::result::Result::Err(::capnp::NotInSchema(n)),
+        }
+    }
+}
+impl From<SchedulingContextStanding> for u16 {
+    #[inline]
+    fn from(x: SchedulingContextStanding) -> u16 { x as u16 }
+}
+impl ::capnp::traits::HasTypeId for SchedulingContextStanding {
+    const TYPE_ID: u64 = 0xfe06_0781_8522_2994u64;
+}
+mod scheduling_context_standing {
+pub(crate) static ENCODED_NODE: [::capnp::Word; 42] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(148,41,34,133,129,7,6,254),::capnp::word(14,0,0,0,2,0,0,0),::capnp::word(72,175,204,79,31,41,118,154),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,66,1,0,0),::capnp::word(37,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,127,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,83),
+::capnp::word(116,97,110,100,105,110,103,0),::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(20,0,0,0,1,0,2,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(53,0,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(45,0,0,0,74,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(2,0,0,0,0,0,0,0),::capnp::word(41,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(3,0,0,0,0,0,0,0),::capnp::word(37,0,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(4,0,0,0,0,0,0,0),
+::capnp::word(33,0,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,110,98,111,117,110,100,0),::capnp::word(98,121,87,101,105,103,104,116),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(114,101,115,101,114,118,101,100),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,104,114,111,116,116,108,101),
+::capnp::word(100,0,0,0,0,0,0,0),::capnp::word(100,101,109,111,116,101,100,0),
+];
+pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+    ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+}
+pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+}
+
+pub mod scheduling_context_usage {
+    #[derive(Copy, Clone)]
+    pub struct Owned(());
+    impl ::capnp::introspect::Introspect for Owned { fn introspect() -> ::capnp::introspect::Type { ::capnp::introspect::TypeVariant::Struct(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types, annotation_types: _private::get_annotation_types, type_id: ::core::any::TypeId::of::<Owned>() }).into() } }
+    impl ::capnp::traits::Owned for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::OwnedStruct for Owned { type Reader<'a> = Reader<'a>; type Builder<'a> = Builder<'a>; }
+    impl ::capnp::traits::Pipelined for Owned { type Pipeline = Pipeline; }
+
+    pub struct Reader<'a> { reader: ::capnp::private::layout::StructReader<'a> }
+    impl <> ::core::marker::Copy for Reader<'_,>  {}
+    impl <> ::core::clone::Clone for Reader<'_,>  {
+        fn clone(&self) -> Self { *self }
+    }
+
+    impl <> ::capnp::traits::HasTypeId for Reader<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructReader<'a>> for Reader<'a,>  {
+        fn from(reader: ::capnp::private::layout::StructReader<'a>) -> Self {
+            Self { reader,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Reader<'a,>> for ::capnp::dynamic_value::Reader<'a>  {
+        fn from(reader: Reader<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Reader::new(reader.reader, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <> ::core::fmt::Debug for Reader<'_,>  {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::result::Result<(), ::core::fmt::Error> {
+            core::fmt::Debug::fmt(&::core::convert::Into::<::capnp::dynamic_value::Reader<'_>>::into(*self), f)
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerReader<'a> for Reader<'a,>  {
+        fn get_from_pointer(reader: &::capnp::private::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl <'a,> ::capnp::traits::IntoInternalStructReader<'a> for Reader<'a,>  {
+        fn into_internal_struct_reader(self) -> ::capnp::private::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl <'a,> ::capnp::traits::Imbue<'a> for Reader<'a,>  {
+        fn imbue(&mut self, cap_table: &'a ::capnp::private::layout::CapTable) {
+            self.reader.imbue(::capnp::private::layout::CapTableReader::from_ref(cap_table))
+        }
+    }
+
+    impl <'a,> Reader<'a,>  {
+        pub fn reborrow(&self) -> Reader<'_,> {
+            Self { .. *self }
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.reader.total_size()
+        }
+        #[inline]
+        pub fn get_kind(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulingContextKind,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(0))
+        }
+        #[inline]
+        pub fn get_standing(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulingContextStanding,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(1))
+        }
+        #[inline]
+        pub fn get_until_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(1)
+        }
+        #[inline]
+        pub fn get_remaining_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(2)
+        }
+        #[inline]
+        pub fn get_used_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(3)
+        }
+        #[inline]
+        pub fn get_overruns(self) -> u64 {
+            self.reader.get_data_field::<u64>(4)
+        }
+        #[inline]
+        pub fn get_misses(self) -> u64 {
+            self.reader.get_data_field::<u64>(5)
+        }
+        #[inline]
+        pub fn get_cpu(self) -> u32 {
+            self.reader.get_data_field::<u32>(1)
+        }
+        #[inline]
+        pub fn get_parent(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_identity::Reader<'a>> {
+            ::capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn has_parent(&self) -> bool {
+            !self.reader.get_pointer_field(0).is_null()
+        }
+        #[inline]
+        pub fn get_carved_ns(self) -> u64 {
+            self.reader.get_data_field::<u64>(6)
+        }
+    }
+
+    pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
+    impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 7, pointers: 1 };
+    }
+    impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
+        const TYPE_ID: u64 = _private::TYPE_ID;
+    }
+    impl <'a,> ::core::convert::From<::capnp::private::layout::StructBuilder<'a>> for Builder<'a,>  {
+        fn from(builder: ::capnp::private::layout::StructBuilder<'a>) -> Self {
+            Self { builder,  }
+        }
+    }
+
+    impl <'a,> ::core::convert::From<Builder<'a,>> for ::capnp::dynamic_value::Builder<'a>  {
+        fn from(builder: Builder<'a,>) -> Self {
+            Self::Struct(::capnp::dynamic_struct::Builder::new(builder.builder, ::capnp::schema::StructSchema::new(::capnp::introspect::RawBrandedStructSchema { generic: &_private::RAW_SCHEMA, field_types: _private::get_field_types::<>, annotation_types: _private::get_annotation_types::<>, type_id: ::core::any::TypeId::of::<Owned<>>()})))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::ImbueMut<'a> for Builder<'a,>  {
+        fn imbue_mut(&mut self, cap_table: &'a mut ::capnp::private::layout::CapTable) {
+            self.builder.imbue(::capnp::private::layout::CapTableBuilder::from_ref(cap_table))
+        }
+    }
+
+    impl <'a,> ::capnp::traits::FromPointerBuilder<'a> for Builder<'a,>  {
+        fn init_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, _size: u32) -> Self {
+            builder.init_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capnp::private::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capnp::Word]>) -> ::capnp::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    impl <> ::capnp::traits::SetterInput<Owned<>> for Reader<'_,>  {
+        fn set_pointer_builder(mut pointer: ::capnp::private::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> ::capnp::Result<()> { pointer.set_struct(&value.reader, canonicalize) }
+    }
+
+    impl <'a,> Builder<'a,>  {
+        pub fn into_reader(self) -> Reader<'a,> {
+            self.builder.into_reader().into()
+        }
+        pub fn reborrow(&mut self) -> Builder<'_,> {
+            Builder { builder: self.builder.reborrow() }
+        }
+        pub fn reborrow_as_reader(&self) -> Reader<'_,> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> ::capnp::Result<::capnp::MessageSize> {
+            self.builder.as_reader().total_size()
+        }
+        #[inline]
+        pub fn get_kind(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulingContextKind,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(0))
+        }
+        #[inline]
+        pub fn set_kind(&mut self, value: crate::generated::sundial_capnp::SchedulingContextKind)  {
+            self.builder.set_data_field::<u16>(0, value as u16);
+        }
+        #[inline]
+        pub fn get_standing(self) -> ::core::result::Result<crate::generated::sundial_capnp::SchedulingContextStanding,::capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(1))
+        }
+        #[inline]
+        pub fn set_standing(&mut self, value: crate::generated::sundial_capnp::SchedulingContextStanding)  {
+            self.builder.set_data_field::<u16>(1, value as u16);
+        }
+        #[inline]
+        pub fn get_until_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(1)
+        }
+        #[inline]
+        pub fn set_until_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(1, value);
+        }
+        #[inline]
+        pub fn get_remaining_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(2)
+        }
+        #[inline]
+        pub fn set_remaining_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(2, value);
+        }
+        #[inline]
+        pub fn get_used_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(3)
+        }
+        #[inline]
+        pub fn set_used_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(3, value);
+        }
+        #[inline]
+        pub fn get_overruns(self) -> u64 {
+            self.builder.get_data_field::<u64>(4)
+        }
+        #[inline]
+        pub fn set_overruns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(4, value);
+        }
+        #[inline]
+        pub fn get_misses(self) -> u64 {
+            self.builder.get_data_field::<u64>(5)
+        }
+        #[inline]
+        pub fn set_misses(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(5, value);
+        }
+        #[inline]
+        pub fn get_cpu(self) -> u32 {
+            self.builder.get_data_field::<u32>(1)
+        }
+        #[inline]
+        pub fn set_cpu(&mut self, value: u32)  {
+            self.builder.set_data_field::<u32>(1, value);
+        }
+        #[inline]
+        pub fn get_parent(self) -> ::capnp::Result<crate::generated::sundial_capnp::scheduling_context_identity::Builder<'a>> {
+            ::capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+        #[inline]
+        pub fn set_parent(&mut self, value: crate::generated::sundial_capnp::scheduling_context_identity::Reader<'_>) -> ::capnp::Result<()> {
+            ::capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+        }
+        #[inline]
+        pub fn init_parent(self, ) -> crate::generated::sundial_capnp::scheduling_context_identity::Builder<'a> {
+            ::capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+        }
+        #[inline]
+        pub fn has_parent(&self) -> bool {
+            !self.builder.is_pointer_field_null(0)
+        }
+        #[inline]
+        pub fn get_carved_ns(self) -> u64 {
+            self.builder.get_data_field::<u64>(6)
+        }
+        #[inline]
+        pub fn set_carved_ns(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(6, value);
+        }
+    }
+
+    pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
+    impl ::capnp::capability::FromTypelessPipeline for Pipeline {
+        fn new(typeless: ::capnp::any_pointer::Pipeline) -> Self {
+            Self { _typeless: typeless,  }
+        }
+    }
+    impl Pipeline  {
+        pub fn get_parent(&self) -> crate::generated::sundial_capnp::scheduling_context_identity::Pipeline {
+            ::capnp::capability::FromTypelessPipeline::new(self._typeless.get_pointer_field(0))
+        }
+    }
+    mod _private {
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 173] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(73,209,175,153,114,91,199,136),::capnp::word(14,0,0,0,1,0,7,0),::capnp::word(72,175,204,79,31,41,118,154),
+::capnp::word(1,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,42,1,0,0),::capnp::word(37,0,0,0,7,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,55,2,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,85),
+::capnp::word(115,97,103,101,0,0,0,0),::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(40,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,1,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(4,1,0,0,3,0,1,0),::capnp::word(16,1,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(13,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,1,0,0,3,0,1,0),
+::capnp::word(24,1,0,0,2,0,1,0),::capnp::word(2,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(21,1,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,1,0,0,3,0,1,0),::capnp::word(28,1,0,0,2,0,1,0),
+::capnp::word(3,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(25,1,0,0,98,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(24,1,0,0,3,0,1,0),::capnp::word(36,1,0,0,2,0,1,0),::capnp::word(4,0,0,0,3,0,0,0),
+::capnp::word(0,0,1,0,4,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(28,1,0,0,3,0,1,0),::capnp::word(40,1,0,0,2,0,1,0),::capnp::word(5,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(37,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(36,1,0,0,3,0,1,0),
+::capnp::word(48,1,0,0,2,0,1,0),::capnp::word(6,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(45,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(40,1,0,0,3,0,1,0),::capnp::word(52,1,0,0,2,0,1,0),
+::capnp::word(7,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(49,1,0,0,34,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(44,1,0,0,3,0,1,0),::capnp::word(56,1,0,0,2,0,1,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,8,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(53,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(48,1,0,0,3,0,1,0),::capnp::word(60,1,0,0,2,0,1,0),::capnp::word(9,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(57,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(56,1,0,0,3,0,1,0),
+::capnp::word(68,1,0,0,2,0,1,0),::capnp::word(107,105,110,100,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(72,230,213,235,225,34,60,139),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,116,97,110,100,105,110,103),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(148,41,34,133,129,7,6,254),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,110,116,105,108,78,115,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(114,101,109,97,105,110,105,110),::capnp::word(103,78,115,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,115,101,100,78,115,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(111,118,101,114,114,117,110,115),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(109,105,115,115,101,115,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(99,112,117,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(112,97,114,101,110,116,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(168,209,64,191,253,17,183,169),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(99,97,114,118,101,100,78,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),
+        ];
+        pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
+            match index {
+                0 => <crate::generated::sundial_capnp::SchedulingContextKind as ::capnp::introspect::Introspect>::introspect(),
+                1 => <crate::generated::sundial_capnp::SchedulingContextStanding as ::capnp::introspect::Introspect>::introspect(),
+                2 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                3 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                4 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                5 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                6 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                7 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                8 => <crate::generated::sundial_capnp::scheduling_context_identity::Owned as ::capnp::introspect::Introspect>::introspect(),
+                9 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                _ => ::capnp::introspect::panic_invalid_field_index(index),
+            }
+        }
+        pub(crate) fn get_annotation_types(child_index: Option<u16>, index: u32) -> ::capnp::introspect::Type {
+            ::capnp::introspect::panic_invalid_annotation_indices(child_index, index)
+        }
+        pub(crate) static ARENA: ::capnp::private::arena::GeneratedCodeArena = ::capnp::private::arena::GeneratedCodeArena::new(&ENCODED_NODE);
+        pub(crate) static RAW_SCHEMA: ::capnp::introspect::RawStructSchema = ::capnp::introspect::RawStructSchema::new(
+            &ARENA,
+            NONUNION_MEMBERS,
+            MEMBERS_BY_DISCRIMINANT,
+            MEMBERS_BY_NAME
+        );
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9];
+        pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[9,7,0,6,5,8,3,1,2,4];
+        pub(crate) const TYPE_ID: u64 = 0x88c7_5b72_99af_d149;
     }
 }
 
@@ -46610,6 +48943,10 @@ pub mod system_config {
         pub fn get_fairness(self) -> ::core::result::Result<crate::generated::sundial_capnp::FairnessScope,::capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(4))
         }
+        #[inline]
+        pub fn get_reservable_permille(self) -> u16 {
+            self.reader.get_data_field::<u16>(5)
+        }
     }
 
     pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
@@ -46960,6 +49297,14 @@ pub mod system_config {
         pub fn set_fairness(&mut self, value: crate::generated::sundial_capnp::FairnessScope)  {
             self.builder.set_data_field::<u16>(4, value as u16);
         }
+        #[inline]
+        pub fn get_reservable_permille(self) -> u16 {
+            self.builder.get_data_field::<u16>(5)
+        }
+        #[inline]
+        pub fn set_reservable_permille(&mut self, value: u16)  {
+            self.builder.set_data_field::<u16>(5, value);
+        }
     }
 
     pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
@@ -46989,107 +49334,111 @@ pub mod system_config {
         }
     }
     mod _private {
-        pub(crate) static ENCODED_NODE: [::capnp::Word; 398] = [
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 415] = [
 ::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(39,57,75,211,237,162,90,187),::capnp::word(14,0,0,0,1,0,2,0),::capnp::word(72,175,204,79,31,41,118,154),
 ::capnp::word(16,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,218,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,159,4,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,215,4,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,121),::capnp::word(115,116,101,109,67,111,110,102),::capnp::word(105,103,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(84,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(61,2,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(60,2,0,0,3,0,1,0),
-::capnp::word(72,2,0,0,2,0,1,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(69,2,0,0,218,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(76,2,0,0,3,0,1,0),::capnp::word(88,2,0,0,2,0,1,0),
-::capnp::word(2,0,0,0,16,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(85,2,0,0,218,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(92,2,0,0,3,0,1,0),::capnp::word(104,2,0,0,2,0,1,0),::capnp::word(3,0,0,0,1,0,0,0),
-::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(101,2,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(100,2,0,0,3,0,1,0),::capnp::word(112,2,0,0,2,0,1,0),::capnp::word(4,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,2,0,0,106,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(108,2,0,0,3,0,1,0),
-::capnp::word(120,2,0,0,2,0,1,0),::capnp::word(5,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(117,2,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,2,0,0,3,0,1,0),::capnp::word(124,2,0,0,2,0,1,0),
-::capnp::word(6,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(121,2,0,0,106,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(120,2,0,0,3,0,1,0),::capnp::word(148,2,0,0,2,0,1,0),::capnp::word(7,0,0,0,5,0,0,0),
-::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(145,2,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(148,2,0,0,3,0,1,0),::capnp::word(176,2,0,0,2,0,1,0),::capnp::word(8,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(173,2,0,0,162,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(176,2,0,0,3,0,1,0),
-::capnp::word(204,2,0,0,2,0,1,0),::capnp::word(9,0,0,0,7,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(201,2,0,0,178,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(204,2,0,0,3,0,1,0),::capnp::word(216,2,0,0,2,0,1,0),
-::capnp::word(10,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(213,2,0,0,146,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(216,2,0,0,3,0,1,0),::capnp::word(244,2,0,0,2,0,1,0),::capnp::word(11,0,0,0,9,0,0,0),
-::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(241,2,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(244,2,0,0,3,0,1,0),::capnp::word(0,3,0,0,2,0,1,0),::capnp::word(12,0,0,0,10,0,0,0),::capnp::word(0,0,1,0,12,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(253,2,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(252,2,0,0,3,0,1,0),
-::capnp::word(8,3,0,0,2,0,1,0),::capnp::word(13,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,13,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(5,3,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,3,0,0,3,0,1,0),::capnp::word(20,3,0,0,2,0,1,0),
-::capnp::word(14,0,0,0,11,0,0,0),::capnp::word(0,0,1,0,14,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(17,3,0,0,146,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(20,3,0,0,3,0,1,0),::capnp::word(48,3,0,0,2,0,1,0),::capnp::word(15,0,0,0,12,0,0,0),
-::capnp::word(0,0,1,0,15,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(45,3,0,0,186,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(48,3,0,0,3,0,1,0),::capnp::word(76,3,0,0,2,0,1,0),::capnp::word(16,0,0,0,13,0,0,0),::capnp::word(0,0,1,0,16,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(73,3,0,0,10,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(84,3,0,0,3,0,1,0),
-::capnp::word(112,3,0,0,2,0,1,0),::capnp::word(17,0,0,0,14,0,0,0),::capnp::word(0,0,1,0,17,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(109,3,0,0,154,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,3,0,0,3,0,1,0),::capnp::word(124,3,0,0,2,0,1,0),
-::capnp::word(18,0,0,0,15,0,0,0),::capnp::word(0,0,1,0,18,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(121,3,0,0,146,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(124,3,0,0,3,0,1,0),::capnp::word(136,3,0,0,2,0,1,0),::capnp::word(19,0,0,0,3,0,0,0),
-::capnp::word(0,0,1,0,19,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(133,3,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(132,3,0,0,3,0,1,0),::capnp::word(144,3,0,0,2,0,1,0),::capnp::word(20,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,20,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(141,3,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(140,3,0,0,3,0,1,0),
-::capnp::word(152,3,0,0,2,0,1,0),::capnp::word(108,111,103,76,101,118,101,108),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
-::capnp::word(240,95,48,136,217,78,201,146),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,111,110,115,111,108,101,80),::capnp::word(97,115,115,119,111,114,100,86),
-::capnp::word(101,114,105,102,105,101,114,80),::capnp::word(104,99,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(97,108,108,111,119,76,111,99),::capnp::word(97,108,68,101,118,101,108,111),::capnp::word(112,109,101,110,116,83,104,101),
-::capnp::word(108,108,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,111,110,115,111,108,101,85),::capnp::word(97,114,116,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(36,161,165,141,34,39,141,213),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,101,114,109,105,110,97,108),::capnp::word(85,97,114,116,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
-::capnp::word(36,161,165,141,34,39,141,213),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,111,116,100,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,101,101,100,65,99,99,111),::capnp::word(117,110,116,115,0,0,0,0),
-::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(65,118,117,95,17,160,93,220),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(114,101,115,111,117,114,99,101),
-::capnp::word(80,114,111,102,105,108,101,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(23,63,253,227,225,6,60,131),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(105,110,105,116,105,97,108,82),::capnp::word(111,108,101,66,105,110,100,105),::capnp::word(110,103,115,0,0,0,0,0),
-::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(169,137,184,109,107,80,84,244),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,115,104,68,101,118,101,108),
-::capnp::word(111,112,109,101,110,116,72,111),::capnp::word(115,116,75,101,121,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(51,150,215,231,142,4,195,238),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(97,117,116,104,111,114,105,122),::capnp::word(101,100,83,115,104,75,101,121),::capnp::word(115,0,0,0,0,0,0,0),
-::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),
-::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(86,139,18,129,82,80,152,187),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,101,115,115,105,111,110,76),
-::capnp::word(105,102,101,116,105,109,101,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(173,77,71,209,201,150,221,254),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(104,111,115,116,110,97,109,101),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(100,109,97,66,97,99,107,101),::capnp::word(110,100,80,111,108,105,99,121),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(80,190,228,239,81,110,117,238),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,112,117,73,115,111,108,97),::capnp::word(116,105,111,110,80,111,111,108),::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),
-::capnp::word(192,86,197,109,127,61,116,202),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,73,115,111,108,97),::capnp::word(116,105,111,110,80,111,111,108),
-::capnp::word(71,114,97,110,116,115,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(160,180,42,135,122,211,220,162),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,112,117,73,115,111,108,97),::capnp::word(116,105,111,110,71,114,97,110),::capnp::word(116,77,105,110,116,101,114,65),::capnp::word(108,108,111,119,108,105,115,116),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(160,180,42,135,122,211,220,162),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(107,101,121,83,111,117,114,99),::capnp::word(101,66,111,111,116,115,116,114),::capnp::word(97,112,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
-::capnp::word(169,123,160,151,63,246,50,246),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(98,108,111,99,107,68,101,118),::capnp::word(105,99,101,84,97,114,103,101),
-::capnp::word(116,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(152,41,28,153,197,71,115,241),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(115,99,104,101,100,117,108,101),::capnp::word(114,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(114,180,80,15,37,208,120,137),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(88,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(89,2,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(88,2,0,0,3,0,1,0),
+::capnp::word(100,2,0,0,2,0,1,0),::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(97,2,0,0,218,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(104,2,0,0,3,0,1,0),::capnp::word(116,2,0,0,2,0,1,0),
+::capnp::word(2,0,0,0,16,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(113,2,0,0,218,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(120,2,0,0,3,0,1,0),::capnp::word(132,2,0,0,2,0,1,0),::capnp::word(3,0,0,0,1,0,0,0),
+::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(129,2,0,0,98,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(128,2,0,0,3,0,1,0),::capnp::word(140,2,0,0,2,0,1,0),::capnp::word(4,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(137,2,0,0,106,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(136,2,0,0,3,0,1,0),
+::capnp::word(148,2,0,0,2,0,1,0),::capnp::word(5,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(145,2,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(140,2,0,0,3,0,1,0),::capnp::word(152,2,0,0,2,0,1,0),
+::capnp::word(6,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(149,2,0,0,106,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(148,2,0,0,3,0,1,0),::capnp::word(176,2,0,0,2,0,1,0),::capnp::word(7,0,0,0,5,0,0,0),
+::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(173,2,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(176,2,0,0,3,0,1,0),::capnp::word(204,2,0,0,2,0,1,0),::capnp::word(8,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,8,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(201,2,0,0,162,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(204,2,0,0,3,0,1,0),
+::capnp::word(232,2,0,0,2,0,1,0),::capnp::word(9,0,0,0,7,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(229,2,0,0,178,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(232,2,0,0,3,0,1,0),::capnp::word(244,2,0,0,2,0,1,0),
+::capnp::word(10,0,0,0,8,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(241,2,0,0,146,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(244,2,0,0,3,0,1,0),::capnp::word(16,3,0,0,2,0,1,0),::capnp::word(11,0,0,0,9,0,0,0),
+::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(13,3,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(16,3,0,0,3,0,1,0),::capnp::word(28,3,0,0,2,0,1,0),::capnp::word(12,0,0,0,10,0,0,0),::capnp::word(0,0,1,0,12,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(25,3,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(24,3,0,0,3,0,1,0),
+::capnp::word(36,3,0,0,2,0,1,0),::capnp::word(13,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,13,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(33,3,0,0,138,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(36,3,0,0,3,0,1,0),::capnp::word(48,3,0,0,2,0,1,0),
+::capnp::word(14,0,0,0,11,0,0,0),::capnp::word(0,0,1,0,14,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(45,3,0,0,146,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(48,3,0,0,3,0,1,0),::capnp::word(76,3,0,0,2,0,1,0),::capnp::word(15,0,0,0,12,0,0,0),
+::capnp::word(0,0,1,0,15,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(73,3,0,0,186,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(76,3,0,0,3,0,1,0),::capnp::word(104,3,0,0,2,0,1,0),::capnp::word(16,0,0,0,13,0,0,0),::capnp::word(0,0,1,0,16,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(101,3,0,0,10,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,3,0,0,3,0,1,0),
+::capnp::word(140,3,0,0,2,0,1,0),::capnp::word(17,0,0,0,14,0,0,0),::capnp::word(0,0,1,0,17,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(137,3,0,0,154,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(140,3,0,0,3,0,1,0),::capnp::word(152,3,0,0,2,0,1,0),
+::capnp::word(18,0,0,0,15,0,0,0),::capnp::word(0,0,1,0,18,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(149,3,0,0,146,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(152,3,0,0,3,0,1,0),::capnp::word(164,3,0,0,2,0,1,0),::capnp::word(19,0,0,0,3,0,0,0),
+::capnp::word(0,0,1,0,19,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(161,3,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(160,3,0,0,3,0,1,0),::capnp::word(172,3,0,0,2,0,1,0),::capnp::word(20,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,20,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(169,3,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(168,3,0,0,3,0,1,0),
+::capnp::word(180,3,0,0,2,0,1,0),::capnp::word(21,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,21,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(177,3,0,0,154,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(180,3,0,0,3,0,1,0),::capnp::word(192,3,0,0,2,0,1,0),
+::capnp::word(108,111,103,76,101,118,101,108),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(240,95,48,136,217,78,201,146),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(102,97,105,114,110,101,115,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
-::capnp::word(244,84,189,5,185,116,181,227),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,111,110,115,111,108,101,80),::capnp::word(97,115,115,119,111,114,100,86),::capnp::word(101,114,105,102,105,101,114,80),
+::capnp::word(104,99,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(97,108,108,111,119,76,111,99),::capnp::word(97,108,68,101,118,101,108,111),::capnp::word(112,109,101,110,116,83,104,101),::capnp::word(108,108,0,0,0,0,0,0),
+::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(1,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,111,110,115,111,108,101,85),
+::capnp::word(97,114,116,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(36,161,165,141,34,39,141,213),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(116,101,114,109,105,110,97,108),::capnp::word(85,97,114,116,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(36,161,165,141,34,39,141,213),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,111,116,100,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,101,101,100,65,99,99,111),::capnp::word(117,110,116,115,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(65,118,117,95,17,160,93,220),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(114,101,115,111,117,114,99,101),::capnp::word(80,114,111,102,105,108,101,115),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(23,63,253,227,225,6,60,131),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(105,110,105,116,105,97,108,82),::capnp::word(111,108,101,66,105,110,100,105),::capnp::word(110,103,115,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(169,137,184,109,107,80,84,244),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,115,104,68,101,118,101,108),::capnp::word(111,112,109,101,110,116,72,111),
+::capnp::word(115,116,75,101,121,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(51,150,215,231,142,4,195,238),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(97,117,116,104,111,114,105,122),::capnp::word(101,100,83,115,104,75,101,121),::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(86,139,18,129,82,80,152,187),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,101,115,115,105,111,110,76),::capnp::word(105,102,101,116,105,109,101,115),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(173,77,71,209,201,150,221,254),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(104,111,115,116,110,97,109,101),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(100,109,97,66,97,99,107,101),::capnp::word(110,100,80,111,108,105,99,121),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(80,190,228,239,81,110,117,238),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,73,115,111,108,97),
+::capnp::word(116,105,111,110,80,111,111,108),::capnp::word(115,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(192,86,197,109,127,61,116,202),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,73,115,111,108,97),::capnp::word(116,105,111,110,80,111,111,108),::capnp::word(71,114,97,110,116,115,0,0),
+::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(160,180,42,135,122,211,220,162),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,73,115,111,108,97),
+::capnp::word(116,105,111,110,71,114,97,110),::capnp::word(116,77,105,110,116,101,114,65),::capnp::word(108,108,111,119,108,105,115,116),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,3,0,1,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(160,180,42,135,122,211,220,162),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(14,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(107,101,121,83,111,117,114,99),
+::capnp::word(101,66,111,111,116,115,116,114),::capnp::word(97,112,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(169,123,160,151,63,246,50,246),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(98,108,111,99,107,68,101,118),::capnp::word(105,99,101,84,97,114,103,101),::capnp::word(116,0,0,0,0,0,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(152,41,28,153,197,71,115,241),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,99,104,101,100,117,108,101),
+::capnp::word(114,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(114,180,80,15,37,208,120,137),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(102,97,105,114,110,101,115,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(244,84,189,5,185,116,181,227),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(114,101,115,101,114,118,97,98),::capnp::word(108,101,80,101,114,109,105,108),::capnp::word(108,101,0,0,0,0,0,0),
+::capnp::word(7,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(7,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
         ];
         pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
             match index {
@@ -47114,6 +49463,7 @@ pub mod system_config {
                 18 => <crate::generated::sundial_capnp::block_device_target_selector::Owned as ::capnp::introspect::Introspect>::introspect(),
                 19 => <crate::generated::sundial_capnp::SchedulerPolicy as ::capnp::introspect::Introspect>::introspect(),
                 20 => <crate::generated::sundial_capnp::FairnessScope as ::capnp::introspect::Introspect>::introspect(),
+                21 => <u16 as ::capnp::introspect::Introspect>::introspect(),
                 _ => ::capnp::introspect::panic_invalid_field_index(index),
             }
         }
@@ -47127,9 +49477,9 @@ pub mod system_config {
             MEMBERS_BY_DISCRIMINANT,
             MEMBERS_BY_NAME
         );
-        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20];
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21];
         pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
-        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[2,10,18,1,3,16,15,14,13,20,12,8,17,0,5,7,19,6,11,9,4];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[2,10,18,1,3,16,15,14,13,20,12,8,17,0,5,21,7,19,6,11,9,4];
         pub(crate) const TYPE_ID: u64 = 0xbb5a_a2ed_d34b_3927;
     }
 }

@@ -91,6 +91,7 @@ pub(super) fn params(kernel: &KernelParams<'_>) -> Table {
     if kernel.fairness != default.fairness {
         table.text("fairness", word_of(FAIRNESS, kernel.fairness));
     }
+    table.number("reservable_permille", kernel.reservable_permille);
     table.table("console_uart", uart(kernel.console_uart, Uart::CONSOLE));
     table.table("terminal_uart", uart(kernel.terminal_uart, Uart::TERMINAL));
     table.table("session_lifetimes", session_lifetimes(kernel.session_lifetimes));

@@ -30,6 +30,7 @@ pub(super) fn params(kernel: Section<'_>, mut into: system_config::Builder<'_>) 
     set!(into.set_dma_backend_policy(kernel.word("dma_backend_policy", "dmaBackendPolicy", DMA_POLICIES)));
     set!(into.set_scheduler(kernel.word("scheduler", "scheduler", SCHEDULERS)));
     set!(into.set_fairness(kernel.word("fairness", "fairness", FAIRNESS)));
+    set!(into.set_reservable_permille(kernel.number("reservable_permille", "reservablePermille")));
     if let Some(section) = kernel.section("console_uart", "consoleUart") {
         uart(section, UartPort::Com1, into.reborrow().init_console_uart());
     }

@@ -188,6 +188,8 @@ fn show_thread(mut shown: thread_status::Builder<'_>, thread: &Thread, seen: &ob
     shown.set_voluntary_blocks(account.voluntary_blocks);
     shown.set_migrations(account.migrations);
     shown.set_waiting_ns(account.waiting.0);
+    let context = thread.context.lock().as_ref().map(|context| context.id());
+    shown.set_context_id(context.map_or(0, |context| context.number));
 }
 
 #[cfg(test)]

@@ -186,6 +186,23 @@ fn e3_a_thread_that_agreed_to_it_ends_when_it_overruns() {
 }
 
 #[test]
+fn e3_whoever_is_given_a_budget_that_others_have_used_up_waits_and_is_not_ended() {
+    let mut bench = Bench::running_one();
+    let spec = Spec::limit(Nanos(MS), Nanos(10 * MS), Overrun::Fault).unwrap();
+    let mut used_up = Budget::new(context(1), spec, bench.now);
+    used_up.charge(bench.now, Nanos(MS), ThreadId(9));
+    let _ = used_up.settle_down(bench.now, ThreadId(9));
+    let verdict = bench
+        .cpu
+        .change_running_budget(bench.now, |budget| *budget = Some(used_up));
+    assert_eq!(verdict, Verdict::Switch);
+    assert!(bench.cpu.running_must_wait(bench.now));
+    bench.obey(verdict);
+    bench.run_for(12 * MS);
+    assert!(bench.faulted.is_some(), "what it then uses itself is its own");
+}
+
+#[test]
 fn e2_what_a_late_timer_lets_a_thread_have_is_paid_before_the_next_refill() {
     let mut bench = Bench::new();
     let _ = bench.add(with(1, limit(1, 2 * MS, 10 * MS)));

@@ -1,0 +1,190 @@
+//! How threads get CPU time and lose it: bound, unbound, revoked, ended. Rules E1 and E6; the letters are those of
+//! docs/rules/contexts.md.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use protocol::Reached;
+use sched::{Budget, Instant};
+
+use super::{Context, State, ledger};
+use crate::process::thread::Thread;
+use crate::run::host::Host;
+use crate::run::wake::now;
+
+/// What was asked of a context did not happen, because:
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is gone.
+    Gone,
+    /// It is bound, or the thread has time of its own or somebody else's.
+    AlreadyBound,
+    /// It is bound to nobody.
+    NotBound,
+    /// The thread has been ordered to end.
+    Dying,
+}
+
+impl Context {
+    /// Gives its time to a thread, from this moment on (A to D).
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn bind(self: &Arc<Context>, thread: &Arc<Thread>) -> Result<(), Refused> {
+        let mut state = self.state.lock();
+        if state.is_gone {
+            return Err(Refused::Gone);
+        }
+        {
+            let mut place = thread.context.lock();
+            if state.bound.is_some() || place.is_some() {
+                return Err(Refused::AlreadyBound);
+            }
+            *place = Some(self.clone());
+        }
+        // Whoever takes the thread apart from here on waits for the state's lock, and finds it bound.
+        state.bound = Some(thread.clone());
+        let mut hand = state.home.take();
+        let reached = protocol::change_budget(&mut Host::here(), thread.task(), |budget, _| {
+            if budget.is_none() {
+                core::mem::swap(budget, &mut hand);
+            }
+        });
+        if hand.is_none() {
+            return Ok(());
+        }
+        // The thread ends, or works with somebody else's time.
+        state.home = hand;
+        state.bound = None;
+        let place = thread.context.lock().take();
+        drop(state);
+        drop(place);
+        Err(match reached {
+            Reached::Done => Refused::AlreadyBound,
+            Reached::Dying | Reached::OnItsWay => Refused::Dying,
+        })
+    }
+
+    /// Takes its time back from the thread that it is bound to, which goes on without (B to E, G to A).
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn unbind(&self) -> Result<(), Refused> {
+        let mut state = self.state.lock();
+        if state.is_gone {
+            return Err(Refused::Gone);
+        }
+        let thread = state.bound.take().ok_or(Refused::NotBound)?;
+        let place = thread.context.lock().take();
+        state.home = self.take_from(&thread);
+        let is_awaited = state
+            .home
+            .as_ref()
+            .is_some_and(|budget| budget.has_awaited_news());
+        drop(state);
+        drop((place, thread));
+        if is_awaited {
+            self.tell();
+        }
+        Ok(())
+    }
+
+    /// Ends it for ever (to Z): its thread goes on without, what it reserved and all that was carved out of it goes back, and who waits for
+    /// news is told.
+    ///
+    /// # Errors
+    /// It is gone already.
+    pub fn revoke(&self) -> Result<(), Refused> {
+        self.end()?;
+        ledger::release(self);
+        Ok(())
+    }
+
+    /// The same for this context alone; what it reserved is its own still.
+    pub(super) fn end(&self) -> Result<(), Refused> {
+        let mut state = self.state.lock();
+        if state.is_gone {
+            return Err(Refused::Gone);
+        }
+        state.is_gone = true;
+        let thread = state.bound.take();
+        let place = thread.as_ref().and_then(|thread| thread.context.lock().take());
+        let time = match &thread {
+            Some(thread) => self.take_from(thread),
+            None => state.home.take(),
+        };
+        drop(state);
+        // Freed without a lock.
+        drop((thread, place, time));
+        self.tell_that_it_is_gone();
+        Ok(())
+    }
+
+    /// Takes its box from a thread; nothing if the thread is about to end and brings it itself.
+    fn take_from(&self, thread: &Thread) -> Option<Box<Budget>> {
+        let mut hand = None;
+        let reached = protocol::change_budget(&mut Host::here(), thread.task(), |budget, _| {
+            if budget.as_ref().is_some_and(|budget| budget.context() == self.id) {
+                core::mem::swap(budget, &mut hand);
+            }
+        });
+        match reached {
+            Reached::Done | Reached::Dying | Reached::OnItsWay => hand,
+        }
+    }
+
+    /// Looks at its time, or changes it, wherever it is. `None`: it is gone, or on its way back from a thread that ends.
+    pub(super) fn with_time<R>(
+        &self,
+        state: &mut State,
+        look: impl FnOnce(&mut Budget, Instant) -> R,
+    ) -> Option<R> {
+        if let Some(budget) = &mut state.home {
+            return Some(look(budget, now()));
+        }
+        let thread = state.bound.as_ref()?;
+        let (mut look, mut looked) = (Some(look), None);
+        let reached = protocol::change_budget(&mut Host::here(), thread.task(), |budget, now| {
+            if let Some(budget) = budget.as_mut().filter(|budget| budget.context() == self.id) {
+                looked = look.take().map(|look| look(budget, now));
+            }
+        });
+        match reached {
+            Reached::Done | Reached::Dying | Reached::OnItsWay => looked,
+        }
+    }
+}
+
+/// A thread has been taken apart and had this time: it goes to its context, or nowhere if that is gone. What the thread was bound to
+/// is bound no more.
+pub fn thread_has_ended(thread: &Thread, time: Option<Box<Budget>>) {
+    let context = thread.context.lock().take();
+    let Some(context) = context else {
+        drop(time);
+        return;
+    };
+    let mut state = context.state.lock();
+    let bound = state.bound.take();
+    if !state.is_gone {
+        state.home = time;
+    }
+    let is_awaited = state
+        .home
+        .as_ref()
+        .is_some_and(|budget| budget.has_awaited_news());
+    drop(state);
+    drop(bound);
+    if is_awaited {
+        context.tell();
+    }
+}
+
+/// What a capability of a context is: when the last one goes, the context ends.
+pub struct Held(pub Arc<Context>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It may have been revoked before.
+        let _ = self.0.revoke();
+    }
+}

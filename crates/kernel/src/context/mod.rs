@@ -1,0 +1,220 @@
+//! Scheduling contexts: CPU time that processes hold. A context's record is here; its time is a box (`sched::Budget`) that is in the
+//! record while no thread has it, and with a thread otherwise. The letters of its life are those of docs/rules/contexts.md. `binding` is
+//! how threads get it and lose it, `ledger` who may reserve how much, `news` what holders are told. Rules E1, E5, E6 and E10.
+//!
+//! Locks: the ledger → a context's state → what a thread is bound to, and a context's state → who waits for news → ring; a context's state → parking cell → CPU. Whoever
+//! takes a thread apart brings the box back and takes the state's lock alone.
+
+pub mod binding;
+pub mod ledger;
+pub mod news;
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::Relaxed;
+
+use machine::Lock;
+use sched::{Affinity, Budget, ContextId, Instant, Nanos, Spec, Standing, ThreadId};
+
+use crate::memory::account::{Account, Charge, Cost, Short};
+use crate::memory::waiting_list::WaitingList;
+use crate::process::thread::Thread;
+use crate::ring::operation::Operation;
+
+/// The generation that every context begins with. It has one more, in which it is gone.
+const FIRST_GENERATION: u64 = 1;
+
+/// What a context takes besides its record: its time, the place in which that is found again when it was demoted, the
+/// capability's own half, and its place in the list.
+const BESIDES_BYTES: usize = size_of::<Budget>() + 64 + size_of::<Context>() / 4 + 128;
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+static ALL: Lock<BTreeMap<u64, Weak<Context>>> = Lock::new(BTreeMap::new());
+
+/// A context's record.
+pub struct Context {
+    id: ContextId,
+    /// The process that made it.
+    pub maker: u32,
+    spec: Spec,
+    /// Where it may be used, as asked for: in the form it has on the wire.
+    pub cpus: Vec<u8>,
+    state: Lock<State>,
+    waiters: Lock<WaitingList<Operation>>,
+    /// For all of it, to whoever made it.
+    _charge: Charge,
+}
+
+struct State {
+    is_gone: bool,
+    /// Its time, while nobody has it (A).
+    home: Option<Box<Budget>>,
+    bound: Option<Arc<Thread>>,
+}
+
+/// What can be seen of a context.
+pub struct Seen {
+    /// It is gone, and the rest is of no time.
+    pub is_gone: bool,
+    /// The thread that it is bound to.
+    pub bound: Option<ThreadId>,
+    /// Its time, unless that is on its way back.
+    pub time: Option<Time>,
+}
+
+/// What can be seen of a context's time.
+#[derive(Clone, Copy)]
+pub struct Time {
+    /// What it grants now, which is less than was asked for where something was carved out of it.
+    pub spec: Spec,
+    /// What may be used now.
+    pub remaining: Nanos,
+    /// All that was ever used.
+    pub used: Nanos,
+    /// How often it was used up.
+    pub overruns: u64,
+    /// How often a deadline was missed.
+    pub misses: u64,
+    /// What a thread that has it is entitled to.
+    pub standing: Standing,
+}
+
+/// A context with this number, if there still is one.
+pub fn find(number: u64) -> Option<Arc<Context>> {
+    ALL.lock().get(&number)?.upgrade()
+}
+
+/// How many there are.
+pub fn count() -> usize {
+    ALL.lock().len()
+}
+
+/// Shows all contexts, by number. One that comes or goes meanwhile may be among them or not.
+pub fn each(mut look: impl FnMut(&Arc<Context>)) {
+    let mut after = 0;
+    loop {
+        let next = {
+            let all = ALL.lock();
+            let mut rest = all.range(after + 1..);
+            rest.next().map(|(number, context)| (*number, context.upgrade()))
+        };
+        let Some((number, context)) = next else { return };
+        if let Some(context) = &context {
+            look(context);
+        }
+        after = number;
+    }
+}
+
+impl Context {
+    /// A context of this spec from `from` on, to be used on `affinity`, which `cpus` says as it was asked for. Paid for by `account`, of the process `maker`.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub fn create(
+        maker: u32,
+        account: &Arc<Account>,
+        wish: Wish,
+        from: Instant,
+    ) -> Result<Arc<Context>, Short> {
+        let id = next_id();
+        Context::with_id(id, maker, account, wish, from)
+    }
+
+    fn with_id(
+        id: ContextId,
+        maker: u32,
+        account: &Arc<Account>,
+        wish: Wish,
+        from: Instant,
+    ) -> Result<Arc<Context>, Short> {
+        let Wish { spec, affinity, cpus } = wish;
+        let lists = WaitingList::<Operation>::FIRST_BYTES + 2 * cpus.len();
+        let charge = account.charge(Cost::heap(size_of::<Context>() + BESIDES_BYTES + lists))?;
+        let budget = Budget::new(id, spec, from).confined_to(affinity);
+        let context = Arc::new(Context {
+            id,
+            maker,
+            spec,
+            cpus,
+            state: Lock::new(State {
+                is_gone: false,
+                home: Some(budget),
+                bound: None,
+            }),
+            waiters: Lock::new(WaitingList::default()),
+            _charge: charge,
+        });
+        ALL.lock().insert(id.number, Arc::downgrade(&context));
+        Ok(context)
+    }
+
+    /// Its time begins at `from`: what it was carved out of has been used up to then.
+    fn begins_at(&self, from: Instant) {
+        if let Some(budget) = &mut self.state.lock().home {
+            budget.release(from);
+        }
+    }
+
+    /// Which one it is, and was, should it be gone.
+    pub fn id(&self) -> ContextId {
+        self.id
+    }
+
+    /// Its name now: the generation after the first means that it is gone.
+    pub fn identity(&self, is_gone: bool) -> ContextId {
+        ContextId {
+            generation: self.id.generation + u64::from(is_gone),
+            ..self.id
+        }
+    }
+
+    /// What was asked for.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// What can be seen of it.
+    pub fn seen(&self) -> Seen {
+        let mut state = self.state.lock();
+        Seen {
+            is_gone: state.is_gone,
+            bound: state.bound.as_ref().map(|thread| thread.id()),
+            time: self.with_time(&mut state, |budget, now| Time {
+                spec: *budget.spec(),
+                remaining: budget.remaining(now),
+                used: budget.used(),
+                overruns: budget.overruns(),
+                misses: budget.misses(),
+                standing: budget.standing(now),
+            }),
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        let gone = ALL.lock().remove(&self.id.number);
+        drop(gone);
+    }
+}
+
+/// What is wished for: so much time, and where.
+pub struct Wish {
+    /// How much.
+    pub spec: Spec,
+    /// Where.
+    pub affinity: Affinity,
+    /// The same in the form it has on the wire.
+    pub cpus: Vec<u8>,
+}
+
+fn next_id() -> ContextId {
+    ContextId {
+        number: NEXT.fetch_add(1, Relaxed),
+        generation: FIRST_GENERATION,
+    }
+}
