@@ -24,8 +24,9 @@ pub(super) const CRATES: [Crate; 6] = [
     },
     Crate {
         name: "protocol",
-        near: "models",
-        far: &["sim"],
+        // Its random lives are with the core that it drives.
+        near: "sched",
+        far: &["models", "sim"],
     },
     Crate {
         name: "rings",
