@@ -12,6 +12,8 @@ use crate::memory::frames::Frame;
 /// A ring page.
 pub struct RingPage {
     frame: Frame,
+    /// Where the kernel sees the frame: it is asked for so often that it is not worked out each time.
+    place: usize,
 }
 
 impl RingPage {
@@ -21,7 +23,13 @@ impl RingPage {
         for (at, value) in FRESH_HEADER {
             frame.write(at, &value.to_le_bytes());
         }
-        Some(RingPage { frame })
+        let place = frame.pointer() as usize;
+        Some(RingPage { frame, place })
+    }
+
+    #[inline]
+    fn pointer(&self) -> *mut u8 {
+        self.place as *mut u8
     }
 
     /// Another reference to the page's frame, to map it.
@@ -36,14 +44,14 @@ impl Entries for RingPage {
         let at = offset::SQES + (index & SQ_MASK) as usize * 64 + (word % SQE_WORDS) * 8;
         // SAFETY: a word of slot 0..16 of 64 bytes from SQES lies in the page, and is aligned; volatile because user space may
         // write meanwhile.
-        unsafe { self.frame.pointer().add(at).cast::<u64>().read_volatile() }
+        unsafe { self.pointer().add(at).cast::<u64>().read_volatile() }
     }
 
     #[inline]
     fn set_completion(&self, index: u32, words: [u64; 4]) {
         let at = offset::CQES + (index & CQ_MASK) as usize * 32;
         // SAFETY: slot 0..32 of 32 bytes from CQES lies in the page.
-        let place = unsafe { self.frame.pointer().add(at).cast::<u64>() };
+        let place = unsafe { self.pointer().add(at).cast::<u64>() };
         for (position, word) in words.into_iter().enumerate() {
             // SAFETY: as above, four aligned words.
             unsafe { place.add(position).write_volatile(word) };
@@ -62,6 +70,6 @@ impl Header for RingPage {
     fn word(&self, field: Field) -> &AtomicU32 {
         // SAFETY: inside the frame and aligned, as every `Field` is an offset in the header that is a multiple of four; alive
         // as long as `self`; every access from this side is atomic, and user space writes only change values.
-        unsafe { &*self.frame.pointer().add(field as usize).cast::<AtomicU32>() }
+        unsafe { &*self.pointer().add(field as usize).cast::<AtomicU32>() }
     }
 }

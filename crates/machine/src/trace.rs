@@ -73,7 +73,7 @@ pub fn is_on() -> bool {
 pub fn record(event: Event) {
     let rings = RINGS.load(Ordering::Acquire);
     if !rings.is_null() {
-        write(rings, clock::now_ns(), event);
+        keep(rings, clock::now_ns(), event);
     }
 }
 
@@ -82,19 +82,31 @@ pub fn record(event: Event) {
 pub fn record_at(at_ns: u64, event: Event) {
     let rings = RINGS.load(Ordering::Acquire);
     if !rings.is_null() {
-        write(rings, at_ns, event);
+        keep(rings, at_ns, event);
     }
 }
 
+/// The event goes to [`write`] as words: it is put together only where one is kept, which it would be in any case if its address
+/// were handed on.
+#[inline(always)]
+fn keep(rings: *const Descriptor, at_ns: u64, event: Event) {
+    let [at_ns, head, second, third] = Record::of(at_ns, 0, event).to_words();
+    write(rings, at_ns, head, second, third);
+}
+
+/// Writes the record of these words, and of this CPU.
 #[cold]
-fn write(rings: *const Descriptor, at_ns: u64, event: Event) {
+#[inline(never)]
+fn write(rings: *const Descriptor, at_ns: u64, head: u64, second: u64, third: u64) {
     let index = cpu::index();
     // SAFETY: the array has one descriptor per CPU and lives for ever (`enable`).
     let [address, capacity, written] = unsafe { &*rings.add(index) };
     let number = written.load(Ordering::Relaxed);
     let slot = number % capacity.load(Ordering::Relaxed);
     let place = crate::memory::direct_map(address.load(Ordering::Relaxed) + slot * RECORD_BYTES as u64);
-    let words = Record::of(at_ns, index as u16, event).to_words();
+    let mut record = Record::from_words([at_ns, head, second, third]);
+    record.cpu = index as u16;
+    let words = record.to_words();
     // SAFETY: the slot lies in this CPU's ring, which only this CPU writes; the host reads whenever it likes.
     unsafe { place.cast::<[u64; 4]>().write_volatile(words) };
     written.store(number + 1, Ordering::Release);

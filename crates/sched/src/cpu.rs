@@ -51,6 +51,11 @@ pub use running::Running;
 /// The shortest time a timer is armed for: an armed deadline always lies in the future.
 pub const SHORTEST_TURN: Nanos = Nanos::from_micros(1);
 
+/// An operation on a CPU and an entity that are both plain ([`Cpu::is_plain`], [`Entity::is_plain`]): as nearly all are.
+const PLAIN: bool = true;
+/// The same operation where there may be budgets, deadlines, principals and news.
+const MIXED: bool = false;
+
 /// What the CPU does.
 #[derive(Clone, Copy, Debug)]
 enum State {
@@ -238,6 +243,11 @@ impl<P> Cpu<P> {
     /// weight that was runnable in it. A `now` before the last charge counts as no time (nothing runs backwards).
     #[inline(always)]
     fn settle(&mut self, now: Instant) {
+        self.settle_as::<MIXED>(now);
+    }
+
+    #[inline(always)]
+    fn settle_as<const PLAIN: bool>(&mut self, now: Instant) {
         let State::Busy(running) = &mut self.state else {
             return;
         };
@@ -249,7 +259,8 @@ impl<P> Cpu<P> {
         running.charged_to = now;
         running.uncollected.ran += ran;
         self.counters.busy += ran;
-        if let Some(budget) = &mut self.budget
+        if !PLAIN
+            && let Some(budget) = &mut self.budget
             && !budget::charge(budget, running, &mut self.counters, from, ran)
         {
             if !self.waiting.none_is_ready() {
@@ -271,7 +282,7 @@ impl<P> Cpu<P> {
             }
         }
         self.clock.catch_up(slowest);
-        if self.membership.is_some() {
+        if !PLAIN && self.membership.is_some() {
             self.settle_member(ran, advanced);
         }
     }
@@ -370,6 +381,17 @@ impl<P> Cpu<P> {
     /// Whether anybody waits for the running thread's CPU.
     fn somebody_waits(&self) -> bool {
         !self.waiting.none_is_ready()
+    }
+
+    /// Whether weights alone decide here: nobody waits for a deadline or for budget, and whoever runs has no budget, belongs to
+    /// nobody, and is up to date with what its entity does not know. An operation that finds this so asks for none of it again
+    /// ([`PLAIN`]).
+    #[inline(always)]
+    const fn is_plain(&self) -> bool {
+        self.budget.is_none()
+            & self.membership.is_none()
+            & self.waiting.is_plain()
+            & !(self.affinity_is_new | self.budget_is_other)
     }
 
     /// The queued thread that would be served next.

@@ -36,7 +36,13 @@ pub enum Affinity {
 impl Affinity {
     /// Whether `cpu` is allowed.
     #[must_use]
+    #[inline]
     pub fn allows(&self, cpu: CpuId) -> bool {
+        // As most often, and asked at every handoff: one comparison.
+        matches!(self, Affinity::Any) || self.names(cpu)
+    }
+
+    fn names(&self, cpu: CpuId) -> bool {
         match self {
             Affinity::Any => true,
             Affinity::One(only) => *only == cpu,
@@ -163,7 +169,12 @@ impl<P> Entity<P> {
     #[must_use]
     #[inline(always)]
     pub const fn rank(&self) -> Rank {
-        self.standing.rank(self.share.vfinish(), self.id)
+        self.rank_as::<false>()
+    }
+
+    #[inline(always)]
+    pub(crate) const fn rank_as<const PLAIN: bool>(&self) -> Rank {
+        self.standing_as::<PLAIN>().rank(self.share.vfinish(), self.id)
     }
 
     /// Its place among those that are served by weight.
@@ -181,6 +192,22 @@ impl<P> Entity<P> {
     #[must_use]
     pub const fn class(&self) -> LatencyClass {
         self.share.class()
+    }
+
+    /// Whether it has no budget and belongs to nobody: then it stands by its weight alone. For one that does not run.
+    #[inline(always)]
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.budget.is_none() & self.membership.is_none()
+    }
+
+    /// What it is entitled to, which is known of one that is plain, and of whoever waits among none but those that are served by weight.
+    #[inline(always)]
+    pub(crate) const fn standing_as<const PLAIN: bool>(&self) -> Standing {
+        if !PLAIN {
+            return self.standing;
+        }
+        debug_assert!(matches!(self.standing, Standing::Fair));
+        Standing::Fair
     }
 
     /// What it has used.

@@ -42,7 +42,8 @@ impl<T> Parking<T> {
     pub fn rest(&mut self, thread: T) -> Result<&mut T, T> {
         match self {
             Parking::Away { woken: false } => {
-                *self = Parking::Resting(thread);
+                // Not an assignment: that would call for a thread to be let go of, and there is none.
+                core::mem::forget(core::mem::replace(self, Parking::Resting(thread)));
                 match self {
                     Parking::Resting(thread) => Ok(thread),
                     Parking::Away { .. } => unreachable!("it has just come to rest"),

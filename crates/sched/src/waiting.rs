@@ -63,7 +63,14 @@ impl<P> Waiting<P> {
     #[must_use]
     #[inline]
     pub const fn none_wants_budget(&self) -> bool {
-        self.throttled.is_empty() && self.comebacks.is_empty()
+        self.throttled.is_empty() & self.comebacks.is_empty()
+    }
+
+    /// Whether all who wait, if anybody does, are served by weight and nothing else.
+    #[must_use]
+    #[inline(always)]
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.realtime.is_empty() & self.throttled.is_empty() & self.comebacks.is_empty()
     }
 
     /// Who has budget again first, and when.
@@ -110,7 +117,17 @@ impl<P> Waiting<P> {
     /// Nobody who is throttled.
     #[must_use]
     pub fn first(&self, policy: Policy, clock: VirtualTime) -> Option<&Entity<P>> {
-        if let Some(due) = self.realtime.first() {
+        self.first_as::<false>(policy, clock)
+    }
+
+    /// The same, where it may be known that all who wait are served by weight ([`Waiting::is_plain`]).
+    #[inline]
+    pub(crate) fn first_as<const PLAIN: bool>(
+        &self,
+        policy: Policy,
+        clock: VirtualTime,
+    ) -> Option<&Entity<P>> {
+        if !PLAIN && let Some(due) = self.realtime.first() {
             return Some(due);
         }
         match policy {
@@ -140,9 +157,15 @@ impl<P> Waiting<P> {
 
     /// Puts a thread where its rank says; that rank.
     #[inline]
-    pub fn insert(&mut self, mut entity: Box<Entity<P>>) -> Rank {
-        let rank = entity.rank();
-        if let Standing::Demoted(until) = entity.standing {
+    pub fn insert(&mut self, entity: Box<Entity<P>>) -> Rank {
+        self.insert_as::<false>(entity)
+    }
+
+    /// The same, where it may be known that the thread has no budget.
+    #[inline]
+    pub(crate) fn insert_as<const PLAIN: bool>(&mut self, mut entity: Box<Entity<P>>) -> Rank {
+        let rank = entity.rank_as::<PLAIN>();
+        if let Standing::Demoted(until) = entity.standing_as::<PLAIN>() {
             self.note_comeback(&mut entity, until);
         }
         match rank {

@@ -203,7 +203,7 @@ impl<P> Cpu<P> {
     /// The same with a turn that ends as given.
     #[inline(always)]
     pub(super) fn earliest(&self, turn: Option<Horizon>, now: Instant) -> Option<Horizon> {
-        if self.budget.is_none() && self.waiting.none_wants_budget() {
+        if self.budget.is_none() & self.waiting.none_wants_budget() {
             return turn;
         }
         self.earliest_of_all(turn, now)

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::budget::Stands;
-use super::{Cpu, Running, SHORTEST_TURN, State};
+use super::{Cpu, MIXED, Running, SHORTEST_TURN, State};
 use crate::accounting::Charge;
 use crate::entity::Entity;
 use crate::fair::{Policy, Share};
@@ -55,17 +55,33 @@ impl<P> Cpu<P> {
     #[must_use = "the timer may have to be armed"]
     #[inline(always)]
     pub fn begin(&mut self, entity: &mut Entity<P>, now: Instant) -> Option<Horizon> {
+        self.begin_as::<MIXED>(entity, now)
+    }
+
+    /// The same, out of the way of those that are plain.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn begin_mixed(&mut self, entity: &mut Entity<P>, now: Instant) -> Option<Horizon> {
+        self.begin_as::<MIXED>(entity, now)
+    }
+
+    #[inline(always)]
+    pub(super) fn begin_as<const PLAIN: bool>(
+        &mut self,
+        entity: &mut Entity<P>,
+        now: Instant,
+    ) -> Option<Horizon> {
         self.count_begin(entity);
-        if entity.membership.is_some() {
+        if !PLAIN && entity.membership.is_some() {
             entity.resize(self.clock.now());
         }
         let turn_ends = now + entity.share.turn_left();
-        self.start(entity, turn_ends, now)
+        self.start_as::<PLAIN>(entity, turn_ends, now)
     }
 
     /// Makes `entity` the running thread.
     #[inline(always)]
-    pub(super) fn start(
+    pub(super) fn start_as<const PLAIN: bool>(
         &mut self,
         entity: &mut Entity<P>,
         turn_ends: Instant,
@@ -78,19 +94,22 @@ impl<P> Cpu<P> {
             charged_to = charged_to.max(since);
         }
         let turn_ends = turn_ends.max(now + SHORTEST_TURN);
-        let is_bounded = self.somebody_waits() && entity.standing.is_by_weight();
+        let standing = entity.standing_as::<PLAIN>();
+        let is_bounded = self.somebody_waits() && standing.is_by_weight();
         self.state = State::Busy(Running {
             id: entity.id(),
             share: entity.share,
-            standing: entity.standing,
+            standing,
             charged_to,
             uncollected: Charge::default(),
             turn_ends,
             is_bounded,
             outline: entity.outline(),
         });
-        self.lend_membership(entity);
-        self.counted_horizon(is_bounded, turn_ends, now)
+        if !PLAIN {
+            self.lend_membership(entity);
+        }
+        self.counted_horizon::<PLAIN>(is_bounded, turn_ends, now)
     }
 
     /// Counts that `entity` is given this CPU.
@@ -135,9 +154,20 @@ impl<P> Cpu<P> {
     /// entity, enqueues it, or drops it, as `why` says.
     #[inline(always)]
     pub fn end(&mut self, entity: &mut Entity<P>, now: Instant, why: EndReason) -> Charge {
-        let charge = self.charge(entity, now);
+        self.end_as::<MIXED>(entity, now, why)
+    }
+
+    #[inline(always)]
+    pub(super) fn end_as<const PLAIN: bool>(
+        &mut self,
+        entity: &mut Entity<P>,
+        now: Instant,
+        why: EndReason,
+    ) -> Charge {
+        self.settle_as::<PLAIN>(now);
+        let charge = self.collect(entity);
         let stays = matches!(why, EndReason::Preempted | EndReason::Yielded);
-        let leaves = if self.budget.is_some() {
+        let leaves = if !PLAIN && self.budget.is_some() {
             self.return_budget(entity, stays, now)
         } else {
             !stays
@@ -145,7 +175,9 @@ impl<P> Cpu<P> {
         if leaves {
             self.leaves(&entity.share);
         }
-        self.return_membership(entity, !leaves);
+        if !PLAIN {
+            self.return_membership(entity, !leaves);
+        }
         match why {
             EndReason::Blocked => self.count_block(entity),
             EndReason::Preempted => {
@@ -214,12 +246,12 @@ impl<P> Cpu<P> {
         }
         running.is_bounded = by_weight;
         let turn_ends = running.turn_ends;
-        Verdict::Keep(self.counted_horizon(by_weight, turn_ends, now))
+        Verdict::Keep(self.counted_horizon::<MIXED>(by_weight, turn_ends, now))
     }
 
     /// The horizon of a thread that begins or goes on, counted.
     #[inline]
-    pub(super) fn counted_horizon(
+    pub(super) fn counted_horizon<const PLAIN: bool>(
         &mut self,
         is_bounded: bool,
         turn_ends: Instant,
@@ -232,7 +264,7 @@ impl<P> Cpu<P> {
             self.counters.slices_not_needed += 1;
             None
         };
-        self.earliest(turn, now)
+        if PLAIN { turn } else { self.earliest(turn, now) }
     }
 }
 

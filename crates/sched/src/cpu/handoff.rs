@@ -9,7 +9,7 @@ use core::fmt;
 
 use super::arrive::EnqueueReason;
 use super::dispatch::EndReason;
-use super::{Cpu, Running, State};
+use super::{Cpu, MIXED, PLAIN, Running, State};
 use crate::accounting::Charge;
 use crate::entity::Entity;
 use crate::fair::Share;
@@ -67,17 +67,46 @@ impl<P> Cpu<P> {
     pub fn hand_over(
         &mut self,
         from: &mut Entity<P>,
+        to: Box<Entity<P>>,
+        now: Instant,
+    ) -> Result<HandedOver<P>, HandoffRefused<P>> {
+        if self.is_plain() && to.is_plain() {
+            self.hand_over_as::<PLAIN>(from, to, now)
+        } else {
+            self.hand_over_mixed(from, to, now)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn hand_over_mixed(
+        &mut self,
+        from: &mut Entity<P>,
+        to: Box<Entity<P>>,
+        now: Instant,
+    ) -> Result<HandedOver<P>, HandoffRefused<P>> {
+        if self.budget.is_some() || to.budget.is_some() {
+            self.settle(now);
+            return self.hand_over_in_context(from, to, now);
+        }
+        self.hand_over_as::<MIXED>(from, to, now)
+    }
+
+    /// The same where neither of the two has a budget.
+    #[inline(always)]
+    fn hand_over_as<const PLAIN: bool>(
+        &mut self,
+        from: &mut Entity<P>,
         mut to: Box<Entity<P>>,
         now: Instant,
     ) -> Result<HandedOver<P>, HandoffRefused<P>> {
-        self.settle(now);
-        if self.budget.is_some() || to.budget.is_some() {
-            return self.hand_over_in_context(from, to, now);
+        self.settle_as::<PLAIN>(now);
+        if !PLAIN {
+            self.count_arrival(&mut to);
         }
-        self.count_arrival(&mut to);
         let mut share = to.share;
         self.adapt(&mut share, to.home, EnqueueReason::Wake);
-        if let Some(reason) = self.handoff_refusal(&to, &share, now) {
+        if let Some(reason) = self.handoff_refusal::<PLAIN>(&to, &share, now) {
             to.discount();
             self.counters.handoff_fallbacks += 1;
             return Err(HandoffRefused { entity: to, reason });
@@ -93,7 +122,7 @@ impl<P> Cpu<P> {
         let is_bounded = self.somebody_waits();
         let State::Busy(running) = &mut self.state else {
             // Nothing ran, so there is no turn to continue.
-            let horizon = self.start(&mut to, now + share.slice(), now);
+            let horizon = self.start_as::<PLAIN>(&mut to, now + share.slice(), now);
             return Ok(HandedOver {
                 entity: to,
                 horizon,
@@ -104,12 +133,14 @@ impl<P> Cpu<P> {
         running.id = to.id();
         running.share = share;
         running.outline = to.outline();
-        running.standing = to.standing;
+        running.standing = to.standing_as::<PLAIN>();
         running.is_bounded = is_bounded;
         let turn_ends = running.turn_ends;
-        self.return_membership(from, false);
-        self.lend_membership(&mut to);
-        let horizon = self.counted_horizon(is_bounded, turn_ends, now);
+        if !PLAIN {
+            self.return_membership(from, false);
+            self.lend_membership(&mut to);
+        }
+        let horizon = self.counted_horizon::<PLAIN>(is_bounded, turn_ends, now);
         Ok(HandedOver {
             entity: to,
             horizon,
@@ -119,7 +150,6 @@ impl<P> Cpu<P> {
 
     /// The same where one of the two has a budget: each keeps its own, and the turn goes on only from one that is served by
     /// weight to another.
-    #[cold]
     fn hand_over_in_context(
         &mut self,
         from: &mut Entity<P>,
@@ -129,7 +159,7 @@ impl<P> Cpu<P> {
         let _ = Self::stand(&mut to, EnqueueReason::Wake, now);
         let mut share = to.share;
         self.adapt(&mut share, to.home, EnqueueReason::Wake);
-        if let Some(reason) = self.handoff_refusal(&to, &share, now) {
+        if let Some(reason) = self.handoff_refusal::<MIXED>(&to, &share, now) {
             self.counters.handoff_fallbacks += 1;
             return Err(HandoffRefused { entity: to, reason });
         }
@@ -144,7 +174,7 @@ impl<P> Cpu<P> {
         self.count_begin(&mut to);
         self.counters.handoffs += 1;
         let turn_ends = goes_on.unwrap_or_else(|| now + to.share.slice());
-        let horizon = self.start(&mut to, turn_ends, now);
+        let horizon = self.start_as::<MIXED>(&mut to, turn_ends, now);
         Ok(HandedOver {
             entity: to,
             horizon,
@@ -153,18 +183,24 @@ impl<P> Cpu<P> {
     }
 
     /// The rule that forbids a handoff to this entity with this share, if one does.
-    fn handoff_refusal(&self, entity: &Entity<P>, share: &Share, now: Instant) -> Option<HandoffRefusal> {
+    #[inline(always)]
+    fn handoff_refusal<const PLAIN: bool>(
+        &self,
+        entity: &Entity<P>,
+        share: &Share,
+        now: Instant,
+    ) -> Option<HandoffRefusal> {
         if !entity.affinity().allows(self.id) {
             return Some(HandoffRefusal::NotAllowedHere);
         }
-        let standing = entity.standing;
+        let standing = entity.standing_as::<PLAIN>();
         if matches!(standing, Standing::Spent(_)) {
             return Some(HandoffRefusal::OutOfBudget);
         }
         if self.waiting.none_is_ready() {
             return None;
         }
-        if self.waiting.has_deadlines() || !standing.is_by_weight() {
+        if !PLAIN && self.waiting.has_deadlines() || !standing.is_by_weight() {
             let rank = standing.rank(share.vfinish(), entity.id());
             let is_first = self.head().is_none_or(|head| rank.precedes(head.rank()));
             return (!is_first).then_some(HandoffRefusal::DeadlineWaits);

@@ -2,9 +2,9 @@
 
 use alloc::boxed::Box;
 
-use super::Cpu;
 use super::arrive::EnqueueReason;
 use super::dispatch::{EndReason, may_be_served};
+use super::{Cpu, MIXED, PLAIN};
 use crate::accounting::Charge;
 use crate::entity::Entity;
 use crate::horizon::Horizon;
@@ -37,13 +37,42 @@ impl<P> Cpu<P> {
     /// budget, if it needs any ([`Cpu::running_must_wait`]).
     pub fn rotate(
         &mut self,
+        entity: Box<Entity<P>>,
+        now: Instant,
+        why: EndReason,
+        left: impl FnOnce(&mut Entity<P>, Charge, Rank),
+    ) -> Rotated<P> {
+        if self.is_plain() && entity.is_plain() {
+            self.rotate_as::<PLAIN>(entity, now, why, left)
+        } else {
+            self.rotate_mixed(entity, now, why, left)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rotate_mixed(
+        &mut self,
+        entity: Box<Entity<P>>,
+        now: Instant,
+        why: EndReason,
+        left: impl FnOnce(&mut Entity<P>, Charge, Rank),
+    ) -> Rotated<P> {
+        self.rotate_as::<MIXED>(entity, now, why, left)
+    }
+
+    #[inline(always)]
+    fn rotate_as<const PLAIN: bool>(
+        &mut self,
         mut entity: Box<Entity<P>>,
         now: Instant,
         why: EndReason,
         left: impl FnOnce(&mut Entity<P>, Charge, Rank),
     ) -> Rotated<P> {
-        let charge = self.end(&mut entity, now, why);
-        self.count_arrival(&mut entity);
+        let charge = self.end_as::<PLAIN>(&mut entity, now, why);
+        if !PLAIN {
+            self.count_arrival(&mut entity);
+        }
         let reason = if why == EndReason::Yielded {
             EnqueueReason::Yielded
         } else {
@@ -52,19 +81,24 @@ impl<P> Cpu<P> {
         self.arrive(&mut entity, reason);
         entity.ready_since = now;
         self.counters.enqueues += 1;
-        let rank = entity.rank();
+        let rank = entity.rank_as::<PLAIN>();
         left(&mut entity, charge, rank);
-        let mut next = match self.next_beside(&entity, rank) {
+        let mut next = match self.next_beside::<PLAIN>(&entity, rank) {
             Next::Same => entity,
             Next::Queued(head) => match self.take_next(head, now) {
                 Some(next) => {
-                    let _ = self.waiting.insert(entity);
+                    let _ = self.waiting.insert_as::<PLAIN>(entity);
                     next
                 }
                 None => entity,
             },
         };
-        let horizon = self.begin(&mut next, now);
+        // Who waited by weight may have a limit, or belong to somebody.
+        let horizon = if PLAIN && next.is_plain() {
+            self.begin_as::<PLAIN>(&mut next, now)
+        } else {
+            self.begin_mixed(&mut next, now)
+        };
         Rotated {
             entity: next,
             horizon,
@@ -81,19 +115,20 @@ impl<P> Cpu<P> {
 
     /// Whose turn it is among the waiting threads and `own`, which is in no queue and would wait at `rank`.
     #[inline]
-    fn next_beside(&mut self, own: &Entity<P>, rank: Rank) -> Next {
-        if own.standing.is_by_weight() {
+    fn next_beside<const PLAIN: bool>(&mut self, own: &Entity<P>, rank: Rank) -> Next {
+        if own.standing_as::<PLAIN>().is_by_weight() {
             let mut slowest = own.share.vruntime();
             if let Some(waiting) = self.queue().slowest() {
                 slowest = slowest.min(waiting);
             }
             self.clock.catch_up(slowest);
         }
-        let Some(head) = self.head() else {
+        let head = self.waiting.first_as::<PLAIN>(self.policy, self.clock.now());
+        let Some(head) = head else {
             // With EEVDF: none of those that wait is eligible.
             return Next::Same;
         };
-        let head = head.rank();
+        let head = head.rank_as::<PLAIN>();
         if rank.precedes(head) && may_be_served(self.policy, rank, &own.share, self.clock.now()) {
             Next::Same
         } else {
