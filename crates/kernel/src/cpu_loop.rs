@@ -4,7 +4,6 @@
 //! `ring::dispatch`.
 
 use alloc::sync::Arc;
-use core::any::Any;
 use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use machine::cpu;
@@ -16,9 +15,11 @@ use crate::context::news;
 use crate::process::exit;
 use crate::process::thread::Thread;
 use crate::ring::dispatch;
+use crate::run::body::Owner;
 use crate::run::cpus::{self, CpuState, count};
 use crate::run::host::Host;
 use crate::run::task::Task;
+use crate::run::wait::Completions;
 use crate::run::{Owned, idle, interrupts};
 
 /// From now on this CPU takes threads.
@@ -33,7 +34,8 @@ pub(crate) fn cpu_loop() -> ! {
     let cpu = cpus::this();
     let mut running = idle::wait(cpu);
     loop {
-        let next = run(cpu, running);
+        let owner = running.payload.owner.clone();
+        let next = owner.turn(cpu, running);
         if cpu.news.load(Relaxed) != 0 {
             news::tell(cpu);
         }
@@ -44,11 +46,20 @@ pub(crate) fn cpu_loop() -> ! {
     }
 }
 
+impl Owner for Thread {
+    fn completions(&self) -> &dyn Completions {
+        &*self.ring
+    }
+
+    fn turn(self: Arc<Thread>, cpu: &'static CpuState, entity: Owned) -> Option<Owned> {
+        run(cpu, &self, entity)
+    }
+}
+
 /// Runs a thread until it leaves the CPU; the task that was chosen to follow it, if one was.
 #[inline(always)]
-fn run(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
+fn run(cpu: &'static CpuState, thread: &Arc<Thread>, mut entity: Owned) -> Option<Owned> {
     let host = &mut Host(cpu);
-    let thread = thread_of(&entity);
     let task: &Task = thread.task();
     cpu.current.store(task.id().0, Relaxed);
     cpu::load_space(task.pages());
@@ -60,7 +71,7 @@ fn run(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
         entity = match protocol::boundary(host, entity, task, listed) {
             Boundary::Run(entity) => entity,
             Boundary::Next(next) => return next,
-            Boundary::Dying(entity) => return exit::leave_cpu(cpu, &thread, entity),
+            Boundary::Dying(entity) => return exit::leave_cpu(cpu, thread, entity),
         };
         listed = false;
         let trap = if thread.unfinished.is_none() {
@@ -69,7 +80,7 @@ fn run(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
                 count(&cpu.counters.syscalls);
             }
             trap
-        } else if resume(cpu, &thread) {
+        } else if resume(cpu, thread) {
             // The same call begins anew, and was counted where it began, which may have been on another CPU.
             Trap::Syscall
         } else {
@@ -78,7 +89,7 @@ fn run(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
         match trap {
             Trap::Syscall => {
                 cpu.in_call.store(true, Relaxed);
-                let next = dispatch::syscall(cpu, &mut entity, &thread);
+                let next = dispatch::syscall(cpu, &mut entity, thread);
                 cpu.in_call.store(false, Relaxed);
                 match next {
                     dispatch::After::Continue => {
@@ -97,19 +108,9 @@ fn run(cpu: &'static CpuState, mut entity: Owned) -> Option<Owned> {
             Trap::Interrupt(vector) => interrupts::handle(cpu, vector),
             Trap::Fault(fault) => {
                 count(&cpu.counters.faults);
-                exit::fault(&thread, fault);
+                exit::fault(thread, fault);
             }
         }
-    }
-}
-
-/// The thread whose task this is. There are no tasks of another kind.
-#[inline]
-fn thread_of(entity: &Owned) -> Arc<Thread> {
-    let owner: Arc<dyn Any + Send + Sync> = entity.payload.owner.clone();
-    match owner.downcast() {
-        Ok(thread) => thread,
-        Err(_) => unreachable!("a task that belongs to no thread"),
     }
 }
 

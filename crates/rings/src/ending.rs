@@ -68,7 +68,7 @@ pub fn complete<H: Host>(
 
 /// Claims an operation, if it is still under way and nobody else is about to end it: what its submission said. Then
 /// [`finish`] or [`give_back`] follows.
-#[inline]
+#[inline(always)]
 #[must_use = "it has to be finished, or given back"]
 pub fn claim<H: Host>(host: &H, name: Name) -> Option<H::Details> {
     let mut locked = host.lock();
@@ -80,7 +80,7 @@ pub fn claim<H: Host>(host: &H, name: Name) -> Option<H::Details> {
 
 /// Ends an operation that was claimed with a completion; `arrive` runs before anybody can see that. How many threads were
 /// woken, unless its ring was closed meanwhile, where nobody is told of anything.
-#[inline]
+#[inline(always)]
 #[must_use = "the ring may be closed"]
 pub fn finish<H: Host>(
     host: &H,

@@ -64,7 +64,7 @@ impl Queues {
     /// Answers NOPs that are next among `left` submissions, as many as completions fit, and takes them off `left`. They need
     /// nothing but the two queues, so a batch of them costs its copies and one update of each index. True if another
     /// submission is next, and a completion fits.
-    #[inline]
+    #[inline(always)]
     pub fn answer_nops<P: Entries>(&mut self, page: &P, left: &mut u32) -> bool {
         let batch = self.room(page).min(*left);
         if batch == 0 {

@@ -96,7 +96,7 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
     ///
     /// # Errors
     /// [`Full`] when as many are under way as there may be.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self, details: D, place: Option<P>) -> Result<Name, Full> {
         let index = match self.free.pop() {
             Some(index) => index,
@@ -136,7 +136,7 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
     }
 
     /// The slot, if that is its state.
-    #[inline]
+    #[inline(always)]
     fn in_state(&mut self, name: Name, state: State) -> Option<&mut Slot<D, P, T, M>> {
         self.slots
             .get_mut(usize::from(name.slot))
@@ -151,7 +151,7 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
 
     /// Claims an operation, if it is still under way and nobody else has: what its submission said. Whoever claims it ends it
     /// ([`Table::end_claimed`]) or gives it back, and does neither late: the end of its ring waits for that.
-    #[inline]
+    #[inline(always)]
     #[must_use = "it has to be ended, or given back"]
     pub fn claim(&mut self, name: Name) -> Option<D> {
         let slot = self.in_state(name, State::UnderWay)?;
@@ -168,18 +168,18 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
     }
 
     /// Ends an operation, if it is still under way and nobody has claimed it.
-    #[inline]
+    #[inline(always)]
     pub fn end(&mut self, name: Name) -> Option<Ended<D, P, T>> {
         self.end_in(name, State::UnderWay)
     }
 
     /// Ends an operation that was claimed, by whoever claimed it.
-    #[inline]
+    #[inline(always)]
     pub fn end_claimed(&mut self, name: Name) -> Option<Ended<D, P, T>> {
         self.end_in(name, State::Claimed)
     }
 
-    #[inline]
+    #[inline(always)]
     fn end_in(&mut self, name: Name, state: State) -> Option<Ended<D, P, T>> {
         let slot = self.in_state(name, state)?;
         // A stale name never fits again: 2^64 reuses do not happen.

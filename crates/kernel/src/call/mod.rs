@@ -72,7 +72,7 @@ pub fn failed(failure: Failure) -> Outcome {
 }
 
 /// Works on one well-formed submission.
-#[inline]
+#[inline(always)]
 pub fn execute(caller: &mut Caller<'_>, opcode: Opcode, words: &[u64; SQE_WORDS]) -> Outcome {
     match Op::of_checked(opcode, words) {
         Op::Nop => Outcome::DONE,

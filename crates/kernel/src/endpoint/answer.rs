@@ -5,7 +5,7 @@ use abi::ring::Cqe;
 use abi::validate::Buffer;
 use caps::Parcel;
 
-use super::chores::{self, Chores};
+use super::chores::Chores;
 use super::delivery::{Source, Undelivered, put, tell};
 use super::leaving::{return_to, settle, take_from_sender};
 use super::receive::owner;
@@ -39,8 +39,9 @@ pub fn answer(
         Ok(parcel) => parcel,
         Err(failure) => return failed(failure),
     };
-    let answered =
-        chores::after(|chores| answer_call(server, &owner, id, payload, parcel, exception, chores));
+    let mut chores = Chores::none();
+    let answered = answer_call(server, &owner, id, payload, parcel, exception, &mut chores);
+    chores.finish();
     match answered {
         Ok(()) => Outcome::DONE,
         Err(failure) => failed(failure),
@@ -48,7 +49,7 @@ pub fn answer(
 }
 
 /// The answer itself. When it fails, the server keeps everything, and the caller, if it still waited, was told.
-#[inline]
+#[inline(always)]
 fn answer_call(
     server: &Process,
     owner: &Owner,

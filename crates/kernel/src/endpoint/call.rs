@@ -6,7 +6,7 @@ use abi::result::Failure;
 use abi::validate::Buffer;
 use caps::Parcel;
 
-use super::chores::{self, Chores};
+use super::chores::Chores;
 use super::delivery::{Offer, Source, offer};
 use super::leaving::{return_to, settle};
 use super::receive::fail_all_receives;
@@ -34,28 +34,29 @@ pub fn call(
     result: Buffer,
     parcel: Parcel<Capability>,
 ) -> Outcome {
-    chores::after(|chores| {
-        let place: Arc<dyn WaitPlace> = endpoint.clone();
-        match caller.thread.ring.begin(caller.user_data, result, Some(place)) {
-            Ok(operation) => {
-                let process = caller.thread.process();
-                let caller = Party {
-                    operation,
-                    process: process.clone(),
-                };
-                deliver(&endpoint, process, caller, heading, params, parcel, chores);
-                Outcome::Pending
-            }
-            Err(_) => {
-                return_to(caller.thread.process(), parcel, chores);
-                failed(Failure::InvokeFailed)
-            }
+    let mut chores = Chores::none();
+    let place: Arc<dyn WaitPlace> = endpoint.clone();
+    let outcome = match caller.thread.ring.begin(caller.user_data, result, Some(place)) {
+        Ok(operation) => {
+            let process = caller.thread.process();
+            let caller = Party {
+                operation,
+                process: process.clone(),
+            };
+            deliver(&endpoint, process, caller, heading, params, parcel, &mut chores);
+            Outcome::Pending
         }
-    })
+        Err(_) => {
+            return_to(caller.thread.process(), parcel, &mut chores);
+            failed(Failure::InvokeFailed)
+        }
+    };
+    chores.finish();
+    outcome
 }
 
 /// Gives a call to a receive that waits, or queues it behind those that wait for one.
-#[inline]
+#[inline(always)]
 fn deliver(
     endpoint: &Arc<Endpoint>,
     process: &Process,

@@ -15,6 +15,7 @@ use super::{Endpoint, State};
 use crate::capability::{Capability, Object};
 
 /// Endpoints that this operation has still to see to.
+#[must_use = "what is listed has to be done"]
 pub(super) struct Chores {
     first: Option<Arc<Endpoint>>,
 }
@@ -22,15 +23,27 @@ pub(super) struct Chores {
 /// Does `work`, and then whatever that left to be done at endpoints. `work` has let go of its locks when it returns.
 #[inline]
 pub(super) fn after<R>(work: impl FnOnce(&mut Chores) -> R) -> R {
-    let mut chores = Chores { first: None };
+    let mut chores = Chores::none();
     let result = work(&mut chores);
-    while let Some(endpoint) = chores.first.take() {
-        chores.attend(&endpoint);
-    }
+    chores.finish();
     result
 }
 
 impl Chores {
+    /// None yet. For operations whose work is part of their caller: others have [`after`], which cannot be forgotten.
+    #[inline(always)]
+    pub(super) const fn none() -> Chores {
+        Chores { first: None }
+    }
+
+    /// Does all of them, and what comes of that. No lock is held.
+    #[inline(always)]
+    pub(super) fn finish(mut self) {
+        while let Some(endpoint) = self.first.take() {
+            self.attend(&endpoint);
+        }
+    }
+
     /// The last owner of `endpoint` is gone: everybody who waits there is told.
     pub(super) fn close(&mut self, endpoint: &Arc<Endpoint>) {
         let mut state = endpoint.lock();

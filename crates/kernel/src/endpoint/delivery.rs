@@ -89,7 +89,7 @@ pub(super) enum Undelivered {
 
 /// Puts a message and its capabilities into the receiver's buffer; the records follow the payload. `received` tells what a
 /// parcel with capabilities became; the receiver sees nothing of them before [`tell`].
-#[inline]
+#[inline(always)]
 pub(super) fn put(
     receiver: &Arc<Process>,
     buffer: Buffer,

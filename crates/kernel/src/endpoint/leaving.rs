@@ -39,13 +39,16 @@ pub fn release_all(process: &Process) {
 
 /// A message with capabilities has arrived: what was moved leaves its sender's table. Nothing is dropped and no other
 /// endpoint looked at, so an endpoint may be locked; what follows from it is for [`settle`].
-#[inline]
+#[inline(always)]
 pub(super) fn take_from_sender(sender: &Process, parcel: Parcel<Capability>) -> Option<Remains<Capability>> {
-    (!parcel.is_empty()).then(|| sender.capabilities.lock().commit(parcel))
+    if parcel.is_empty() {
+        return None;
+    }
+    Some(sender.capabilities.lock().commit(parcel))
 }
 
 /// Sees to what follows from capabilities having left their sender's table for the receiver's.
-#[inline]
+#[inline(always)]
 pub(super) fn settle(
     sender: &Process,
     receiver: &Process,

@@ -107,7 +107,7 @@ impl State {
     /// A call has been received: it can be answered as soon as the lock is let go. What it moved leaves the caller's table
     /// before, because whoever is told that its call was answered holds that no more. The rest of it is for
     /// [`leaving::settle`], without the lock.
-    #[inline]
+    #[inline(always)]
     fn is_received(
         &mut self,
         id: u32,

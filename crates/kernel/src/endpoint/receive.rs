@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::Acquire;
 use abi::result::Failure;
 use abi::validate::Buffer;
 
-use super::chores::{self, Chores};
+use super::chores::Chores;
 use super::delivery::{Offer, Source, offer};
 use super::leaving::{return_to, settle};
 use super::{Endpoint, Locked, Owner, Party, Queued};
@@ -41,23 +41,20 @@ pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
     let Ok(operation) = caller.thread.ring.begin(caller.user_data, result, Some(place)) else {
         return failed(Failure::InvokeFailed);
     };
-    chores::after(|chores| {
-        let mut state = endpoint.lock();
-        // From here on, whoever takes the facet away ends this receive, too. It may have gone since it was looked up.
-        if process.facets_lost.load(Acquire) != lost && !still_owns(process, cap, endpoint) {
-            drop(state);
-            operation.fail(Failure::InvokeFailed).either_way();
-            return;
-        }
-        if state.receives.room_for_one_more(&process.account).is_err() {
-            drop(state);
-            operation.fail(Failure::InvokeFailed).either_way();
-            return;
-        }
-        let process = process.clone();
-        state.receives.push_back(Party { operation, process });
-        chores.see_to(endpoint, &mut state);
-    });
+    let mut state = endpoint.lock();
+    // From here on, whoever takes the facet away ends this receive, too. It may have gone since it was looked up.
+    let is_lost = process.facets_lost.load(Acquire) != lost && !still_owns(process, cap, endpoint);
+    if is_lost || state.receives.room_for_one_more(&process.account).is_err() {
+        drop(state);
+        operation.fail(Failure::InvokeFailed).either_way();
+        return Outcome::Pending;
+    }
+    let process = process.clone();
+    state.receives.push_back(Party { operation, process });
+    let mut chores = Chores::none();
+    chores.see_to(endpoint, &mut state);
+    drop(state);
+    chores.finish();
     Outcome::Pending
 }
 

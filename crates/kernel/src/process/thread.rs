@@ -13,9 +13,7 @@ use crate::memory::account::{Charge, Cost, Short};
 use crate::memory::waiting_list::WaitingList;
 use crate::ring::Ring;
 use crate::ring::operation::{Operation, WaitPlace};
-use crate::run::body::Owner;
 use crate::run::task::Task;
-use crate::run::wait::Completions;
 
 /// How a thread ended, and who wants to know.
 #[derive(Default)]
@@ -112,12 +110,6 @@ impl Thread {
     /// Whether it has ended, for those that hold a handle.
     pub fn has_ended(&self) -> bool {
         self.end.lock().code.is_some()
-    }
-}
-
-impl Owner for Thread {
-    fn completions(&self) -> &dyn Completions {
-        &*self.ring
     }
 }
 

@@ -38,7 +38,7 @@ pub enum After {
 }
 
 /// Handles the system call in the thread's registers.
-#[inline]
+#[inline(always)]
 pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Thread) -> After {
     let (number, first, second) = entity.payload.context.syscall();
     match number {
@@ -155,7 +155,7 @@ struct Pass {
 /// another thread, or no completion fits any more. Whoever refills the queue meanwhile does so for a later entry. If
 /// fewer than `listed` completions are unread then, the thread is listed to wait for them, except where others wait too
 /// or it gives way first. The unread completions, and as what the thread is listed.
-#[inline]
+#[inline(always)]
 fn dispatch(
     cpu: &'static CpuState,
     entity: &mut Owned,

@@ -108,6 +108,7 @@ impl Ring {
     ///
     /// # Errors
     /// [`TooMany`] when [`LIMIT`] are under way, or the process is ending.
+    #[inline(always)]
     pub fn begin(
         self: &Arc<Ring>,
         user_data: u64,
@@ -240,13 +241,14 @@ impl Operation {
     }
 
     /// Ends it with what `completion` makes of its user data, if it is still under way.
+    #[inline]
     pub fn complete(&self, completion: Cqe) -> Told {
         Told::when(ending::complete(&Ending(&self.ring), self.name, completion, || ()).is_some())
     }
 
     /// Claims it, to write what it waited for into its submitter's memory; nothing, if it has ended or somebody else is about
     /// to end it.
-    #[inline]
+    #[inline(always)]
     pub fn claim(&self) -> Option<Claim<'_>> {
         let details = ending::claim(&Ending(&self.ring), self.name)?;
         Some(Claim {
@@ -316,13 +318,13 @@ impl Claim<'_> {
     }
 
     /// Ends it with what `completion` makes of its user data.
-    #[inline]
+    #[inline(always)]
     pub fn complete(self, completion: Cqe) -> Told {
         self.complete_and(completion, || ())
     }
 
     /// The same; `arrive` runs before anybody can see the completion, under the ring's lock.
-    #[inline]
+    #[inline(always)]
     pub fn complete_and(self, completion: Cqe, arrive: impl FnOnce()) -> Told {
         let Operation { ring, name } = self.operation;
         let told = ending::finish(&Ending(ring), *name, completion, arrive);
@@ -331,8 +333,9 @@ impl Claim<'_> {
         Told::when(told.is_some())
     }
 
-    /// Ends it with a failure.
-    #[inline]
+    /// Ends it with a failure. Out of line, as it is seldom called and in many places.
+    #[cold]
+    #[inline(never)]
     pub fn fail(self, failure: Failure) -> Told {
         self.complete(Cqe::plain(0, failure.code()))
     }

@@ -2,17 +2,20 @@
 //! is in. The body travels with the entity, so whoever owns the entity owns the registers.
 
 use alloc::sync::Arc;
-use core::any::Any;
 
 use machine::user::Context;
 
+use super::Owned;
+use super::cpus::CpuState;
 use super::task::Task;
 use super::wait::{Completions, Wait};
 
-/// Whoever a task belongs to above the CPUs. They hand it up as it is: there it is known what it does with a CPU.
-pub trait Owner: Any + Send + Sync {
+/// Whoever a task belongs to above the CPUs. They hand it up: there it is known what it does with a CPU.
+pub trait Owner: Send + Sync {
     /// Where what it waits for arrives.
     fn completions(&self) -> &dyn Completions;
+    /// Runs on this CPU until it leaves it; the task that was chosen to follow it, if one was.
+    fn turn(self: Arc<Self>, cpu: &'static CpuState, entity: Owned) -> Option<Owned>;
 }
 
 /// The payload of an entity.

@@ -120,6 +120,7 @@ impl AddressSpace {
         }
     }
 
+    #[inline(always)]
     fn entry(&self, virt: u64) -> Option<&AtomicU64> {
         if virt >= USER_END {
             return None;
