@@ -15,6 +15,8 @@ pub fn pick<H: Host>(host: &mut H) -> Option<Owned<H>> {
     let cpu = host.lock(here);
     let at = host.now();
     match choose(host, cpu, at) {
+        // There is nobody to take one from.
+        None if host.is_alone() => None,
         None => host.then(Step::Steal),
         next => next,
     }

@@ -128,11 +128,15 @@ pub fn enqueue<H: Host>(host: &mut H, thread: Owned<H>, target: CpuId, why: Enqu
     let Enqueued { effect, .. } = cpu.enqueue_noted(thread, why, at, |thread, rank| {
         host.queued(thread, target, rank);
     });
-    host.publish(&cpu);
+    let helper = if host.is_alone() {
+        None
+    } else {
+        host.publish(&cpu);
+        let ground = host.ground();
+        helper(&*cpu, &ground.topology, &ground.board)
+    };
     let notices = effect != Effect::Nothing;
     let interrupt = notices && target != here && cpu.request_reschedule();
-    let ground = host.ground();
-    let helper = helper(&*cpu, &ground.topology, &ground.board);
     host.unlock(cpu);
     if notices && target == here {
         host.look_again();

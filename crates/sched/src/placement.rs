@@ -33,7 +33,7 @@ pub struct Placement {
 /// The rules, in the order in which they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PlacementReason {
-    /// The thread may run on one CPU only.
+    /// The thread may run on one CPU only, or there is no other.
     OnlyAllowedCpu,
     /// The CPU it ran on last is idle; its cache may still be warm.
     LastCpuIdle,
@@ -64,7 +64,7 @@ pub fn wake_target(
     topology: &Topology,
     loads: &impl LoadView,
 ) -> Result<Placement, NoCpuAllowed> {
-    if let Affinity::One(cpu) = *affinity {
+    if let Some(cpu) = only_choice(affinity, caller, topology) {
         return only(cpu, loads);
     }
     let near = last.unwrap_or(caller);
@@ -97,7 +97,7 @@ pub fn new_thread_target(
     topology: &Topology,
     loads: &impl LoadView,
 ) -> Result<Placement, NoCpuAllowed> {
-    if let Affinity::One(cpu) = *affinity {
+    if let Some(cpu) = only_choice(affinity, caller, topology) {
         return only(cpu, loads);
     }
     let here_is_as_good = affinity.allows(caller) && loads.is_idle(caller);
@@ -198,6 +198,14 @@ fn near_to_far<'a>(
         nearer.is_some_and(|nearer| nearer >= SCAN_LIMIT)
     };
     near.chain(far.filter(is_far))
+}
+
+/// The CPU of a thread that has no choice: it may run on one only, or there is no other.
+fn only_choice(affinity: &Affinity, caller: CpuId, topology: &Topology) -> Option<CpuId> {
+    match affinity {
+        Affinity::One(cpu) => Some(*cpu),
+        _ => (topology.cpu_count() == 1 && affinity.allows(caller)).then_some(caller),
+    }
 }
 
 fn only(cpu: CpuId, loads: &impl LoadView) -> Result<Placement, NoCpuAllowed> {

@@ -46,16 +46,20 @@ pub(super) fn is_over(entity: &mut Owned, mut wait: Wait) -> bool {
     let body = &mut entity.payload;
     let task = &body.task;
     let over = wait.until.is_some_and(|until| now() >= until);
-    let available = match body.owner.completions().wait_for(task, wait.minimum) {
-        Look::Enough(available) => available,
-        Look::Listed(_) if over => body.owner.completions().stop_waiting(task),
-        Look::Listed(listing) => {
-            wait.listing = Some(listing);
-            if let (Some(until), None) = (wait.until, wait.armed) {
-                wait.armed = arm(task, until);
+    let completions = body.owner.completions();
+    let available = if over {
+        completions.stop_waiting(task)
+    } else {
+        match completions.wait_for(task, wait.minimum) {
+            Look::Enough(available) => available,
+            Look::Listed(listing) => {
+                wait.listing = Some(listing);
+                if let (Some(until), None) = (wait.until, wait.armed) {
+                    wait.armed = arm(task, until);
+                }
+                body.wait = Some(wait);
+                return false;
             }
-            body.wait = Some(wait);
-            return false;
         }
     };
     if let Some(armed) = wait.armed

@@ -176,21 +176,24 @@ impl<P> Cpu<P> {
 
     /// What it means for the thread that runs, budgets that come back aside.
     fn effect_on_running(&mut self, rank: Rank, now: Instant) -> Effect {
+        if let Rank::Throttled(..) = rank {
+            return Effect::Nothing;
+        }
+        let State::Busy(running) = &mut self.state else {
+            self.counters.wakes_of_idle += 1;
+            return Effect::WakeIdle;
+        };
         let clock = self.clock.now();
         let eligible = match (rank, self.policy) {
-            (Rank::Throttled(..), _) => return Effect::Nothing,
-            (Rank::Deadline(..), _) | (Rank::Fair(..), Policy::WeightedFair) => true,
+            (Rank::Deadline(..) | Rank::Throttled(..), _) | (Rank::Fair(..), Policy::WeightedFair) => true,
             // It need not be the first itself: whoever is before it has an earlier deadline still, and an arrival that
             // comes before the running thread must not wait for the end of that one's turn behind somebody with a
             // moment left to run.
             (Rank::Fair(finish, id), Policy::Eevdf) => self
-                .queue()
+                .waiting
+                .fair()
                 .get((finish, id))
                 .is_some_and(|arrived| arrived.share.is_eligible(clock)),
-        };
-        let State::Busy(running) = &mut self.state else {
-            self.counters.wakes_of_idle += 1;
-            return Effect::WakeIdle;
         };
         let by_weight = running.standing.is_by_weight();
         if !running.is_bounded && now >= running.turn_ends {
