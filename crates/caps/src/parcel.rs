@@ -102,6 +102,13 @@ impl<C> Parcel<C> {
         Ok(parcel)
     }
 
+    /// Lets go of a parcel that is empty: there is nothing to do, which where it is dropped is found out by a call.
+    #[inline]
+    pub fn let_go_empty(self) {
+        debug_assert!(self.items.capacity() == 0, "an empty parcel owns no memory");
+        core::mem::forget(self);
+    }
+
     /// How many capabilities travel.
     pub fn len(&self) -> usize {
         self.items.len()

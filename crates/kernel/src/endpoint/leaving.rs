@@ -42,6 +42,7 @@ pub fn release_all(process: &Process) {
 #[inline(always)]
 pub(super) fn take_from_sender(sender: &Process, parcel: Parcel<Capability>) -> Option<Remains<Capability>> {
     if parcel.is_empty() {
+        parcel.let_go_empty();
         return None;
     }
     Some(sender.capabilities.lock().commit(parcel))
