@@ -5,8 +5,9 @@
 
 use core::fmt;
 
+use sched::balance::WORTH_MOVING;
 use sched::cpu::SHORTEST_TURN;
-use sched::{Instant, Nanos, ThreadId, VirtualTime, check};
+use sched::{Instant, Nanos, ThreadId, VirtualTime, Weight, check};
 
 use crate::machine::Stretch;
 use crate::scenario::{Scenario, Step};
@@ -137,6 +138,8 @@ pub(crate) struct Audit {
     pub(crate) clocks: Vec<VirtualTime>,
     /// Threads change their weights, or die at any moment.
     pub(crate) weights_change: bool,
+    /// How far behind the clock a thread may be that was moved to a CPU of light threads and waits for others' reservations there.
+    pub(crate) credit: u64,
     /// How long anything that the machine delays may take.
     pub(crate) patience: Nanos,
     /// How late what is to happen at an instant may be noticed.
@@ -147,6 +150,13 @@ pub(crate) struct Audit {
     pub(crate) elsewhere: Vec<ThreadId>,
     pub(crate) living: Vec<ThreadId>,
     pub(crate) woken: Vec<u32>,
+}
+
+/// What a thread may bring along to a CPU whose threads are all as light as this. When those have gone it is still as far behind; then it
+/// runs, unless others have reserved that CPU.
+fn credit_beside(lightest: u16) -> u64 {
+    let reference = u64::from(Weight::DEFAULT.get());
+    WORTH_MOVING * sched::fair::DEFAULT_REQUEST.0 * reference / u64::from(lightest.max(1))
 }
 
 /// How many steps a CPU may be in the middle of when an interrupt comes.
@@ -175,9 +185,17 @@ impl Audit {
         let mut steps = phases.flat_map(|phase| &phase.steps);
         let sets_policy = steps.any(|step| matches!(step, Step::SetPolicy { .. }));
         // Who is throttled leaves in the middle of a turn, as who dies does.
-        let have_contexts = scenario.threads.iter().any(|thread| thread.context.is_some());
+        let have_contexts =
+            !scenario.contexts.is_empty() || scenario.threads.iter().any(|thread| thread.context.is_some());
         Audit {
             weights_change: have_contexts || sets_policy || faults.change | faults.death != 0,
+            credit: if have_contexts {
+                let lightest = scenario.threads.iter().map(|thread| thread.weight.get()).min();
+                let lightest = lightest.filter(|_| !sets_policy && faults.change == 0);
+                credit_beside(lightest.unwrap_or(1))
+            } else {
+                0
+            },
             every: AUDIT_EVERY,
             next: AUDIT_EVERY,
             broken: None,

@@ -106,6 +106,7 @@ pub fn plain(seed: u64) -> Scenario {
             })
             .collect(),
         masks: (0..3).map(|_| mask(&mut random, cpus)).collect(),
+        contexts: Vec::new(),
         threads: Vec::new(),
         machine,
     };

@@ -33,6 +33,8 @@ pub struct Scenario {
     pub timers: Vec<Timer>,
     /// Sets of CPUs that threads restrict themselves to.
     pub masks: Vec<CpuMask>,
+    /// Scheduling contexts that threads make, use, divide and take from each other.
+    pub contexts: Vec<Context>,
     /// The threads.
     pub threads: Vec<Thread>,
 }
@@ -54,6 +56,7 @@ impl Scenario {
             endpoints: Vec::new(),
             timers: Vec::new(),
             masks: Vec::new(),
+            contexts: Vec::new(),
             threads: Vec::new(),
         }
     }
@@ -245,6 +248,32 @@ pub struct Timer {
     pub shared: bool,
 }
 
+/// A scheduling context that does not belong to a thread from its start to its end: it comes into being by [`Deed::Carve`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Its name.
+    pub name: String,
+    /// What it grants.
+    pub spec: Spec,
+    /// Out of which one a reservation is carved; `None` is what may be reserved of the first CPU that has room.
+    pub from: Option<ContextIndex>,
+}
+
+/// What a thread does with a context. What cannot be done, because the context is not there or somebody has it, is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Makes it, out of what it is carved from.
+    Carve,
+    /// Uses it from now on, if nobody does and the thread has none.
+    Bind,
+    /// Takes it from whoever uses it; what is left of its time stays.
+    Unbind,
+    /// Gives it back to what it was carved from, if nobody uses it and nothing is carved out of it.
+    Return,
+    /// Takes it from whoever uses it, with all that was carved out of it, and gives it back.
+    Revoke,
+}
+
 /// A kind of thread, and how many of it come when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thread {
@@ -346,6 +375,9 @@ pub struct TimerId(pub u16);
 /// Index into [`Scenario::masks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MaskId(pub u16);
+/// Index into [`Scenario::contexts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContextIndex(pub u16);
 /// Index into [`Scenario::threads`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThreadKind(pub u16);
@@ -419,6 +451,10 @@ pub enum Step {
     },
     /// Changes where it may run.
     SetAffinity(MaskId),
+    /// Does something with a context.
+    Context(Deed, ContextIndex),
+    /// Orders all instances of a kind to end, wherever they are.
+    Kill(ThreadKind),
     /// Ends the thread.
     Exit,
 }

@@ -197,6 +197,7 @@ const THREAD: &[Edit<Thread>] = &[
         }
     },
     |thread| thread.affinity = None,
+    |thread| thread.context = None,
     |thread| thread.weight = Weight::DEFAULT,
     |thread| thread.class = LatencyClass::Normal,
     |thread| thread.process = 1,
@@ -278,6 +279,12 @@ fn tidied(mut scenario: Scenario) -> Scenario {
         Step::SetAffinity(mask) => Some(mask.0),
         _ => None,
     });
+    let contexts = needed(|step| match step {
+        Step::Context(_, context) => Some(context.0),
+        _ => None,
+    });
+    // What others are carved out of comes before them.
+    scenario.contexts.truncate(contexts);
     scenario.locks.truncate(locks);
     scenario.conditions.truncate(conditions);
     scenario.barriers.truncate(barriers);
@@ -305,9 +312,12 @@ fn without_thread(mut scenario: Scenario, gone: usize) -> Scenario {
     {
         phase
             .steps
-            .retain(|step| !matches!(step, Step::Fork(ThreadKind(kind)) | Step::Resume(ThreadKind(kind)) if *kind == gone));
+            .retain(|step| !matches!(step, Step::Fork(ThreadKind(kind)) | Step::Resume(ThreadKind(kind)) | Step::Kill(ThreadKind(kind)) if *kind == gone));
         for step in &mut phase.steps {
-            if let Step::Fork(ThreadKind(kind)) | Step::Resume(ThreadKind(kind)) = step {
+            if let Step::Fork(ThreadKind(kind))
+            | Step::Resume(ThreadKind(kind))
+            | Step::Kill(ThreadKind(kind)) = step
+            {
                 *kind -= u16::from(*kind > gone);
             }
         }

@@ -1,5 +1,5 @@
 //! Reservations and limits on simulated machines: admitted sets miss nothing, refused ones are quoted, and random machines with all
-//! kinds of contexts break no rule (rules E3, E10, E14, E16 and E17).
+//! kinds of contexts break no rule (rules E3, E10, E13, E14, E16 and E17).
 
 use std::path::Path;
 
@@ -128,6 +128,58 @@ fn e3_a_thread_that_agreed_to_it_ends_when_it_overruns() {
     let machine = ran(&scenario, Policy::Eevdf);
     assert_eq!(machine.summary().living, 0);
     assert_eq!(machine.summary().busy, Nanos::from_millis(2));
+}
+
+// 100 and 150 of the first 500 ms are reserved, the hog has the rest; then there are three hogs.
+#[test]
+fn e10_a_divided_reservation_serves_both_parts_and_is_revoked_with_what_was_carved_out_of_it() {
+    let scenario = checked_in("robot.toml");
+    for policy in Policy::ALL {
+        let machine = ran(&scenario, policy);
+        assert_eq!(machine.refusals(), []);
+        let used = machine.runtime_by_kind();
+        for ((_, used), expected) in used.iter().zip([100 + 167, 150 + 167, 250 + 167]) {
+            let off = used.0.abs_diff(expected * 1_000_000);
+            assert!(off < 6_000_000, "{policy:?}: {used} instead of {expected} ms");
+        }
+    }
+}
+
+#[test]
+fn e10_what_is_in_use_is_not_given_back_and_nothing_is_carved_out_of_what_is_not_there() {
+    let text = |first: &str| {
+        format!(
+            "duration = '100ms'
+            [objects]
+            contexts = [
+                {{ name = 'all', reserve = {{ budget = '8ms', period = '10ms' }} }},
+                {{ name = 'part', reserve = {{ budget = '2ms', period = '10ms' }}, from = 'all' }},
+                {{ name = 'more', reserve = {{ budget = '4ms', period = '10ms' }} }},
+            ]
+            [[thread]]
+            name = 'holder'
+            program = [{first}, 'run forever']
+            [[thread]]
+            name = 'other'
+            start = '1ms'
+            program = ['return part', 'return all', 'carve more', 'bind more', 'run forever']"
+        )
+    };
+    // The other is refused while 8 of 10 ms are reserved, and holds what it asks for when they are not.
+    for (first, refusals) in [
+        ("'carve all', 'carve part', 'bind part'", 1),
+        ("'carve all', 'carve part', 'bind part', 'unbind part'", 0),
+        ("'carve part', 'carve all', 'bind all', 'bind all'", 2),
+        ("'carve all', 'bind all', 'revoke all'", 0),
+    ] {
+        let machine = ran(&read(&text(first)), Policy::Eevdf);
+        assert_eq!(
+            machine.refusals().len(),
+            refusals,
+            "{first}: {:?}",
+            machine.refusals()
+        );
+    }
 }
 
 #[test]

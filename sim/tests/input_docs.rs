@@ -35,6 +35,7 @@ fn l2_the_table_of_steps_is_the_grammar() {
         [objects]
         barriers = [{ name = "round", size = 1 }]
         pipes = [{ name = "pipe", capacity = 512 }]
+        contexts = [{ name = 'camera', limit = { budget = '1ms', period = '2ms' } }]
         [[thread]]
         name = "worker"
         program = "#;

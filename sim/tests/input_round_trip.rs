@@ -4,12 +4,13 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use sched::context::Kind;
 use sched::{CpuId, CpuMask, LatencyClass, Nanos, Overrun, Policy, Spec, Weight};
 use sim::input::toml::{read, write};
 use sim::scenario::{
-    Arrival, Barrier, BarrierId, ConditionId, Delay, EndpointId, Explore, Fault, Faults, LockId, Machine,
-    MaskId, Phase, Pipe, PipeId, Program, Scenario, Span, Step, Strategy as Exploration, Thread, ThreadKind,
-    Timer, TimerId,
+    Arrival, Barrier, BarrierId, ConditionId, Context, ContextIndex, Deed, Delay, EndpointId, Explore, Fault,
+    Faults, LockId, Machine, MaskId, Phase, Pipe, PipeId, Program, Scenario, Span, Step,
+    Strategy as Exploration, Thread, ThreadKind, Timer, TimerId,
 };
 
 /// How many rows every table of objects has, so that steps can refer to any of them.
@@ -164,9 +165,11 @@ fn step(threads: u16) -> impl Strategy<Value = Step> {
         Just(Step::Suspend),
         kind.clone().prop_map(Step::Resume),
         Just(Step::Yield),
-        kind.prop_map(Step::Fork),
+        kind.clone().prop_map(Step::Fork),
+        kind.prop_map(Step::Kill),
         (weight(), class()).prop_map(|(weight, class)| Step::SetPolicy { weight, class }),
-        row.prop_map(|row| Step::SetAffinity(MaskId(row))),
+        row.clone().prop_map(|row| Step::SetAffinity(MaskId(row))),
+        (deed(), row).prop_map(|(deed, row)| Step::Context(deed, ContextIndex(row))),
         Just(Step::Exit),
     ]
 }
@@ -207,6 +210,30 @@ fn context() -> impl Strategy<Value = Option<Spec>> {
             Spec::reservation(budget, period, deadline, overrun)
         };
         spec.ok()
+    })
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    select(vec![
+        Deed::Carve,
+        Deed::Bind,
+        Deed::Unbind,
+        Deed::Return,
+        Deed::Revoke,
+    ])
+}
+
+/// Contexts of which some are carved out of one before them.
+fn contexts() -> impl Strategy<Value = Vec<Context>> {
+    let spec = context().prop_filter_map("a context is a limit or a reservation", |spec| spec);
+    let contexts = vec((name(), spec, 0..=ROWS), usize::from(ROWS));
+    contexts.prop_map(|contexts| {
+        let contexts = (0..).zip(contexts).map(|(own, (name, spec, from))| Context {
+            name,
+            spec,
+            from: (from < own && spec.kind() == Kind::Reservation).then_some(ContextIndex(from)),
+        });
+        contexts.collect()
     })
 }
 
@@ -252,11 +279,12 @@ fn scenario() -> impl Strategy<Value = Scenario> {
             pipes,
             timers,
             vec(mask(cpus), usize::from(ROWS)),
+            contexts(),
         );
         let threads = vec(thread(threads.max(1), cpus), usize::from(threads));
         (plain, objects, threads).prop_map(|(plain, objects, threads)| {
             let (name, machine, faults, explore, duration) = plain;
-            let (locks, conditions, endpoints, barriers, pipes, timers, masks) = objects;
+            let (locks, conditions, endpoints, barriers, pipes, timers, masks, contexts) = objects;
             Scenario {
                 name,
                 machine,
@@ -279,6 +307,7 @@ fn scenario() -> impl Strategy<Value = Scenario> {
                     .map(|(name, shared)| Timer { name, shared })
                     .collect(),
                 masks,
+                contexts,
                 threads,
             }
         })

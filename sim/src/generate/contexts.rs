@@ -3,9 +3,9 @@
 
 use sched::{Nanos, Overrun, Spec};
 
-use super::{FaultClass, faults_of, plain};
+use super::{FaultClass, HOGS, faults_of, plain};
 use crate::random::Random;
-use crate::scenario::Scenario;
+use crate::scenario::{Context, ContextIndex, Deed, Scenario, Step, ThreadKind};
 
 /// The scenario of a seed, with scheduling contexts for most kinds of its threads.
 #[must_use]
@@ -13,6 +13,9 @@ pub fn with_contexts(seed: u64) -> Scenario {
     let mut scenario = plain(seed);
     let mut random = Random::new(seed, 0xb0d6e7);
     give_contexts(&mut scenario, &mut random);
+    if seed % HOGS != HOGS - 1 && random.below(2) == 0 {
+        share_contexts(&mut scenario, &mut random);
+    }
     if seed % LATE_TIMERS == LATE_TIMERS - 1 {
         scenario.faults = faults_of(FaultClass::LateTimers, &mut random);
     }
@@ -41,5 +44,54 @@ fn give_contexts(scenario: &mut Scenario, random: &mut Random) {
         };
         // A limit that could be overrun by weight is refused, and its thread has none.
         thread.context = spec.ok();
+    }
+}
+
+/// Puts some contexts between the threads: a reservation, one that is carved out of it, one out of that, and a limit. Their programs make,
+/// use, take and give them back at any step, and now and then end each other.
+fn share_contexts(scenario: &mut Scenario, random: &mut Random) {
+    let period = Nanos::from_micros(2_000 + random.below(6_000));
+    let part = |spec: Nanos, random: &mut Random| Nanos(spec.0 * (20 + random.below(60)) / 100);
+    let mut budget = Nanos(period.0 / 2);
+    for number in 0..3_u16 {
+        let spec = Spec::reservation(budget, period, Nanos::ZERO, Overrun::Throttle);
+        scenario.contexts.extend(spec.ok().map(|spec| Context {
+            name: format!("context {number}"),
+            spec,
+            from: number.checked_sub(1).map(ContextIndex),
+        }));
+        budget = part(budget, random);
+    }
+    let limit = Spec::limit(part(period, random), period, Overrun::Throttle);
+    scenario.contexts.extend(limit.ok().map(|spec| Context {
+        name: "limit".to_owned(),
+        spec,
+        from: None,
+    }));
+    let count = scenario.contexts.len() as u64;
+    let kinds = scenario.threads.len() as u64;
+    for thread in &mut scenario.threads {
+        // Who has a context from the start on can use no other.
+        if random.below(4) > 0 {
+            thread.context = None;
+        }
+        for phase in &mut thread.program.phases {
+            for _ in 0..random.below(4) {
+                let place = random.below(phase.steps.len() as u64 + 1) as usize;
+                let context = ContextIndex(random.below(count) as u16);
+                let steps = match random.below(12) {
+                    0 => vec![Step::Kill(ThreadKind(random.below(kinds) as u16))],
+                    1 => vec![Step::Context(Deed::Revoke, context)],
+                    2 => vec![Step::Context(Deed::Return, context)],
+                    3 | 4 => vec![Step::Context(Deed::Unbind, context)],
+                    5 | 6 => vec![Step::Context(Deed::Carve, context)],
+                    7 | 8 => vec![Step::Context(Deed::Bind, context)],
+                    _ => [Deed::Carve, Deed::Bind]
+                        .map(|deed| Step::Context(deed, context))
+                        .to_vec(),
+                };
+                phase.steps.splice(place..place, steps);
+            }
+        }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A [`Table`] holds the rows of one kind in the order in which they came. A [`Name`] in a file is a word or `#3`, the
 //! row with that index: this is how a row can be meant whose name is empty or not the only one, so that every scenario
-//! can be written. Locks, conditions, endpoints, timers and masks come into being when they are named; barriers and
-//! pipes have to be declared, because they have a size; threads are declared by being described.
+//! can be written. Locks, conditions, endpoints, timers and masks come into being when they are named; barriers,
+//! pipes and contexts have to be declared, because they have a size; threads are declared by being described.
 
 use sched::CpuMask;
 use std::borrow::Cow;
@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use super::words;
 use crate::scenario::{
-    Barrier, BarrierId, ConditionId, EndpointId, LockId, MaskId, Pipe, PipeId, Scenario, ThreadKind, Timer,
-    TimerId,
+    Barrier, BarrierId, ConditionId, Context, ContextIndex, EndpointId, LockId, MaskId, Pipe, PipeId,
+    Scenario, ThreadKind, Timer, TimerId,
 };
 
 /// How a file refers to an object.
@@ -129,6 +129,7 @@ pub(super) struct Objects {
     pub(super) timers: Table<Timer>,
     /// Masks have no names; they are found by what [`words::print_cpus`] says.
     pub(super) masks: Table<CpuMask>,
+    pub(super) contexts: Table<Context>,
     /// Only the names.
     pub(super) threads: Table<()>,
 }
@@ -144,6 +145,7 @@ impl Objects {
             endpoints: self.endpoints.into_rows(),
             timers: self.timers.into_rows(),
             masks: self.masks.into_rows(),
+            contexts: self.contexts.into_rows(),
             ..scenario
         }
     }
@@ -157,6 +159,7 @@ impl Objects {
             endpoints: Table::new("endpoint"),
             timers: Table::new("timer"),
             masks: Table::new("mask"),
+            contexts: Table::new("context"),
             threads: Table::new("thread"),
         }
     }
@@ -185,10 +188,22 @@ impl Objects {
         for mask in &scenario.masks {
             let _ = objects.masks.add(&words::print_cpus(mask), mask.clone());
         }
+        for context in &scenario.contexts {
+            let _ = objects.contexts.add(&context.name, context.clone());
+        }
         for thread in &scenario.threads {
             let _ = objects.threads.add(&thread.name, ());
         }
         objects
+    }
+
+    pub(super) fn context(&mut self, name: &Name<'_>) -> Result<ContextIndex, String> {
+        let undeclared = |word: &str| {
+            Err(format!(
+                "there is no context `{word}`; contexts are declared in [objects]"
+            ))
+        };
+        self.contexts.resolve(name, undeclared).map(ContextIndex)
     }
 
     pub(super) fn lock(&mut self, name: &Name<'_>) -> Result<LockId, String> {

@@ -71,6 +71,36 @@ pub const FORMS: &[(&str, &str, &str)] = &[
     ("fork", "fork worker", "starts an instance of a thread"),
     ("weight", "weight 128 batch", "changes its own weight and class"),
     ("cpus", "cpus 0,2,4-7", "changes where it may run"),
+    (
+        "carve",
+        "carve camera",
+        "makes the context, out of what it is carved from",
+    ),
+    (
+        "bind",
+        "bind camera",
+        "uses the context from now on, if nobody does and it has none",
+    ),
+    (
+        "unbind",
+        "unbind camera",
+        "takes the context from whoever uses it",
+    ),
+    (
+        "return",
+        "return camera",
+        "gives the context back to what it was carved from, if nobody uses it and nothing was carved out of it",
+    ),
+    (
+        "revoke",
+        "revoke camera",
+        "takes the context from whoever uses it, with all that was carved out of it, and gives it back",
+    ),
+    (
+        "kill",
+        "kill worker",
+        "ends all instances of a thread, wherever they are",
+    ),
     ("exit", "exit", "ends the thread"),
 ];
 
@@ -147,7 +177,13 @@ pub(super) fn parse(text: &str, objects: &mut Objects) -> Result<Step, StepError
             class: words.argument("a class", |word| words::find(word, &*words::CLASSES))?,
         },
         "cpus" => words.cpus(objects)?,
-        _ => Step::Exit,
+        "kill" => Step::Kill(words.name("a thread", |name| objects.thread(name))?),
+        "exit" => Step::Exit,
+        deed => {
+            let deed =
+                words::find(deed, &words::DEEDS).map_err(|message| StepError { at: start, message })?;
+            Step::Context(deed, words.name("a context", |name| objects.context(name))?)
+        }
     };
     words.end()?;
     Ok(step)

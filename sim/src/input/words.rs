@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use sched::context::SpecError;
 use sched::{CpuId, CpuMask, LatencyClass, Overrun, Policy};
 
+use crate::scenario::Deed;
+
 /// Latency classes.
 pub(super) static CLASSES: LazyLock<[(&str, LatencyClass); 4]> =
     LazyLock::new(|| LatencyClass::ALL.map(|class| (class.name(), class)));
@@ -17,6 +19,15 @@ pub(super) const OVERRUNS: [(&str, Overrun); 3] = [
     ("throttle", Overrun::Throttle),
     ("fault", Overrun::Fault),
     ("demote", Overrun::Demote),
+];
+
+/// What is done with contexts.
+pub(super) const DEEDS: [(&str, Deed); 5] = [
+    ("carve", Deed::Carve),
+    ("bind", Deed::Bind),
+    ("unbind", Deed::Unbind),
+    ("return", Deed::Return),
+    ("revoke", Deed::Revoke),
 ];
 
 /// What is wrong with a limit or a reservation.

@@ -9,15 +9,17 @@ use sched::context::capacity::USUAL_MOST;
 use sched::context::{Capacity, Kind, Refused};
 use sched::{Affinity, Budget, ContextId, CpuId, Entity, Instant, Nanos, Rank, Spec};
 
+use super::deeds::Shared;
+
 use super::Machine;
 use super::service::Service;
 use super::threads::{Index, Task};
 use crate::audit::Rule;
 use crate::sabotage::Sabotage;
-use crate::scenario::{Scenario, ThreadKind};
+use crate::scenario::{ContextIndex, Scenario, ThreadKind};
 
 /// The context that all reservations are carved out of.
-const ROOT: ContextId = ContextId {
+pub(super) const ROOT: ContextId = ContextId {
     number: 0,
     generation: 1,
 };
@@ -27,14 +29,25 @@ const ROOT: ContextId = ContextId {
 pub(super) struct Contexts {
     /// Whether there are any: what is not there is not looked at.
     pub(super) exist: bool,
-    capacity: Vec<Capacity>,
+    pub(super) capacity: Vec<Capacity>,
     /// Whose context each was: their numbers count from 1.
-    made: Vec<ThreadKind>,
-    refusals: Vec<Refusal>,
+    made: Vec<Maker>,
+    /// Those that threads make by their steps.
+    pub(super) shared: Vec<Shared>,
+    pub(super) refusals: Vec<Refusal>,
     /// What was charged to contexts that are gone.
     gone: Nanos,
     jobs: Vec<Jobs>,
     pub(super) service: Service,
+}
+
+/// What a context was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// A thread of this kind, from its start to its end.
+    Thread(ThreadKind),
+    /// Whoever uses it.
+    Shared(ContextIndex),
 }
 
 /// A reservation that was not granted, on the last CPU that was asked.
@@ -61,9 +74,11 @@ impl Contexts {
     pub(super) fn new(scenario: &Scenario) -> Contexts {
         let most = |cpu| Capacity::new(CpuId(cpu), ROOT, USUAL_MOST);
         Contexts {
-            exist: scenario.threads.iter().any(|thread| thread.context.is_some()),
+            exist: scenario.threads.iter().any(|thread| thread.context.is_some())
+                || !scenario.contexts.is_empty(),
             capacity: (0..scenario.machine.cpus()).map(most).collect(),
             made: Vec::new(),
+            shared: scenario.contexts.iter().map(|_| Shared::Gone).collect(),
             refusals: Vec::new(),
             gone: Nanos::ZERO,
             jobs: vec![Jobs::default(); scenario.threads.len()],
@@ -73,6 +88,15 @@ impl Contexts {
 }
 
 impl Contexts {
+    /// The id of a context that comes into being.
+    pub(super) fn make(&mut self, maker: Maker) -> ContextId {
+        self.made.push(maker);
+        ContextId {
+            number: self.made.len() as u64,
+            generation: 1,
+        }
+    }
+
     /// A budget is about to be dropped: what it was charged stays known.
     pub(super) fn forget(&mut self, budget: Option<&Budget>) {
         self.gone += budget.map_or(Nanos::ZERO, Budget::used);
@@ -88,12 +112,8 @@ impl Machine {
         spec: &Spec,
         thread: &mut Entity<Task>,
     ) -> bool {
-        self.contexts.made.push(kind);
+        let context = self.contexts.make(Maker::Thread(kind));
         self.contexts.service.begin(spec, self.now);
-        let context = ContextId {
-            number: self.contexts.made.len() as u64,
-            generation: 1,
-        };
         if spec.kind() == Kind::Reservation {
             let mut last = Err(Refused::NoCapacity);
             let allowed = self.contexts.capacity.iter_mut().zip((0..).map(CpuId));
@@ -126,6 +146,9 @@ impl Machine {
         let mut budget = None;
         thread.change_parked_budget(|own| budget = own.take());
         let Some(budget) = budget else { return };
+        if let Some(Maker::Shared(shared)) = self.maker_of(budget.context()) {
+            return self.comes_home(shared, budget);
+        }
         self.end_service(budget.context());
         if self.sabotage != Some(Sabotage::ForgetWhatWasUsed) {
             self.contexts.forget(Some(&budget));
@@ -157,9 +180,9 @@ impl Machine {
         &self.contexts.refusals
     }
 
-    /// The kind of the thread whose context this is; `None` for the one that all are carved out of.
+    /// What a context was made for; `None` for the one that all are carved out of.
     #[must_use]
-    pub fn kind_of(&self, context: ContextId) -> Option<ThreadKind> {
+    pub fn maker_of(&self, context: ContextId) -> Option<Maker> {
         let place = usize::try_from(context.number.checked_sub(1)?).ok()?;
         self.contexts.made.get(place).copied()
     }
@@ -190,6 +213,7 @@ impl Machine {
         if served != charged {
             broken = Some(format!("{served} served in contexts, {charged} charged to them"));
         }
+        let broken = broken.or_else(|| self.shared_add_up());
         if let Some(evidence) = broken {
             return self.fail(Rule::ContextsAddUp, evidence);
         }
@@ -198,7 +222,7 @@ impl Machine {
     }
 
     /// Every budget, wherever its thread is.
-    fn budgets(&self) -> impl Iterator<Item = &Budget> {
+    pub(super) fn budgets(&self) -> impl Iterator<Item = &Budget> {
         let queued = self
             .cpus
             .iter()
@@ -215,8 +239,10 @@ impl Machine {
             sched::Parking::Resting(thread) => thread.budget(),
             sched::Parking::Away { .. } => None,
         });
+        let at_home = self.contexts.shared.iter().filter_map(Shared::at_home);
         queued
             .chain(running)
+            .chain(at_home)
             .chain(carried)
             .chain(stranded)
             .chain(resting)

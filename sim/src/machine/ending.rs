@@ -99,6 +99,7 @@ struct Offers {
     called: Vec<bool>,
     served: Vec<bool>,
     resumed: Vec<bool>,
+    ended: Vec<bool>,
     /// Kinds of which more may come.
     coming: Vec<bool>,
 }
@@ -229,6 +230,9 @@ impl<'m> View<'m> {
     /// Whether anything that may still happen would grant the wish of a thread that waits.
     fn may_be_granted(&self, thread: Index, offers: &Offers, able: &[bool]) -> bool {
         let machine = self.machine;
+        if offers.ended[usize::from(machine.kinds[thread.at()].0)] {
+            return true;
+        }
         match machine.threads[thread.at()].wish {
             Wish::Nothing | Wish::Time => false,
             Wish::Condition(condition) => offers.signalled[usize::from(condition.0)],
@@ -353,6 +357,7 @@ impl Offers {
             called: vec![false; scenario.endpoints.len()],
             served: vec![false; scenario.endpoints.len()],
             resumed: vec![false; scenario.threads.len()],
+            ended: vec![false; scenario.threads.len()],
             coming: vec![false; scenario.threads.len()],
         }
     }
@@ -393,6 +398,7 @@ impl Offers {
             Step::Call(endpoint) => self.called[usize::from(endpoint.0)] = true,
             Step::Serve(endpoint) => self.served[usize::from(endpoint.0)] = true,
             Step::Resume(kind) => self.resumed[usize::from(kind.0)] = true,
+            Step::Kill(kind) => self.ended[usize::from(kind.0)] = true,
             Step::Fork(kind) => self.add_kind(machine, kind),
             _ => {}
         }

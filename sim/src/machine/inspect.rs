@@ -179,7 +179,7 @@ impl Machine {
         } else {
             TURNS_BEHIND
         };
-        let bound = |own: u64| turns * (own + longest.max(others)) + late;
+        let bound = |own: u64| turns * (own + longest.max(others)) + late + self.audit.credit;
         let by_weight = |thread: &&Entity<Task>| matches!(thread.rank(), Rank::Fair(..));
         let behind = cpu.queued().filter(by_weight).find(|thread| {
             clock.offset_from(thread.share().vruntime()) > bound(thread.share().virtual_slice()) as i64

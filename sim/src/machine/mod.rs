@@ -32,6 +32,7 @@ mod change;
 mod clock;
 mod code;
 mod contexts;
+mod deeds;
 mod ending;
 mod inspect;
 mod life;
@@ -44,7 +45,7 @@ mod threads;
 mod time;
 
 pub use code::STEP_NAMES;
-pub use contexts::{Jobs, Refusal};
+pub use contexts::{Jobs, Maker, Refusal};
 pub use ending::{Ending, Waiter};
 pub use inspect::Summary;
 pub(crate) use shares::Stretch;

@@ -212,6 +212,17 @@ impl Machine {
                 self.restrict(cpu, own, Affinity::Mask(mask));
                 Next::Go
             }
+            Step::Context(deed, context) => {
+                self.audit.stretch.ends(self.now);
+                self.perform_deed(cpu, own, deed, context);
+                Next::Go
+            }
+            Step::Kill(kind) => {
+                for other in self.instances[usize::from(kind.0)].clone() {
+                    self.sides[cpu.index()].todo.push_back(Action::Kill(other));
+                }
+                Next::Go
+            }
             // What these waited for has been granted.
             Step::Sleep(_)
             | Step::Timer { .. }

@@ -90,6 +90,25 @@ impl Service {
         }
     }
 
+    /// A part of it was carved out for another one. What it had too much up to now.
+    pub(super) fn take(&mut self, context: ContextId, amount: Nanos, now: Instant) -> Nanos {
+        let mut serving = self.serving.iter_mut().flatten();
+        let open = serving.find(|serving| serving.context == context);
+        let so_far = open.map(|serving| core::mem::replace(&mut serving.since, now));
+        let over = so_far.map(|since| self.add(Serving { context, since }, now));
+        if let Some(Some(Reference::Reservation(sporadic))) = self.reference(context) {
+            sporadic.take(amount);
+        }
+        over.unwrap_or_default()
+    }
+
+    /// What was carved out of it is there again, a period later.
+    pub(super) fn give(&mut self, context: ContextId, amount: Nanos, now: Instant) {
+        if let Some(Some(Reference::Reservation(sporadic))) = self.reference(context) {
+            sporadic.give(amount, now);
+        }
+    }
+
     fn reference(&mut self, context: ContextId) -> Option<&mut Option<Reference>> {
         let place = usize::try_from(context.number.checked_sub(1)?).ok()?;
         self.references.get_mut(place)
@@ -171,7 +190,7 @@ impl Machine {
         self.not_too_much(context, over);
     }
 
-    fn not_too_much(&mut self, context: ContextId, over: Nanos) {
+    pub(super) fn not_too_much(&mut self, context: ContextId, over: Nanos) {
         let allowed = self.audit.lateness + self.drifted();
         if over > allowed {
             let evidence = format!(

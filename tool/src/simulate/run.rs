@@ -8,7 +8,7 @@ use serde_json::json;
 use sim::input::{self, rtapp};
 use sim::measure::Latencies;
 use sim::scenario::{Machine as Shape, ThreadKind};
-use sim::{Ending, Jobs, Machine, RunResult, Scenario, campaign, shrink};
+use sim::{Ending, Jobs, Machine, Maker, RunResult, Scenario, campaign, shrink};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -287,8 +287,9 @@ fn jobs(scenario: &Scenario, machine: &Machine) -> String {
     }
     for refusal in machine.refusals() {
         let name = &scenario.threads[usize::from(refusal.kind.0)].name;
-        let called = |context: ContextId| match machine.kind_of(context) {
-            Some(kind) => scenario.threads[usize::from(kind.0)].name.as_str(),
+        let called = |context: ContextId| match machine.maker_of(context) {
+            Some(Maker::Thread(kind)) => scenario.threads[usize::from(kind.0)].name.as_str(),
+            Some(Maker::Shared(shared)) => scenario.contexts[usize::from(shared.0)].name.as_str(),
             None => "the whole CPU",
         };
         text += &format!("  {name} is REFUSED: {}\n", why(refusal.refused, called));

@@ -75,6 +75,12 @@ pub(in super::super) fn print(step: Step, scenario: &Scenario, objects: &Objects
                 _ => format!("cpus #{}", id.0),
             }
         }
+        Step::Context(deed, id) => {
+            let name = named(&scenario.contexts, id.0, |context| &context.name);
+            let deed = words::print(&deed, &words::DEEDS);
+            format!("{deed} {}", objects.contexts.reference(name, id.0))
+        }
+        Step::Kill(id) => format!("kill {}", thread(id.0)),
         Step::Exit => "exit".to_owned(),
     }
 }

@@ -4,9 +4,10 @@ use ::toml::de::DeValue;
 use sched::CpuMask;
 
 use super::section::{File, Item, Section, number};
-use crate::input::objects::Objects;
+use super::threads;
+use crate::input::objects::{Name, Objects};
 use crate::input::words;
-use crate::scenario::{Barrier, Pipe, Timer};
+use crate::scenario::{Barrier, Context, Pipe, Timer};
 
 /// Reads the section into the tables. `cpus` is how many CPUs the machine has, if that is known.
 pub(super) fn declare(root: &Section<'_>, objects: &mut Objects, cpus: Option<u32>) {
@@ -67,7 +68,43 @@ pub(super) fn declare(root: &Section<'_>, objects: &mut Objects, cpus: Option<u3
             full(file, item, objects.masks.add(&words::print_cpus(&set), set));
         }
     }
+    for item in section.list("contexts") {
+        if let Some(table) = Section::of(file, "contexts", item) {
+            context(file, item, &table, objects);
+        }
+    }
     section.finish();
+}
+
+/// A context that threads make by a step: what it grants, and out of which one before it that is carved.
+fn context<'t>(file: &'t File<'t>, item: &'t Item<'t>, table: &Section<'t>, objects: &mut Objects) {
+    let name = table.required("name", Section::text).unwrap_or_default();
+    let spec = threads::context(table);
+    let from = table.text("from").map(|from| {
+        if table.has("limit") {
+            table.error_at("from", "a limit is carved out of nothing: any number may be made");
+        }
+        match from.strip_prefix('#').and_then(|number| number.parse().ok()) {
+            Some(number) => objects.context(&Name::Number(number)),
+            None => objects.context(&Name::Word(from.into())),
+        }
+    });
+    table.finish();
+    if spec == Some(None) {
+        file.error(item.span().start, "a context has a `limit` or a `reserve`");
+    }
+    let from = from.transpose();
+    if let Err(message) = &from {
+        table.error_at("from", message.clone());
+    }
+    if let (Some(Some(spec)), Ok(from)) = (spec, from) {
+        let context = Context {
+            name: name.to_owned(),
+            spec,
+            from,
+        };
+        full(file, item, objects.contexts.add(name, context));
+    }
 }
 
 /// An object with a name and a size.

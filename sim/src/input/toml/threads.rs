@@ -53,13 +53,13 @@ fn thread(section: &Section<'_>, objects: &mut Objects, cpus: Option<u32>) -> Op
 
 /// `limit = { budget = "2ms", period = "10ms" }`, or `reserve` with a `deadline`; both with an `overrun`. The outer `None` is for one
 /// that cannot be read.
-fn context(section: &Section<'_>) -> Option<Option<Spec>> {
+pub(super) fn context(section: &Section<'_>) -> Option<Option<Spec>> {
     let key = match (section.has("limit"), section.has("reserve")) {
         (false, false) => return Some(None),
         (true, false) => "limit",
         (false, true) => "reserve",
         (true, true) => {
-            section.error_at("reserve", "a thread has a limit or a reservation, not both");
+            section.error_at("reserve", "this has a limit or a reservation, not both");
             section.value("limit").and(section.value("reserve"));
             return None;
         }

@@ -8,7 +8,8 @@ use std::fmt::Write;
 use crate::input::objects::Objects;
 use crate::input::{spans, step, words};
 use crate::scenario::{
-    Arrival, Delay, Explore, Fault, Faults, Machine, Phase, Program, Scenario, Span, Step, Strategy, Thread,
+    Arrival, Context, ContextIndex, Delay, Explore, Fault, Faults, Machine, Phase, Program, Scenario, Span,
+    Step, Strategy, Thread,
 };
 use sched::context::Kind;
 use sched::{CpuMask, LatencyClass, Nanos, Overrun, Spec, Weight};
@@ -133,7 +134,7 @@ fn objects(out: &mut Out, scenario: &Scenario) {
     let barriers = scenario.barriers.iter();
     let pipes = scenario.pipes.iter();
     let timers = scenario.timers.iter();
-    let lists: [(&str, Vec<String>); 7] = [
+    let lists: [(&str, Vec<String>); 8] = [
         ("locks", names(&scenario.locks)),
         ("conditions", names(&scenario.conditions)),
         ("endpoints", names(&scenario.endpoints)),
@@ -154,6 +155,7 @@ fn objects(out: &mut Out, scenario: &Scenario) {
                 .collect(),
         ),
         ("masks", scenario.masks.iter().map(mask).collect()),
+        ("contexts", contexts(scenario)),
     ];
     if lists.iter().all(|(_, rows)| rows.is_empty()) {
         return;
@@ -164,6 +166,32 @@ fn objects(out: &mut Out, scenario: &Scenario) {
             out.line(key, &wrapped(rows));
         }
     }
+}
+
+fn contexts(scenario: &Scenario) -> Vec<String> {
+    let called = |from: ContextIndex| {
+        let name = scenario
+            .contexts
+            .get(usize::from(from.0))
+            .map_or("", |context| &context.name);
+        let is_clear = scenario
+            .contexts
+            .iter()
+            .filter(|other| other.name == name)
+            .count()
+            == 1;
+        if is_clear && !name.starts_with('#') {
+            name.to_owned()
+        } else {
+            format!("#{}", from.0)
+        }
+    };
+    let contexts = scenario.contexts.iter().map(|Context { name, spec, from }| {
+        let (key, fields) = spec_fields(spec);
+        let from = from.map_or(String::new(), |from| format!(", from = {}", quote(&called(from))));
+        format!("{{ name = {}, {key} = {fields}{from} }}", quote(name))
+    });
+    contexts.collect()
 }
 
 fn thread(out: &mut Out, thread: &Thread, steps: &impl Fn(&[Step]) -> String) {
@@ -180,7 +208,8 @@ fn thread(out: &mut Out, thread: &Thread, steps: &impl Fn(&[Step]) -> String) {
         out.line("cpus", &mask(cpus));
     }
     if let Some(spec) = &thread.context {
-        context(out, spec);
+        let (key, fields) = spec_fields(spec);
+        out.line(key, &fields);
     }
     match &thread.arrival {
         Arrival::At { start, count } => {
@@ -205,7 +234,8 @@ fn thread(out: &mut Out, thread: &Thread, steps: &impl Fn(&[Step]) -> String) {
     program(out, &thread.program, steps);
 }
 
-fn context(out: &mut Out, spec: &Spec) {
+/// The key of a limit or a reservation, and what it says.
+fn spec_fields(spec: &Spec) -> (&'static str, String) {
     let mut fields = format!(
         "budget = {}, period = {}",
         time(spec.budget()),
@@ -225,7 +255,7 @@ fn context(out: &mut Out, spec: &Spec) {
         Kind::Limit => "limit",
         Kind::Reservation => "reserve",
     };
-    out.line(key, &format!("{{ {fields} }}"));
+    (key, format!("{{ {fields} }}"))
 }
 
 fn program(out: &mut Out, program: &Program, steps: &impl Fn(&[Step]) -> String) {

@@ -63,6 +63,24 @@ impl Sporadic {
             .fold(Nanos::ZERO, |sum, (_, amount)| sum + *amount)
     }
 
+    /// Takes some of it away, what is there first.
+    pub(super) fn take(&mut self, amount: Nanos) {
+        let mut left = amount;
+        while left > Nanos::ZERO
+            && let Some((at, part)) = self.there.pop_front()
+        {
+            if part > left {
+                self.there.push_front((at, part.saturating_sub(left)));
+            }
+            left = left.saturating_sub(part);
+        }
+    }
+
+    /// Adds some, which is there from a period after `now` on.
+    pub(super) fn give(&mut self, amount: Nanos, now: Instant) {
+        self.put(now + self.period, amount);
+    }
+
     /// It is there again later, behind what is there before or at the same instant.
     fn put(&mut self, at: Instant, amount: Nanos) {
         let place = self.there.partition_point(|(before, _)| *before <= at);
