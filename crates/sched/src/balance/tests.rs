@@ -84,3 +84,19 @@ fn d1_a_lag_that_nobody_can_take_along_is_forgiven_to_the_cpu_that_lags() {
     );
     assert_eq!(board.comparable(CpuId(1), time), time, "the other one had no lag");
 }
+
+#[test]
+fn b1_nobody_is_given_away_whom_an_idle_cpu_has_been_summoned_to_fetch() {
+    let (mut lags, leads) = (busy(0, 3, 0), busy(1, 2, 1_000_000_000));
+    let idle = Cpu::new(CpuId(2), Policy::Eevdf, Instant::BOOT);
+    let (topology, board) = (Topology::flat(3), LoadBoard::new(3));
+    board.publish(&lags);
+    board.publish(&leads);
+    board.publish::<()>(&idle);
+    let given = give(&mut lags, &topology, &board, Instant(1_000));
+    assert!(given.is_none(), "{given:?}");
+    // As soon as the third one works, too, the second is the one to go to.
+    board.publish(&busy(2, 3, 0));
+    let given = give(&mut lags, &topology, &board, Instant(2_000)).unwrap();
+    assert_eq!(given.to, CpuId(1));
+}

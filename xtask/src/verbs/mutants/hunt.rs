@@ -246,7 +246,8 @@ impl Hunter {
         let ending = match (hunt, ended.status) {
             (_, None) => Ending::OutOfTime,
             (Hunt::Test { .. } | Hunt::Boot { .. }, Some(status)) => {
-                judge_tests(&ended.output, &ended.errors, status.success())?
+                judge_tests(&ended.output, &ended.errors, status.success())
+                    .with_context(|| hunt.to_string())?
             }
             (Hunt::Campaign { .. }, Some(_)) => judge_campaign(&ended.output)
                 .with_context(|| format!("the campaign broke off:\n{}", ended.errors))?,

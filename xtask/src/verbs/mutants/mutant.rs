@@ -216,4 +216,52 @@ filter = "b4_"
             .collect();
         assert!(stale.is_empty(), "{}", stale.join("\n"));
     }
+
+    /// The texts of a file, or of all Rust files in a folder.
+    fn texts(path: &Path) -> String {
+        if path.is_file() {
+            return std::fs::read_to_string(path).unwrap();
+        }
+        let entries = std::fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let rust = entries.filter(|path| path.is_dir() || path.extension().is_some_and(|kind| kind == "rs"));
+        rust.map(|path| texts(&path)).collect()
+    }
+
+    /// Where the tests of a hunt are, and a part of their names.
+    fn tests_of(hunt: &Hunt) -> Option<(std::path::PathBuf, &str)> {
+        let root = workspace::root();
+        match hunt {
+            Hunt::Campaign { .. } => None,
+            Hunt::Boot { boot, filter } => Some((root.join(format!("tests/tests/{boot}.rs")), filter)),
+            Hunt::Test { test, target, filter } => {
+                let folders = [root.join("crates").join(test), root.join(test)];
+                let folder = folders.into_iter().find(|folder| folder.is_dir())?;
+                let place = match target {
+                    Some(target) => format!("tests/{target}.rs"),
+                    None => "src".to_owned(),
+                };
+                Some((folder.join(place), filter))
+            }
+        }
+    }
+
+    // A test that was moved or renamed takes its mutants' hunts along, or they find nothing for want of anybody who looks.
+    #[test]
+    fn every_hunt_names_a_test_that_is_there() {
+        let all = read_all().unwrap();
+        let hunts = all
+            .iter()
+            .flat_map(|mutant| mutant.hunts().map(|hunt| (&mutant.name, hunt)));
+        let nobody = hunts.filter_map(|(name, hunt)| {
+            let (place, filter) = tests_of(hunt)?;
+            let is_there = texts(&place)
+                .lines()
+                .any(|line| line.trim_start().starts_with("fn ") && line.contains(filter));
+            (!is_there).then(|| format!("{name}: {hunt}"))
+        });
+        let nobody: Vec<String> = nobody.collect();
+        assert!(nobody.is_empty(), "nobody hunts:\n{}", nobody.join("\n"));
+    }
 }

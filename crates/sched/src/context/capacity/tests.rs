@@ -200,3 +200,20 @@ proptest! {
         prop_assert_eq!(capacity, untouched);
     }
 }
+
+#[test]
+fn e10_what_a_child_takes_is_rounded_against_it() {
+    let mut capacity = capacity();
+    let _ = capacity
+        .reserve(ROOT, context(1), &spec(5_000, 10_000, 0))
+        .unwrap();
+    // A third of ten milliseconds.
+    let child = capacity
+        .reserve(context(1), context(2), &spec(1_000, 3_000, 0))
+        .unwrap();
+    assert_eq!(child.taken, Nanos(3_333_334));
+    assert_eq!(
+        capacity.left(context(1)).unwrap().0,
+        Nanos(5_000_000 - 3_333_334 - 100_000)
+    );
+}

@@ -255,3 +255,21 @@ fn e14_a_crumb_waits_until_there_is_enough_to_be_served() {
     assert_eq!(refills.first(), Instant(500 + PERIOD));
     assert_eq!(refills.available(Instant(500 + PERIOD)), Nanos(100));
 }
+
+#[test]
+fn e8_a_list_that_is_full_gives_back_later_than_one_without_an_end_and_never_earlier() {
+    let uses = MOST_REFILLS as u64 + 3;
+    let mut refills = Refills::new(Nanos(2 * uses), Nanos(PERIOD), Instant(0));
+    for number in 0..uses {
+        refills.spend(Nanos(2), Instant(10 * number), Instant(10 * number));
+    }
+    assert_eq!(refills.entries().len(), MOST_REFILLS);
+    for now in 0..2 * PERIOD {
+        let back = (0..uses).filter(|number| 10 * number + PERIOD <= now).count() as u64;
+        assert!(
+            refills.available(Instant(now)) <= Nanos(2 * back),
+            "too early at {now}"
+        );
+    }
+    assert_eq!(refills.available(Instant(PERIOD + 10 * uses)), Nanos(2 * uses));
+}

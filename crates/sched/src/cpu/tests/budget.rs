@@ -448,3 +448,21 @@ fn e5_a_deadline_that_passes_while_the_thread_still_wants_its_time_is_missed_onc
     let _ = bench.cpu.uncollected(bench.now);
     assert_eq!(bench.cpu.running_in().unwrap().misses(), 1);
 }
+
+#[test]
+fn x8_a_thread_whose_budget_and_cpus_both_changed_while_it_ran_is_told_of_both() {
+    let mut bench = Bench::new();
+    let _ = bench.add(with(1, reservation(1, 5 * MS, 10 * MS, Overrun::Throttle)));
+    bench.dispatch();
+    bench.run_for(MS);
+    let mut here = Affinity::One(CpuId(0));
+    let _ = bench.cpu.restrict_running(&mut here, bench.now);
+    let mut taken = None;
+    let _ = bench
+        .cpu
+        .change_running_budget(bench.now, |budget| swap(budget, &mut taken));
+    assert_eq!(taken.map(|budget| budget.used()), Some(Nanos(MS)));
+    let ended = bench.end(EndReason::Preempted);
+    assert_eq!(*ended.own_affinity(), Affinity::One(CpuId(0)));
+    assert!(ended.budget().is_none() && matches!(ended.rank(), Rank::Fair(..)));
+}
