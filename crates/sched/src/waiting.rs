@@ -85,7 +85,11 @@ impl<P> Waiting<P> {
             .comebacks
             .first()
             .map(|comeback| (comeback.at(), comeback.rank()));
-        throttled.into_iter().chain(demoted).min_by_key(|(at, _)| *at)
+        match (throttled, demoted) {
+            (Some(first), Some(other)) if first.0 <= other.0 => Some(first),
+            (first, None) => first,
+            (_, other) => other,
+        }
     }
 
     /// Whether nobody waits that could be served now.

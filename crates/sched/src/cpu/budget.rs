@@ -211,22 +211,25 @@ impl<P> Cpu<P> {
 
     #[cold]
     fn earliest_of_all(&self, turn: Option<Horizon>, now: Instant) -> Option<Horizon> {
-        let budget = match (&self.budget, self.running()) {
-            (Some(budget), Some(running)) => Some(match running.standing {
-                Standing::Demoted(until) => (until, HorizonReason::Replenishment),
-                _ => (budget.lasts_until(now), HorizonReason::BudgetEnd),
-            }),
-            _ => None,
-        };
-        let waits = self.waiting.first_replenished();
-        let replenished = waits.map(|(at, _)| (at, HorizonReason::Replenishment));
-        let others = budget.into_iter().chain(replenished);
-        let others = others
-            .filter(|(at, _)| *at != Instant::NEVER)
-            .map(|(at, why)| Horizon {
+        let mut earliest = turn;
+        let mut ends = |at: Instant, why| {
+            let horizon = Horizon {
                 at: at.max(now + SHORTEST_TURN),
                 why,
-            });
-        turn.into_iter().chain(others).min_by_key(|horizon| horizon.at)
+            };
+            if at != Instant::NEVER && earliest.is_none_or(|before| horizon.at < before.at) {
+                earliest = Some(horizon);
+            }
+        };
+        if let (Some(budget), Some(running)) = (&self.budget, self.running()) {
+            match running.standing {
+                Standing::Demoted(until) => ends(until, HorizonReason::Replenishment),
+                _ => ends(budget.lasts_until(now), HorizonReason::BudgetEnd),
+            }
+        }
+        if let Some((at, _)) = self.waiting.first_replenished() {
+            ends(at, HorizonReason::Replenishment);
+        }
+        earliest
     }
 }
