@@ -6,7 +6,7 @@
 
 use core::ops::Range;
 
-use sched::{LatencyClass, Nanos, Policy, Weight};
+use sched::{LatencyClass, Nanos, Overrun, Policy, Spec, Weight};
 
 use crate::machine::{Machine, Summary};
 use crate::measure::Latencies;
@@ -270,6 +270,18 @@ pub fn crowd(cpus: u32, threads: u32, duration: Nanos) -> Scenario {
         thread("hog", threads / 10, vec![Step::Run(Span::Fixed(micros(10_000)))]),
         thread("sleeper", threads - threads / 10, steps),
     ];
+    scenario
+}
+
+/// The same with a limit for each thread, most of which never come to its end: what budgets cost that are there.
+#[must_use]
+pub fn crowd_with_limits(cpus: u32, threads: u32, duration: Nanos) -> Scenario {
+    let mut scenario = crowd(cpus, threads, duration);
+    let micros = Nanos::from_micros;
+    let limit = Spec::limit(micros(2_000), micros(10_000), Overrun::Throttle);
+    for thread in &mut scenario.threads {
+        thread.context = limit.ok();
+    }
     scenario
 }
 

@@ -49,7 +49,7 @@ pub use contexts::{Jobs, Maker, Refusal};
 pub use ending::{Ending, Waiter};
 pub use inspect::Summary;
 pub(crate) use shares::Stretch;
-pub use threads::bytes_per_thread;
+pub use threads::{bytes_per_budget, bytes_per_thread};
 
 /// What a CPU has beside its scheduler.
 #[derive(Debug)]

@@ -145,7 +145,7 @@ fn in_use(budget: Option<&Budget>, rank: Option<Rank>) -> Option<ContextId> {
 impl Machine {
     /// After a step of a CPU's kernel: who is served there from now on.
     pub(super) fn look_at_service(&mut self, cpu: CpuId) {
-        if !self.contexts.exist {
+        if !self.contexts.exist || self.audit.every == 0 {
             return;
         }
         let seat = &self.cpus[cpu.index()];

@@ -1,7 +1,8 @@
 //! The threads of a simulation: what each is doing, and where each waits.
 
 use sched::{
-    Deadline, DeadlineKey, Entity, Instant, LatencyClass, Nanos, Parking, ThreadId, Weight, Whereabouts,
+    Budget, Deadline, DeadlineKey, Entity, Instant, LatencyClass, Nanos, Parking, ThreadId, Weight,
+    Whereabouts,
 };
 
 use crate::scenario::{BarrierId, ConditionId, EndpointId, LockId, PipeId, ThreadKind, TimerId};
@@ -136,6 +137,12 @@ impl Task {
 #[must_use]
 pub const fn bytes_per_thread() -> usize {
     size_of::<Entity<Task>>() + size_of::<Record>() + size_of::<Deadline<Index>>()
+}
+
+/// Bytes that the budget of a thread takes in addition.
+#[must_use]
+pub const fn bytes_per_budget() -> usize {
+    size_of::<Budget>()
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ pub(super) struct Speed {
     /// Print one JSON object for each machine.
     #[arg(long)]
     json: bool,
+    /// Give each thread a limit of its CPU time, to see what budgets cost.
+    #[arg(long)]
+    limits: bool,
 }
 
 /// CPUs, threads and simulated milliseconds of each measurement.
@@ -27,7 +30,12 @@ impl Speed {
             println!("   CPUs  threads    events  million/s  ns/event  to the first  bytes/thread");
         }
         for (cpus, threads, millis) in MACHINES {
-            let scenario = compare::crowd(cpus, threads, sched::Nanos::from_millis(millis));
+            let crowd = if self.limits {
+                compare::crowd_with_limits
+            } else {
+                compare::crowd
+            };
+            let scenario = crowd(cpus, threads, sched::Nanos::from_millis(millis));
             let mut machine = Machine::new(&scenario);
             // Looking at everything is for finding mistakes; here it is the work itself that is measured.
             machine.audit_every(0);
@@ -42,7 +50,10 @@ impl Speed {
             let (since, before) = settled.unwrap_or((Instant::now(), 0));
             let nanos = since.elapsed().as_nanos() as f64 / (outcome.events - before).max(1) as f64;
             let ratio = nanos / *first.get_or_insert(nanos);
-            let bytes = sim::machine::bytes_per_thread();
+            let mut bytes = sim::machine::bytes_per_thread();
+            if self.limits {
+                bytes += sim::machine::bytes_per_budget();
+            }
             if self.json {
                 println!(
                     "{}",
