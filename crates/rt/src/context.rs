@@ -32,6 +32,7 @@ use crate::message::{Aligned, EMPTY, encode};
 use crate::monitor::Supervisor;
 use crate::pending::{Pending, Reply, VOID_ROOM, call};
 use crate::placement::set_of;
+use crate::text::times::typed;
 
 client! {
     /// CPU time, or the right to make some.
@@ -149,7 +150,7 @@ impl fmt::Display for Refusal {
         let (cpu, why, most_ns) = match *self {
             Refusal::InvalidSpec => {
                 return out.write_str(
-                    "a budget is at least 100 us and at most its period and, if reserved, its deadline; a period is at most 10 s; \
+                    "a budget is at least 100us and at most its period and, if reserved, its deadline; a period is at most 10s; \
                      only a reservation can be demoted; the CPUs must be there",
                 );
             }
@@ -166,12 +167,7 @@ impl fmt::Display for Refusal {
         write!(out, "it does not fit on CPU {cpu}: ")?;
         match why {
             Misfit::Parent { left_ns, period_ns } => {
-                write!(
-                    out,
-                    "{} us are left in every {} us",
-                    left_ns / 1_000,
-                    period_ns / 1_000
-                )?;
+                write!(out, "{} are left in every {}", typed(left_ns), typed(period_ns))?;
             }
             Misfit::Deadline {
                 within_ns,
@@ -179,9 +175,9 @@ impl fmt::Display for Refusal {
                 holder,
             } => write!(
                 out,
-                "{} us would be due within {} us, most of them to context {}",
-                demand_ns.div_ceil(1_000),
-                within_ns / 1_000,
+                "{} would be due within {}, most of them to context {}",
+                typed(demand_ns),
+                typed(within_ns),
                 holder.id
             )?,
             Misfit::Overload => out.write_str("all reservations would come to more than all time")?,
@@ -190,7 +186,7 @@ impl fmt::Display for Refusal {
             }
         }
         match most_ns {
-            Some(most) => write!(out, "; {} us would be granted", most / 1_000),
+            Some(most) => write!(out, "; {} would be granted", typed(most)),
             None => out.write_str("; nothing would be granted"),
         }
     }
@@ -372,6 +368,20 @@ impl Context {
     pub fn revoke(&self) -> Result<Result<(), Refused>, Error> {
         let mut room = Aligned::<VOID_ROOM>::zeroed();
         done(call(self.cap().method(3), &EMPTY, &mut room.0)?.u16(8))
+    }
+
+    /// Which one it is.
+    ///
+    /// # Errors
+    /// When asking failed.
+    pub fn identity(&self) -> Result<Identity, Error> {
+        self.info(|info| {
+            let identity = info.get_identity()?;
+            Ok(Identity {
+                id: identity.get_context_id(),
+                generation: identity.get_generation(),
+            })
+        })
     }
 
     /// What it was asked to be, who has it and what is left.

@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 use core::ops::RangeInclusive;
 
+pub mod times;
+
 /// Where a column's text goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use rt::policy::LatencyClass;
 
+use crate::budget;
 use crate::words::Line;
 
 /// One command in the list that `help` shows.
@@ -65,6 +66,12 @@ pub const COMMANDS: &[Entry] = &[
         "PID[.TID] CPUS",
         "say where a thread may run: 0,2 or 1-3, or all",
     ),
+    entry(
+        "budget",
+        "[ORDER...]",
+        "CPU time that threads hold: list, make, bind; see `help budget`",
+    ),
+    entry("why", "PID[.TID]", "what a thread does or waits for, and why"),
     entry("caps", "PID", "what a process holds"),
     entry("log", "[COUNT]", "the last records of the system log"),
     entry("time", "COMMAND...", "run a command and say how long it took"),
@@ -127,6 +134,10 @@ pub enum Command {
     Class(ThreadName, LatencyClass),
     /// Where a thread may run; none: on every CPU.
     Pin(ThreadName, Option<Vec<u32>>),
+    /// Scheduling contexts.
+    Budget(budget::Order),
+    /// What a thread does, and why.
+    Why(ThreadName),
     /// What a process holds.
     Caps(u32),
     /// So many records of the log.
@@ -189,6 +200,8 @@ pub fn parse(line: &Line, is_program: &dyn Fn(&str) -> bool) -> Result<Command, 
                 format!("`{class}` is no class; there are {known}")
             })?,
         )),
+        ("budget", words) => budget::parse(words).map(Command::Budget),
+        ("why", [thread]) => Ok(Command::Why(thread_name(thread)?)),
         ("caps", [pid]) => Ok(Command::Caps(number(pid, "process")?)),
         ("log", []) => Ok(Command::Log(20)),
         ("log", [count]) => Ok(Command::Log(number(count, "count of records")?)),
@@ -259,7 +272,7 @@ fn weight_number(text: &str) -> Result<u16, String> {
 }
 
 /// CPUs by their numbers and stretches; `all` is no restriction.
-fn cpu_numbers(text: &str) -> Result<Option<Vec<u32>>, String> {
+pub(crate) fn cpu_numbers(text: &str) -> Result<Option<Vec<u32>>, String> {
     if text == "all" {
         return Ok(None);
     }
@@ -278,7 +291,7 @@ fn cpu_numbers(text: &str) -> Result<Option<Vec<u32>>, String> {
     Ok(Some(cpus))
 }
 
-fn thread_name(text: &str) -> Result<ThreadName, String> {
+pub(crate) fn thread_name(text: &str) -> Result<ThreadName, String> {
     let (pid, tid) = text.split_once('.').unwrap_or((text, "1"));
     match (pid.parse(), tid.parse()) {
         (Ok(pid), Ok(tid)) => Ok(ThreadName { pid, tid }),
@@ -308,6 +321,14 @@ mod tests {
         assert_eq!(
             parse_text("pin 3.2 all"),
             Ok(Command::Pin(ThreadName { pid: 3, tid: 2 }, None))
+        );
+        assert_eq!(
+            parse_text("budget unbind 4"),
+            Ok(Command::Budget(budget::Order::Unbind(4)))
+        );
+        assert_eq!(
+            parse_text("why 3"),
+            Ok(Command::Why(ThreadName { pid: 3, tid: 1 }))
         );
         for wrong in ["pin 3 x", "pin 3 3-1", "pin 3 ,", "pin 3"] {
             assert!(parse_text(wrong).is_err(), "{wrong}");

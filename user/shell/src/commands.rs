@@ -11,7 +11,8 @@ use rt::placement::{PlacementRefusal, set_of};
 use rt::text::{Table, duration};
 
 use crate::command::{Command, ThreadName};
-use crate::{After, Shell, command, live, look, stat, views};
+use crate::why::{self, Evidence};
+use crate::{After, Shell, budget, command, live, look, stat, views};
 
 /// Tables are at least this wide, however narrow the terminal: it breaks lines, which loses less than cutting them.
 const WIDTH: usize = 140;
@@ -29,7 +30,7 @@ impl Shell<'_> {
             Command::Threads(pid) => {
                 let threads = look::threads(&self.granted()?, pid.unwrap_or(0))
                     .map_err(|error| no_process(pid.unwrap_or(0), error))?;
-                self.table(views::threads(&threads));
+                self.table(views::threads(&threads, &self.contexts()?));
             }
             Command::Cpus => {
                 let monitor = self.granted()?;
@@ -62,6 +63,8 @@ impl Shell<'_> {
                 policy.set_latency_class(class).map_err(told)?;
             }
             Command::Pin(name, cpus) => self.pin(name, cpus)?,
+            Command::Budget(order) => self.budget(order)?,
+            Command::Why(name) => self.why(name)?,
             Command::Caps(pid) => self.caps(pid)?,
             Command::Log(count) => self.log(count)?,
             Command::Time(inner) => {
@@ -84,7 +87,7 @@ impl Shell<'_> {
             .map_err(|_| format!("this shell was not granted a {}", C::NAME))
     }
 
-    fn table(&self, table: Table) {
+    pub(crate) fn table(&self, table: Table) {
         self.screen
             .write_lines(&table.lines(self.screen.size().1.max(WIDTH)));
     }
@@ -104,6 +107,10 @@ impl Shell<'_> {
             .iter()
             .map(|program| (program.name.as_str(), program.summary.as_str()))
             .collect();
+        if topic == Some("budget") {
+            self.screen.write(budget::HELP);
+            return Ok(());
+        }
         if let Some(topic) = topic {
             let command = command::COMMANDS.iter().find(|entry| entry.name == topic);
             let program = programs.iter().find(|(name, _)| *name == topic);
@@ -209,6 +216,28 @@ impl Shell<'_> {
         }
     }
 
+    fn why(&self, ThreadName { pid, tid }: ThreadName) -> Result<(), String> {
+        let told = |error: rt::Error| error.to_string();
+        let monitor: Monitor = self.granted()?;
+        let threads = look::threads(&monitor, 0).map_err(told)?;
+        let (contexts, cpus) = (self.contexts()?, look::cpus(&monitor).map_err(told)?);
+        let thread = threads.iter().find(|thread| thread.id == (pid, tid));
+        let thread = thread.ok_or_else(|| format!("there is no thread {pid}.{tid}"))?;
+        let said = why::paragraph(&Evidence {
+            thread,
+            context: contexts.iter().find(|context| context.id == thread.context),
+            cpu: cpus.iter().find(|cpu| cpu.cpu == thread.cpu),
+            threads: &threads,
+            asker: (self.env.pid() as u32, rt::current_tid()),
+            now_ns: self.timer.now_ns().map_err(told)?,
+        });
+        for line in why::lines(&said, self.screen.size().1) {
+            self.screen.write(&line);
+            self.screen.write("\n");
+        }
+        Ok(())
+    }
+
     fn caps(&self, pid: u32) -> Result<(), String> {
         let list = self
             .granted::<Monitor>()?
@@ -265,7 +294,7 @@ fn no_process(pid: u32, error: rt::Error) -> String {
     }
 }
 
-fn no_thread(pid: u32, tid: u32, error: rt::Error) -> String {
+pub(crate) fn no_thread(pid: u32, tid: u32, error: rt::Error) -> String {
     if error.is(rt::Kind::InvalidArgument) {
         format!("there is no thread {pid}.{tid}")
     } else {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use rt::policy::LatencyClass;
 
+use crate::budget;
 use crate::command::COMMANDS;
 
 /// What to do about a tab.
@@ -32,6 +33,9 @@ pub fn complete(before: &str, programs: &[&str]) -> Completion {
         ["run"] => programs.to_vec(),
         ["help"] => commands().collect(),
         ["class", _] => LatencyClass::ALL.iter().map(|class| class.name()).collect(),
+        ["budget"] => budget::ORDERS.to_vec(),
+        ["budget", "limit", _, ..] => budget::LIMIT_OPTIONS.to_vec(),
+        ["budget", "reserve", _, ..] => budget::RESERVE_OPTIONS.to_vec(),
         _ => Vec::new(),
     };
     let mut fitting: Vec<&str> = candidates
@@ -78,6 +82,13 @@ mod tests {
         assert_eq!(complete("run pr", PROGRAMS).insert, "imes ");
         assert_eq!(complete("class 3 ba", PROGRAMS).insert, "tch ");
         assert_eq!(complete("time pr", PROGRAMS).insert, "imes ");
+        assert_eq!(complete("budget un", PROGRAMS).insert, "bind ");
+        assert_eq!(complete("budget limit 2ms/10ms --f", PROGRAMS).insert, "ault ");
+        assert_eq!(
+            complete("budget reserve 2ms/10ms --dea", PROGRAMS).insert,
+            "dline "
+        );
+        assert_eq!(complete("budget reserve ", PROGRAMS), Completion::default());
     }
 
     #[test]

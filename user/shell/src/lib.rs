@@ -3,8 +3,8 @@
 //! one of them the commands that need it say so.
 //!
 //! Pure parts, each with its tests: [`keys`], [`editor`], [`words`], [`command`], [`complete`],
-//! [`views`], [`top`], [`stat`], [`programs`]. Parts that talk to the machine: [`screen`], [`look`], [`jobs`], [`live`],
-//! `commands`, and this file, which is the loop.
+//! [`views`], [`top`], [`stat`], [`why`], [`programs`], and of [`budget`] orders and lists. Parts that talk to the machine: [`screen`],
+//! [`look`], [`jobs`], [`live`], `budget::keep`, `commands`, and this file, which is the loop.
 //!
 //! Arguments: `--plain` for a terminal without escape sequences, `--ansi` for one with; by default it is asked.
 #![no_std]
@@ -14,6 +14,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod budget;
 pub mod command;
 mod commands;
 pub mod complete;
@@ -27,6 +28,7 @@ pub mod screen;
 pub mod stat;
 pub mod top;
 pub mod views;
+pub mod why;
 pub mod words;
 
 use alloc::format;
@@ -40,6 +42,7 @@ use rt::process::ProcessSpawner;
 use rt::time::Timer;
 use rt::{Env, println};
 
+use budget::keep::Kept;
 use editor::{Editor, Step};
 use jobs::Job;
 use keys::Key;
@@ -61,6 +64,8 @@ struct Shell<'a> {
     jobs_started: u32,
     /// Output of programs in the background that the user has not seen yet.
     unseen: Vec<u8>,
+    /// Scheduling contexts made here: they live as long as they are held.
+    kept: Vec<Kept>,
 }
 
 /// What to do after a command.
@@ -108,6 +113,7 @@ fn start(env: &Env) -> Result<Shell<'_>, String> {
         jobs: Vec::new(),
         jobs_started: 0,
         unseen: Vec::new(),
+        kept: Vec::new(),
     })
 }
 

@@ -97,5 +97,6 @@ fn look(monitor: &Monitor) -> Result<Look, Error> {
         machine: look::machine(monitor)?,
         cpus: look::cpus(monitor)?,
         threads: look::threads(monitor, 0)?,
+        contexts: look::contexts::contexts(monitor)?.0,
     })
 }

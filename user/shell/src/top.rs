@@ -4,7 +4,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::look::contexts::Context;
 use crate::look::{Cpu, Machine, Thread};
+use crate::views::{context_of, state};
 use rt::text::{Table, duration, pages, permille};
 
 /// One look at everything.
@@ -16,6 +18,8 @@ pub struct Look {
     pub cpus: Vec<Cpu>,
     /// Its threads.
     pub threads: Vec<Thread>,
+    /// Its scheduling contexts.
+    pub contexts: Vec<Context>,
 }
 
 /// Columns of a load bar.
@@ -39,7 +43,7 @@ pub fn frame(before: &Look, now: &Look, rows: usize, columns: usize) -> Vec<Stri
     lines.extend(cpu_table(&before.cpus, &now.cpus, elapsed).lines(columns));
     lines.push(String::new());
     let room = rows.saturating_sub(lines.len() + 1);
-    lines.extend(thread_table(&before.threads, &now.threads, elapsed, room).lines(columns));
+    lines.extend(thread_table(before, now, elapsed, room).lines(columns));
     lines.truncate(rows);
     lines
         .into_iter()
@@ -87,22 +91,21 @@ fn cpu_table(before: &[Cpu], now: &[Cpu], elapsed: u64) -> Table {
     table
 }
 
-fn thread_table(before: &[Thread], now: &[Thread], elapsed: u64, rows: usize) -> Table {
-    let mut table = Table::new(&[
-        ">PID.TID",
-        "NAME",
-        ">SHARE",
-        ">WEIGHT",
-        "CLASS",
-        ">CPU",
-        "STATE",
-        ">SW/s",
-        ">CPU TIME",
-    ]);
+/// Threads that are bound to a scheduling context have its number, how much they used of what it granted meanwhile, and how many
+/// deadlines were missed. On eighty columns those take the place of what is cut off behind them.
+fn thread_table(before: &Look, now: &Look, elapsed: u64, rows: usize) -> Table {
+    let is_any = now.threads.iter().any(|thread| thread.context != 0);
+    let mut headings = Vec::from([">PID.TID", "NAME", ">SHARE", ">WEIGHT", "CLASS", ">CPU", "STATE"]);
+    if is_any {
+        headings.extend([">CTX", ">OF IT", ">MISSED"]);
+    }
+    headings.extend([">SW/s", ">CPU TIME"]);
+    let mut table = Table::new(&headings);
     let mut shares: Vec<(u64, u64, &Thread)> = now
+        .threads
         .iter()
         .map(|thread| {
-            let old = before.iter().find(|old| old.id == thread.id);
+            let old = before.threads.iter().find(|old| old.id == thread.id);
             let used = thread
                 .runtime_ns
                 .saturating_sub(old.map_or(0, |old| old.runtime_ns));
@@ -113,19 +116,42 @@ fn thread_table(before: &[Thread], now: &[Thread], elapsed: u64, rows: usize) ->
     shares.sort_by_key(|(used, _, thread)| (core::cmp::Reverse(*used), thread.id));
     for (used, switches, thread) in shares.into_iter().take(rows) {
         let share = permille(used, elapsed);
-        table.row([
+        let context = context_of(thread, &now.contexts);
+        let mut cells = Vec::from([
             format!("{}.{}", thread.id.0, thread.id.1),
             thread.name.clone(),
             format!("{}.{} %", share / 10, share % 10),
             thread.weight.to_string(),
             thread.class.into(),
             thread.cpu.to_string(),
-            thread.state.into(),
+            state(thread, context).into(),
+        ]);
+        match context {
+            Some(context) => cells.extend(of_context(context, &before.contexts, elapsed)),
+            None if is_any => cells.extend([const { String::new() }; 3]),
+            None => {}
+        }
+        cells.extend([
             per_second(switches, elapsed).to_string(),
             duration(thread.runtime_ns),
         ]);
+        table.row(cells);
     }
     table
+}
+
+/// Which context, how much was used of what it granted since the look before, and how many deadlines were ever missed.
+fn of_context(context: &Context, before: &[Context], elapsed: u64) -> [String; 3] {
+    let old = before.iter().find(|old| old.id == context.id);
+    let used = context
+        .used_ns
+        .saturating_sub(old.map_or(context.used_ns, |old| old.used_ns));
+    let granted = u128::from(elapsed) * u128::from(context.budget_ns) / u128::from(context.period_ns.max(1));
+    [
+        context.id.to_string(),
+        format!("{} %", (permille(used, granted as u64) + 5) / 10),
+        context.misses.to_string(),
+    ]
 }
 
 fn per_second(count: u64, elapsed_ns: u64) -> u64 {
@@ -142,6 +168,7 @@ fn bar(permille: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::look::contexts::example;
     use alloc::vec;
 
     fn look(now_ns: u64, busy_ns: u64, used: [u64; 2]) -> Look {
@@ -170,6 +197,7 @@ mod tests {
                 ..Cpu::default()
             }],
             threads: vec![thread(1, used[0]), thread(2, used[1])],
+            contexts: vec![],
         }
     }
 
@@ -198,6 +226,19 @@ mod tests {
             "{}",
             lines[7]
         );
+    }
+
+    #[test]
+    fn e2_eighty_columns_have_room_for_what_was_used_of_a_context() {
+        let mut before = look(10_000_000_000, 0, [5_000_000, 7_000_000]);
+        let mut now = look(11_000_000_000, 750_000_000, [255_000_000, 107_000_000]);
+        let used = |used_ns| Context { used_ns, ..example() };
+        before.contexts.push(used(7_000_000));
+        now.contexts.push(used(107_000_000));
+        now.threads[1].context = 5;
+        let lines = frame(&before, &now, 24, 80);
+        assert!(lines[5].contains("CTX  OF IT  MISSED"), "{}", lines[5]);
+        assert!(lines[7].contains("5   50 %       0"), "{}", lines[7]);
     }
 
     #[test]

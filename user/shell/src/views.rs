@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::command::{COMMANDS, Entry};
+use crate::look::contexts::{Context, Standing};
 use crate::look::{Cpu, Machine, Process, Thread};
 use rt::text::{Table, duration, grouped, pages, percent};
 
@@ -98,37 +99,62 @@ pub fn processes(list: &[Process]) -> Table {
     table
 }
 
-/// Threads.
-pub fn threads(list: &[Thread]) -> Table {
-    let mut table = Table::new(&[
-        ">PID.TID",
-        "NAME",
-        "STATE",
-        ">CPU",
-        ">WEIGHT",
-        "CLASS",
-        ">CPU TIME",
-        ">WAITED",
-        ">SWITCHES",
-        ">PREEMPTED",
-        ">MOVED",
-    ]);
+/// Threads. Those that are bound to a scheduling context have its number, how much of the present budget is used, how often it
+/// was used up and how many deadlines were missed; without any such thread there are no such columns.
+pub fn threads(list: &[Thread], contexts: &[Context]) -> Table {
+    let is_any = list.iter().any(|thread| thread.context != 0);
+    let mut headings = Vec::from([">PID.TID", "NAME", "STATE", ">CPU", ">WEIGHT", "CLASS"]);
+    if is_any {
+        headings.extend([">CONTEXT", ">USED", ">SPENT", ">MISSED"]);
+    }
+    headings.extend([">CPU TIME", ">WAITED", ">SWITCHES", ">PREEMPTED", ">MOVED"]);
+    let mut table = Table::new(&headings);
     for thread in list {
-        table.row([
+        let context = context_of(thread, contexts);
+        let mut cells = Vec::from([
             format!("{}.{}", thread.id.0, thread.id.1),
             thread.name.clone(),
-            thread.state.into(),
+            state(thread, context).into(),
             thread.cpu.to_string(),
             thread.weight.to_string(),
             thread.class.into(),
+        ]);
+        match context {
+            Some(context) => cells.extend([
+                context.id.to_string(),
+                percent(
+                    context.budget_ns.saturating_sub(context.remaining_ns),
+                    context.budget_ns,
+                ),
+                grouped(context.overruns),
+                grouped(context.misses),
+            ]),
+            None if is_any => cells.extend([const { String::new() }; 4]),
+            None => {}
+        }
+        cells.extend([
             duration(thread.runtime_ns),
             duration(thread.waiting_ns),
             grouped(thread.switches),
             grouped(thread.preemptions),
             grouped(thread.migrations),
         ]);
+        table.row(cells);
     }
     table
+}
+
+/// The context that a thread is bound to.
+pub fn context_of<'a>(thread: &Thread, contexts: &'a [Context]) -> Option<&'a Context> {
+    contexts.iter().find(|context| context.id == thread.context)
+}
+
+/// What a thread does: one that would run may be throttled.
+pub fn state(thread: &Thread, context: Option<&Context>) -> &'static str {
+    match context.map(|context| context.standing) {
+        Some(standing @ Standing::Throttled(_)) if thread.state == "ready" => standing.word(),
+        _ => thread.state,
+    }
 }
 
 /// CPUs since boot.
@@ -182,6 +208,7 @@ pub fn policy(machine: &Machine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::look::contexts::example;
 
     #[test]
     fn p5_a_fault_is_named_by_its_exit_code() {
@@ -189,6 +216,34 @@ mod tests {
         assert_eq!(exit_words(-29).as_deref(), Some("general protection fault"));
         assert_eq!(exit_words(-9).as_deref(), Some("it was ended from outside"));
         assert_eq!((exit_words(0), exit_words(7), exit_words(-1)), (None, None, None));
+    }
+
+    #[test]
+    fn e3_threads_with_a_context_say_which_and_whether_they_are_throttled() {
+        let bound = Thread {
+            id: (3, 1),
+            state: "ready",
+            context: 5,
+            ..Thread::default()
+        };
+        let throttled = Context {
+            standing: Standing::Throttled(1),
+            ..example()
+        };
+        let lines = threads(&[bound.clone(), Thread::default()], &[throttled]).lines(80);
+        assert!(
+            lines[0].contains("CONTEXT    USED  SPENT  MISSED  "),
+            "{}",
+            lines[0]
+        );
+        assert!(
+            lines[1].contains("throttled") && lines[1].contains("5  75.0 %    120       0"),
+            "{}",
+            lines[1]
+        );
+        assert_eq!(state(&bound, Some(&example())), "ready");
+        let plain = threads(&[Thread::default()], &[example()]).lines(80);
+        assert!(!plain[0].contains("CONTEXT"), "{}", plain[0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use rt::Env;
-use rt::context::{Context, Identity, Misfit, Overrun, Refusal, Refused, ms, us};
+use rt::context::{Context, Misfit, Overrun, Refusal, Refused, ms, us};
 use rt::monitor::Monitor;
 
 use super::{granted, is_gone, time};
@@ -104,7 +104,7 @@ pub(super) fn what_is_quoted_is_granted(env: &Env) -> Result<(), Wrong> {
         )));
     };
     ensure!(
-        within_ns == ms(10) && demand_ns == ms(12) && holder == identity(&first)? && most == ms(4),
+        within_ns == ms(10) && demand_ns == ms(12) && holder == first.identity()? && most == ms(4),
         "{demand_ns} ns would be due within {within_ns}, most to {holder:?}, and {most} would fit"
     );
     let more = Context::reserve(most + 1)
@@ -155,16 +155,6 @@ pub(super) fn a_revoked_parent_takes_its_children_along(env: &Env) -> Result<(),
 
 fn remaining(context: &Context) -> Result<u64, rt::Error> {
     context.info(|info| Ok(info.get_remaining_budget_ns()))
-}
-
-fn identity(context: &Context) -> Result<Identity, rt::Error> {
-    context.info(|info| {
-        let identity = info.get_identity()?;
-        Ok(Identity {
-            id: identity.get_context_id(),
-            generation: identity.get_generation(),
-        })
-    })
 }
 
 /// What may be reserved of each CPU, and how much nobody has.
