@@ -1,0 +1,4 @@
+//! A computing thread under limits of CPU time: the entry; everything is in the library, where it can be tested.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+rt::main!(limit::run);
