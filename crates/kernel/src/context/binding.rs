@@ -184,7 +184,10 @@ pub struct Held(pub Arc<Context>);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // It may have been revoked before.
+        #[expect(
+            clippy::let_underscore_must_use,
+            reason = "one that was revoked before is as gone as it should be"
+        )]
         let _ = self.0.revoke();
     }
 }

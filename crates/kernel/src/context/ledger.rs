@@ -186,7 +186,10 @@ fn release_on(capacity: &mut Capacity, context: ContextId) {
         if last != context
             && let Some(child) = find(last.number)
         {
-            // One that is being revoked just now, by whoever holds it, is gone already and waits for this ledger.
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "one that is being revoked just now, by whoever holds it, is gone already and waits for this ledger"
+            )]
             let _ = child.end();
         }
         if let Ok(returned) = capacity.give_back(last)
