@@ -113,6 +113,16 @@ fn d2_only_good_weights_and_classes_take() {
 }
 
 #[test]
+fn e1_contexts_are_made_bound_used_up_told_of_and_revoked_by_programs_on_the_published_crates() {
+    passes("contexts", parallel);
+}
+
+#[test]
+fn e1_contexts_are_as_published_on_one_cpu() {
+    passes("contexts", counted);
+}
+
+#[test]
 fn p9_pipes_keep_bytes_in_order() {
     passes("pipe", parallel);
 }

@@ -18,7 +18,7 @@ use schema_gen::system::{
 };
 
 use super::placement;
-use crate::call::{Answer, Call, Reply, Trouble, overloaded, unimplemented};
+use crate::call::{Answer, Call, Reply, Room, Trouble, overloaded, unimplemented};
 use crate::capability::{Capability, Object};
 use crate::context::binding::{Held, Refused};
 use crate::context::ledger::{self, Denied, Maker};
@@ -133,10 +133,11 @@ fn create(call: &Call<'_, '_>) -> Answer {
     let words = call.params()?;
     let message = words.message()?;
     let asked = message.get_root::<create_params::Reader<'_>>()?.get_spec()?;
-    let room = call.keep_room(answer::CREATED_BYTES, 1)?;
     let Some(wish) = limit(asked)? else {
-        drop(room);
         return answer::not_created(call, OperationResult::InvalidSpec);
+    };
+    let Some(room) = room(call, answer::CREATED_BYTES)? else {
+        return answer::not_created(call, OperationResult::ResourceExhausted);
     };
     let process = call.process();
     let Ok(context) = Context::create(process.pid, &process.account, wish, now()) else {
@@ -151,9 +152,7 @@ fn reserve(call: &Call<'_, '_>, parent: Option<&Arc<Context>>) -> Answer {
     let words = call.params()?;
     let message = words.message()?;
     let asked = message.get_root::<reserve_params::Reader<'_>>()?.get_spec()?;
-    let room = call.keep_room(answer::RESERVED_BYTES, 1)?;
     let Some((spec, wish)) = reservation(asked)? else {
-        drop(room);
         return answer::denied(call, ReservationResult::InvalidSpec);
     };
     let process = call.process();
@@ -164,9 +163,11 @@ fn reserve(call: &Call<'_, '_>, parent: Option<&Arc<Context>>) -> Answer {
     let count = cpus::all().len() as u32;
     let allowed = (0..count).map(CpuId).filter(|cpu| wish.allows(*cpu));
     if !allowed.clone().any(cpus::keeps_time) {
-        drop(room);
         return answer::denied(call, ReservationResult::NotEnforced);
     }
+    let Some(room) = room(call, answer::RESERVED_BYTES)? else {
+        return answer::denied(call, ReservationResult::ResourceExhausted);
+    };
     let allowed = allowed.filter(|cpu| cpus::keeps_time(*cpu));
     let (result, refusal) = match ledger::reserve(parent, &maker, &spec, allowed) {
         Ok((context, cpu)) => {
@@ -184,6 +185,15 @@ fn reserve(call: &Call<'_, '_>, parent: Option<&Arc<Context>>) -> Answer {
     answer::refused(call, result, refusal)
 }
 
+/// Room for an answer with a context in it; nothing if the caller's table is full, for which both results have a word.
+fn room(call: &Call<'_, '_>, bytes: usize) -> Result<Option<Room>, Trouble> {
+    match call.keep_room(bytes, 1) {
+        Ok(room) => Ok(Some(room)),
+        Err(Trouble::Exception(ExceptionKind::Overloaded, _)) => Ok(None),
+        Err(trouble) => Err(trouble),
+    }
+}
+
 fn capability(context: Arc<Context>) -> Capability {
     let object = Object::SchedulingContext(Arc::new(Held(context)));
     Capability::new(object, interfaces::SCHEDULING_CONTEXT)
@@ -191,10 +201,8 @@ fn capability(context: Arc<Context>) -> Capability {
 
 /// The limit that is asked for; nothing if it would be none.
 fn limit(asked: scheduling_context_spec::Reader<'_>) -> Result<Option<Wish>, Trouble> {
-    let overrun = match asked.get_overrun_policy()? {
-        OverrunPolicy::Throttle => Overrun::Throttle,
-        OverrunPolicy::Fault => Overrun::Fault,
-        OverrunPolicy::Demote => return Ok(None),
+    let Some(overrun) = overrun(asked).filter(|overrun| *overrun != Overrun::Demote) else {
+        return Ok(None);
     };
     let (budget, period, deadline) = times(asked);
     let spec = Spec::limit(budget, period, overrun).and_then(|spec| spec.with_deadline(deadline));
@@ -210,14 +218,21 @@ fn limit(asked: scheduling_context_spec::Reader<'_>) -> Result<Option<Wish>, Tro
 
 /// The reservation that is asked for, and where it may be.
 fn reservation(asked: scheduling_context_spec::Reader<'_>) -> Result<Option<(Spec, Affinity)>, Trouble> {
-    let overrun = match asked.get_overrun_policy()? {
-        OverrunPolicy::Throttle => Overrun::Throttle,
-        OverrunPolicy::Fault => Overrun::Fault,
-        OverrunPolicy::Demote => Overrun::Demote,
+    let Some(overrun) = overrun(asked) else {
+        return Ok(None);
     };
     let (budget, period, deadline) = times(asked);
     let spec = Spec::reservation(budget, period, deadline, overrun);
     Ok(sound(spec).zip(where_to(asked.get_cpu_mask()?)?))
+}
+
+/// What becomes of a thread that has used it up; nothing if the number says nothing.
+fn overrun(asked: scheduling_context_spec::Reader<'_>) -> Option<Overrun> {
+    Some(match asked.get_overrun_policy().ok()? {
+        OverrunPolicy::Throttle => Overrun::Throttle,
+        OverrunPolicy::Fault => Overrun::Fault,
+        OverrunPolicy::Demote => Overrun::Demote,
+    })
 }
 
 fn times(asked: scheduling_context_spec::Reader<'_>) -> (Nanos, Nanos, Nanos) {
