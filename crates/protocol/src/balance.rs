@@ -1,4 +1,5 @@
-//! Keeping busy CPUs level (rule D1): when a turn has ended here, a waiting thread may change to a CPU that is ahead. The
+//! Keeping busy CPUs level (rule D1): when a turn has ended here, a waiting thread may change to a CPU that is ahead,
+//! or the running one is sent there. The
 //! scheduler core decides; one CPU is locked at a time.
 
 use abi::trace::{Event, Thread};
@@ -28,7 +29,11 @@ fn even_out<H: Host>(host: &mut H) {
         host.publish(&cpu);
     }
     host.unlock(cpu);
-    let Some(Given { entity, to }) = given else { return };
+    let (entity, to) = match given {
+        None => return,
+        Some(Given::Running) => return host.look_again(),
+        Some(Given::Waiting(entity, to)) => (entity, to),
+    };
     host.record_now(Event::Migrate {
         from: here.0,
         thread: Thread(entity.id().0),

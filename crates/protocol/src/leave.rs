@@ -188,7 +188,8 @@ fn throttle<H: Host>(
     choose(host, cpu, at)
 }
 
-/// The running thread may not stay: it goes where it may, and the next one of the queue begins.
+/// The running thread may not stay, or has been sent to a CPU that is ahead: it goes where it may, and the next one of the
+/// queue begins.
 #[cold]
 fn move_out<H: Host>(
     host: &mut H,
@@ -196,10 +197,29 @@ fn move_out<H: Host>(
     mut thread: Owned<H>,
     at: Instant,
 ) -> Option<Owned<H>> {
-    let charge = cpu.move_out(&mut thread, at);
+    let here = host.here();
+    let sent = cpu.sent_to().filter(|to| thread.affinity().allows(*to));
+    // A CPU that idles by now is found like any other that does.
+    let ahead = sent.and_then(|to| host.ground().board.lead(&*cpu, to, at).map(|lead| (to, lead)));
+    let charge = match ahead {
+        Some((_, lead)) => cpu.move_to(&mut thread, lead, at),
+        None => cpu.move_out(&mut thread, at),
+    };
     host.left(&mut thread, charge);
     let next = choose(host, cpu, at);
-    host.then(Step::Place(thread, EnqueueReason::Migrated));
+    match ahead {
+        Some((to, _)) => {
+            host.record_now(Event::Migrate {
+                from: here.0,
+                thread: Thread(thread.id().0),
+                to: u64::from(to.0),
+            });
+            host.then(Step::Enqueue(thread, to, EnqueueReason::Balanced));
+        }
+        None => {
+            host.then(Step::Place(thread, EnqueueReason::Migrated));
+        }
+    }
     next
 }
 

@@ -41,8 +41,11 @@ struct Column<W> {
     outline: W,
     /// Whether it has idled since somebody compared himself with it.
     has_idled: W,
-    /// What is added to a time on its clock to compare it with times on other CPUs' clocks. It only grows.
+    /// What is added to a time on its clock to compare it with times on other CPUs' clocks.
     offset: W,
+    /// What the level came to, with that, when it faded last; and when that was.
+    faded: W,
+    faded_at: W,
 }
 
 /// The loads of all CPUs. The memory is sized once, when the number of CPUs is known. `W` are the words in it.
@@ -73,6 +76,8 @@ impl<W: AtomicWord> LoadBoard<W> {
             outline: zero(),
             has_idled: zero(),
             offset: zero(),
+            faded: W::new(VirtualTime::START.0),
+            faded_at: zero(),
         };
         LoadBoard {
             columns: (0..cpu_count).map(column).collect(),
@@ -127,11 +132,6 @@ impl<W: AtomicWord> LoadBoard<W> {
         column.load.store(bits, Ordering::Release);
         self.sets
             .assign(cpu, idle, load.is_some_and(|load| load.crowded()));
-    }
-
-    /// Whether a CPU idles that `outline` may include.
-    pub(crate) fn some_idle_of(&self, outline: Outline) -> bool {
-        self.sets.some_idle_of(outline)
     }
 
     /// A recent reading of a CPU's virtual clock, for [`crate::entity::Entity::observe_home_clock`].

@@ -27,6 +27,7 @@ pub mod context;
 pub mod cpu;
 pub mod deadline;
 pub mod entity;
+pub mod fading;
 pub mod fair;
 pub mod horizon;
 pub mod ids;

@@ -34,7 +34,38 @@ impl Outline {
         }
     }
 
-    const fn only(cpu: CpuId) -> Outline {
+    /// The CPUs at this place of a word.
+    pub(crate) const fn at(place: usize) -> Outline {
+        Outline(1 << (place % u64::BITS as usize))
+    }
+
+    /// Those that are in both.
+    pub(crate) const fn both(self, other: Outline) -> Outline {
+        Outline(self.0 & other.0)
+    }
+
+    /// Those that are not in the other.
+    pub(crate) const fn without(self, other: Outline) -> Outline {
+        Outline(self.0 & !other.0)
+    }
+
+    /// Whether some are in both.
+    pub(crate) const fn meets(self, other: Outline) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The places in a word of those that are in it.
+    pub(crate) fn places(self) -> impl Iterator<Item = usize> {
+        let first = (self.0 != 0).then_some(self.0);
+        let left = core::iter::successors(first, |left| match left & (left - 1) {
+            0 => None,
+            left => Some(left),
+        });
+        left.map(|left| left.trailing_zeros() as usize)
+    }
+
+    /// This CPU alone.
+    pub(crate) const fn only(cpu: CpuId) -> Outline {
         Outline(1 << (cpu.0 % u64::BITS))
     }
 

@@ -295,3 +295,71 @@ fn d8_whoever_an_idle_cpu_fetches_is_not_given_away() {
         near(&confined(3, &hogs, policy), &[1.0, 1.0, 1.0], &hogs);
     }
 }
+
+/// The pinned thread may not go where the others are ahead, and the heavy one beside it, which may, is owed so much that it never
+/// waits: it is sent.
+#[test]
+fn d8_whoever_runs_makes_way_for_one_that_may_not_go() {
+    let hogs = [(64, 0b101), (64, 0b010), (64, 0), (301, 0), (254, 0)];
+    let third = 1.0 / 3.0;
+    for policy in [Policy::Eevdf, Policy::WeightedFair] {
+        near(
+            &confined(3, &hogs, policy),
+            &[third, third, third, 1.0, 1.0],
+            &hogs,
+        );
+    }
+}
+
+/// Nobody who waits may go further. The one that runs beside the first may go to the CPU of the last, which may go to that of the third.
+#[test]
+fn d8_whoever_runs_begins_a_row() {
+    let hogs = [
+        (64, 0b0_0010),
+        (238, 0b1_1110),
+        (64, 0b0_0001),
+        (48, 0b0_1000),
+        (250, 0b0_0100),
+        (313, 0),
+    ];
+    for policy in [Policy::Eevdf, Policy::WeightedFair] {
+        let had = confined(5, &hogs, policy);
+        near(&had, &[0.727, 1.0, 0.727, 0.545, 1.0, 1.0], &hogs);
+    }
+}
+
+/// A heavy pinned thread held two others back for a hundred seconds. When it is gone they are not owed all of that: the third one
+/// does not have a CPU for itself until they have caught up.
+#[test]
+fn d8_what_a_cpu_was_once_denied_is_forgotten() {
+    let mut machine = Machine::new(2, Policy::Eevdf);
+    let first = || Affinity::One(CpuId(0));
+    let _ = machine.spawn(1024, LatencyClass::Normal, first(), CpuId(0));
+    machine.deliver_all();
+    let ids: Vec<_> = [first(), first(), Affinity::Any, Affinity::Any, Affinity::Any]
+        .into_iter()
+        .map(|affinity| {
+            let id = machine.spawn(64, LatencyClass::Normal, affinity, CpuId(1));
+            machine.deliver_all();
+            id
+        })
+        .collect();
+    advance(&mut machine, seconds(100));
+    let runs = |machine: &Machine| machine.running[0].as_ref().map(|thread| thread.weight().get());
+    let heavy_runs = (0..1_000).any(|_| {
+        advance(&mut machine, Nanos(1_000_000));
+        runs(&machine) == Some(1024)
+    });
+    assert!(heavy_runs);
+    machine.exit(CpuId(0));
+    machine.deliver_all();
+    // Twice the time after which half is forgotten, and some more.
+    advance(&mut machine, seconds(12));
+    let before = machine.runtimes();
+    advance(&mut machine, seconds(10));
+    let after = machine.runtimes();
+    for id in &ids {
+        let had = (after[id] - before[id]) as f64 / 1e10;
+        assert!((had - 0.4).abs() < 0.03, "{id:?} had {had:.3}");
+    }
+}

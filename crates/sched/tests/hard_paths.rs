@@ -4,7 +4,7 @@ use std::mem::swap;
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use sched::balance::give;
+use sched::balance::{Given, give};
 use sched::placement::{helper, new_thread_target, steal_order, wake_target};
 use sched::{
     Affinity, Budget, ContextId, Cpu, CpuId, Deadline, DeadlineQueue, EndReason, EnqueueReason, Entity,
@@ -132,8 +132,10 @@ fn b3_a_thread_changes_to_the_cpu_that_is_ahead_without_memory() {
     }
     let touched = touches_memory(|| {
         let given = give(&mut cpus[0], &topology, &board, later).unwrap();
-        assert_eq!(given.to, CpuId(1));
-        let _ = cpus[1].enqueue(given.entity, EnqueueReason::Balanced, later);
+        let Given::Waiting(entity, CpuId(1)) = given else {
+            panic!("{given:?}");
+        };
+        let _ = cpus[1].enqueue(entity, EnqueueReason::Balanced, later);
     });
     assert_eq!(
         (touched, cpus[0].load().waiting, cpus[1].load().waiting),

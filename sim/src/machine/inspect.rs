@@ -11,7 +11,7 @@ use crate::scenario::Arrival;
 /// How many of its own turns, and of the longest turn beside it, a thread may be behind the clock.
 const TURNS_BEHIND: u64 = 4;
 
-/// How many turns of those beside it a thread may wait because somebody is moved there who is owed them.
+/// How many more where there are several CPUs: who is moved is owed them, and those beside it wait for as long.
 const TURNS_BROUGHT: u64 = sched::balance::MOST_CREDIT;
 
 /// One of so many parts of a CPU is never reserved.
@@ -19,7 +19,7 @@ const LEFT_BY_RESERVATIONS: u64 = 20;
 
 /// The same where weights change and threads die ahead of their share. What a thread has had in advance is then missing
 /// from the others, and what a heavy thread is owed is a thousand times as much virtual time once it is light.
-const TURNS_BEHIND_UNDER_CHANGE: u64 = 64;
+const TURNS_BEHIND_UNDER_CHANGE: u64 = 64 * TURNS_BROUGHT;
 
 impl Machine {
     /// After every step of a CPU's kernel: what costs little to look at.
@@ -174,10 +174,10 @@ impl Machine {
             .unwrap_or(0);
         let others = cpu.running().map_or(0, |running| running.share().virtual_slice());
         let late = self.audit.patience.0 * u64::from(Weight::DEFAULT.get());
-        let turns = if self.audit.weights_change {
-            TURNS_BEHIND_UNDER_CHANGE
-        } else {
-            TURNS_BEHIND
+        let turns = match (self.audit.weights_change, self.cpus.len()) {
+            (true, _) => TURNS_BEHIND_UNDER_CHANGE,
+            (false, 1) => TURNS_BEHIND,
+            (false, _) => TURNS_BEHIND + TURNS_BROUGHT,
         };
         let bound = |own: u64| turns * (own + longest.max(others)) + late + self.audit.credit;
         let by_weight = |thread: &&Entity<Task>| matches!(thread.rank(), Rank::Fair(..));

@@ -21,9 +21,9 @@ const WINDOW: Nanos = Nanos::from_secs(5);
 /// How much less than it ought to have a thread may have, in hundredths of that.
 const OFF: f64 = 0.03;
 
-/// The same where a thread is confined: several threads may have to make room for each other in a row, which no
-/// CPU sees as a whole.
-const OFF_CONFINED: f64 = 0.5;
+/// The same where a thread is confined: several threads may have to make room for each other in a row, and take longer to find
+/// their places than [`SETTLE`] in one mix of a thousand.
+const OFF_CONFINED: f64 = 0.15;
 
 /// What a thread may have had earlier, or have later, than in the ideal.
 const TURNS: Nanos = Nanos::from_millis(100);

@@ -11,7 +11,6 @@ use core::sync::atomic::Ordering;
 
 use crate::ids::CpuId;
 use crate::load::GROUP;
-use crate::outline::Outline;
 use crate::word::AtomicWord;
 
 /// The bits of all CPUs.
@@ -79,12 +78,6 @@ impl<W: AtomicWord> Sets<W> {
     pub(super) fn some_idle(&self) -> bool {
         let mut groups = self.groups.iter();
         groups.any(|group| group.idle.load(Ordering::SeqCst) != 0)
-    }
-
-    /// Whether one is idle that `outline` may include.
-    pub(super) fn some_idle_of(&self, outline: Outline) -> bool {
-        let mut groups = self.groups.iter();
-        groups.any(|group| group.idle.load(Ordering::SeqCst) & outline.bits() != 0)
     }
 }
 

@@ -64,17 +64,14 @@ fn d3_every_cpu_is_read_in_its_own_column_and_forgiven_alone() {
             "{id}"
         );
     }
-    let time = VirtualTime::START;
+    let level = |cpu| board.pace(cpu, Instant(1)).map(|pace| pace.level);
     for id in [0, 1, 63, 64, 65, 127, 128, 700, 1_023].map(CpuId) {
-        let before: std::vec::Vec<_> = all().map(|other| board.comparable(other, time)).collect();
-        board.forgive(id, 1_000 + u64::from(id.0));
+        let before: std::vec::Vec<_> = all().map(level).collect();
+        board.begin_anew(id, 1_000 + u64::from(id.0), Instant(1));
         for (other, before) in all().zip(before) {
             let forgiven = if other == id { 1_000 + u64::from(id.0) } else { 0 };
-            assert_eq!(
-                board.comparable(other, time),
-                before.after(forgiven),
-                "{id} forgiven, {other} read"
-            );
+            let before = before.map(|before| before.after(forgiven));
+            assert_eq!(level(other), before, "{id} forgiven, {other} read");
         }
     }
 }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{Cpu, SHORTEST_TURN, State};
-use crate::balance::{MOST_CREDIT, WORTH_MOVING, virtual_slice};
+use crate::balance::{MOST_CREDIT, MOST_CREDIT_THERE, virtual_slice};
 use crate::entity::{Entity, Home};
 use crate::fair::{Policy, Share};
 use crate::horizon::Horizon;
@@ -137,7 +137,7 @@ impl<P> Cpu<P> {
         let level = self.level();
         let left = entity.home.map_or(level, |home| home.clock);
         entity.share.rebase(left, level);
-        let there = WORTH_MOVING * virtual_slice(self.total_weight());
+        let there = MOST_CREDIT_THERE * virtual_slice(self.total_weight());
         let most = there.max(MOST_CREDIT * entity.share.virtual_slice());
         entity.share.limit_credit_to(most, level);
         entity.home = Some(self.home());

@@ -105,6 +105,7 @@ impl<P> Cpu<P> {
             turn_ends,
             is_bounded,
             outline: entity.outline(),
+            sent: None,
         });
         if !PLAIN {
             self.lend_membership(entity);

@@ -133,6 +133,7 @@ impl<P> Cpu<P> {
         running.id = to.id();
         running.share = share;
         running.outline = to.outline();
+        running.sent = None;
         running.standing = to.standing_as::<PLAIN>();
         running.is_bounded = is_bounded;
         let turn_ends = running.turn_ends;

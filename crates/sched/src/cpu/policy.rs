@@ -78,6 +78,7 @@ impl<P> Cpu<P> {
             && !confined
         {
             running.outline = Outline::of(&self.affinity);
+            running.sent = None;
         }
         if self.running_may_have_to_leave() {
             self.settle(now);
@@ -86,10 +87,14 @@ impl<P> Cpu<P> {
         self.reconsider(now)
     }
 
-    /// Whether the running thread may not stay here, and has to leave by [`Cpu::move_out`] when it makes way.
+    /// Whether the running thread may not stay here or has been sent elsewhere, and has to leave by [`Cpu::move_out`] or
+    /// [`Cpu::move_to`] when it makes way.
     #[must_use]
     #[inline]
     pub fn running_must_leave(&self, entity: &Entity<P>) -> bool {
+        if self.sent_to().is_some() {
+            return true;
+        }
         if !(self.affinity_is_new | self.budget_is_other) {
             return false;
         }
@@ -105,6 +110,9 @@ impl<P> Cpu<P> {
     /// The same, as far as it can be told without its entity: then that has to be asked.
     #[inline]
     pub(super) fn running_may_have_to_leave(&self) -> bool {
+        if self.sent_to().is_some() {
+            return true;
+        }
         if !(self.affinity_is_new | self.budget_is_other) {
             return false;
         }

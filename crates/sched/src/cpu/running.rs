@@ -3,7 +3,7 @@
 use crate::accounting::Charge;
 use crate::fair::Share;
 use crate::horizon::Horizon;
-use crate::ids::ThreadId;
+use crate::ids::{CpuId, ThreadId};
 use crate::outline::Outline;
 use crate::rank::{Rank, Standing};
 use crate::time::Instant;
@@ -24,6 +24,8 @@ pub struct Running {
     pub(super) is_bounded: bool,
     /// Where it may run.
     pub(super) outline: Outline,
+    /// Where it goes when its CPU looks at it next, if it has been sent ([`crate::balance`]).
+    pub(super) sent: Option<CpuId>,
 }
 
 impl Running {
