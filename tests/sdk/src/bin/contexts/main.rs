@@ -63,6 +63,7 @@ fn main(runtime: Runtime) -> i64 {
                 "a thread that ends leaves its context to others",
                 threads::thread_ended,
             ),
+            ("a deadline that passes is told", threads::deadline_passed),
             ("who agreed to it ends when it overruns", threads::fault),
             ("a full table refuses, and room comes back", made::exhaustion),
             (

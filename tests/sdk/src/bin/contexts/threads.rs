@@ -2,8 +2,9 @@
 
 use capos::{
     OverrunPolicy, OwnedCapability, SchedulingContext, SchedulingContextBindState as BindState,
-    SchedulingContextIdentity as Identity, SchedulingContextOperationResult as Answer,
-    SchedulingContextSpec as Spec, SchedulingContextState as State, capos_capnp,
+    SchedulingContextIdentity as Identity, SchedulingContextNotificationKind as Kind,
+    SchedulingContextOperationResult as Answer, SchedulingContextSpec as Spec,
+    SchedulingContextState as State, capos_capnp,
 };
 use capos_config::ring::CAP_SQE_THREAD_OWNED;
 use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use sdk_check::{raw, thread, wire};
 
 use crate::bound::await_depletion;
 use crate::gone::is_stale;
-use crate::{bind, client, info, make, scarce, sleep, spec};
+use crate::{FIRST, bind, client, info, make, scarce, sleep, spec};
 
 /// The exit code of a thread that agreed to end when it overruns.
 const OVERRAN: i64 = -10;
@@ -153,6 +154,47 @@ pub fn thread_ended(bench: &mut Bench<'_>) -> Outcome {
         "revoking"
     );
     Ok(())
+}
+
+/// Half of a CPU is not enough for what is wanted of it: the thread is served still when its deadline has passed.
+pub fn deadline_passed(bench: &mut Bench<'_>) -> Outcome {
+    // The whole CPU for the other one, which keeps it on the same CPU and holds it back from nothing.
+    let (whole, _) = make(bench, &spec(100 * MILLISECOND, 100 * MILLISECOND))?;
+    let thread = start_counting(bench, &whole)?;
+    let urgent = Spec {
+        relative_deadline_ns: 10 * MILLISECOND,
+        ..spec(10 * MILLISECOND, 20 * MILLISECOND)
+    };
+    let (context, identity) = make(bench, &urgent)?;
+    same!(bind(bench, &context)?, Answer::Ok, "binding");
+    let told = loop {
+        let news = client(&context).drain_notifications_wait(&mut bench.ring, FOREVER)?;
+        if news.deadline_or_timeout.present {
+            break news.deadline_or_timeout;
+        }
+        for _ in 0..2000 {
+            core::hint::spin_loop();
+        }
+    };
+    same!(
+        (told.kind, told.context_id, told.generation),
+        (Kind::DeadlineOrTimeout, identity.context_id, identity.generation),
+        "what is told"
+    );
+    same!(
+        (told.holder.state, told.holder.tid, told.donated_holder),
+        (BindState::Bound, FIRST, false),
+        "who missed it"
+    );
+    ensure!(
+        told.sequence == 1 + told.coalesced_count,
+        "the first word is event {} with {} unread",
+        told.sequence,
+        told.coalesced_count
+    );
+    let revoked = client(&context).revoke_wait(&mut bench.ring, FOREVER)?;
+    same!(revoked.result, Answer::Ok, "revoking");
+    runs_on(bench, &thread)
 }
 
 pub fn fault(bench: &mut Bench<'_>) -> Outcome {
