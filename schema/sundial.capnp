@@ -402,6 +402,9 @@ struct SchedulingContextUsage {
   cpu @7 :UInt32;
   parent @8 :SchedulingContextIdentity;
   carvedNs @9 :UInt64;
+  # How often it went along with a call, and through how many servers it is lent on now.
+  lent @10 :UInt64;
+  donationDepth @11 :UInt32;
 }
 
 # ---- Quiet CPUs on loan ----

@@ -20,12 +20,13 @@ use schema_gen::system::SchedulerPolicy;
 
 use crate::booted;
 use crate::console::{self, say};
-use crate::context::ledger;
+use crate::context::{ledger, lending};
 use crate::cpu_loop::cpu_loop;
 use crate::log::{self, Level};
 use crate::process::burial::WHEN_INIT_ENDS;
 use crate::process::exit::Reason;
 use crate::process::{image, spawn};
+use crate::ring::operation::WHEN_A_LOAN_ENDS;
 use crate::run::interrupts::{self, Handler};
 use crate::run::{cpus, wake};
 use crate::terminal;
@@ -88,6 +89,7 @@ pub fn boot(handover: Handover) -> ! {
         drop(core::hint::black_box(vec![0_u8; 64]));
     }
     WHEN_INIT_ENDS.set(init_ended);
+    WHEN_A_LOAN_ENDS.set(lending::ended);
     companions::bring_all_online();
     if let Err(refusal) = spawn::start_init(booted::manifest()) {
         refuse(format_args!("init cannot be started: {refusal}"));

@@ -11,7 +11,7 @@ use machine::user::{self, Trap};
 use protocol::Boundary;
 use sched::EndReason;
 
-use crate::context::news;
+use crate::context::{lending, news};
 use crate::process::exit;
 use crate::process::thread::Thread;
 use crate::ring::dispatch;
@@ -74,17 +74,22 @@ fn run(cpu: &'static CpuState, thread: &Arc<Thread>, mut entity: Owned) -> Optio
             Boundary::Dying(entity) => return exit::leave_cpu(cpu, thread, entity),
         };
         listed = false;
-        let trap = if thread.unfinished.is_none() {
-            let trap = user::run(&mut entity.payload.context);
-            if matches!(trap, Trap::Syscall) {
-                count(&cpu.counters.syscalls);
-            }
-            trap
-        } else if resume(cpu, thread) {
-            // The same call begins anew, and was counted where it began, which may have been on another CPU.
-            Trap::Syscall
+        let seen_to = if thread.attention.is_none() {
+            SeenTo::All
         } else {
-            continue;
+            attend(cpu, thread)
+        };
+        let trap = match seen_to {
+            SeenTo::All => {
+                let trap = user::run(&mut entity.payload.context);
+                if matches!(trap, Trap::Syscall) {
+                    count(&cpu.counters.syscalls);
+                }
+                trap
+            }
+            // It was counted where it began, which may have been on another CPU.
+            SeenTo::CallAnew => Trap::Syscall,
+            SeenTo::Some => continue,
         };
         match trap {
             Trap::Syscall => {
@@ -95,9 +100,16 @@ fn run(cpu: &'static CpuState, thread: &Arc<Thread>, mut entity: Owned) -> Optio
                     dispatch::After::Continue => {
                         if entity.payload.wait.is_none() {
                             protocol::settle_candidate(host);
+                        } else if thread.attention.has_called() {
+                            lending::begins_to_wait(thread);
                         }
                     }
-                    dispatch::After::Block => listed = true,
+                    dispatch::After::Block => {
+                        listed = true;
+                        if thread.attention.has_called() {
+                            lending::begins_to_wait(thread);
+                        }
+                    }
                     dispatch::After::Yield => {
                         protocol::settle_candidate(host);
                         return protocol::requeue(host, entity, EndReason::Yielded);
@@ -114,14 +126,32 @@ fn run(cpu: &'static CpuState, thread: &Arc<Thread>, mut entity: Owned) -> Optio
     }
 }
 
-/// Goes on with a submission that the thread's system call has left unfinished, unless something came in between that
-/// has to be looked at first; true if it is done now, and the call begins anew.
+/// What a thread has seen to before it goes to user mode.
+enum SeenTo {
+    /// Everything.
+    All,
+    /// Something; its CPU looks again at what else there is.
+    Some,
+    /// A submission that its system call had left unfinished: the call begins anew.
+    CallAnew,
+}
+
+/// Sees to what a thread has to see to before it goes to user mode.
 #[cold]
 #[inline(never)]
-fn resume(cpu: &'static CpuState, thread: &Thread) -> bool {
-    cpu::let_interrupts_in();
-    if interrupts::handle_pending(cpu) {
-        return false;
+fn attend(cpu: &'static CpuState, thread: &Arc<Thread>) -> SeenTo {
+    if thread.attention.is_lender() {
+        lending::runs_again(thread);
+        return SeenTo::Some;
     }
-    dispatch::go_on(thread)
+    if !thread.attention.is_unfinished() {
+        // It has called somebody and does something else before it waits.
+        return SeenTo::All;
+    }
+    cpu::let_interrupts_in();
+    if !interrupts::handle_pending(cpu) && dispatch::go_on(thread) {
+        SeenTo::CallAnew
+    } else {
+        SeenTo::Some
+    }
 }

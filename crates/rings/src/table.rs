@@ -149,6 +149,11 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
         self.live(name).map(|slot| slot.details)
     }
 
+    /// The same, to be changed, while nobody has claimed it.
+    pub fn details_mut(&mut self, name: Name) -> Option<&mut D> {
+        self.in_state(name, State::UnderWay).map(|slot| &mut slot.details)
+    }
+
     /// Claims an operation, if it is still under way and nobody else has: what its submission said. Whoever claims it ends it
     /// ([`Table::end_claimed`]) or gives it back, and does neither late: the end of its ring waits for that.
     #[inline(always)]

@@ -5,7 +5,7 @@ mod support;
 use proptest::prelude::*;
 use sched::fair::DEFAULT_REQUEST;
 use sched::weight::turn;
-use sched::{Affinity, CpuId, LatencyClass, Nanos, Policy};
+use sched::{Affinity, Budget, ContextId, CpuId, Instant, LatencyClass, Nanos, Overrun, Policy, Spec};
 use support::Machine;
 
 const CPUS: u32 = 4;
@@ -50,6 +50,13 @@ enum Step {
         pinned: Option<u32>,
         caller: u32,
     },
+    Rebudget {
+        which: usize,
+        /// How many hundred microseconds of each 4 ms, and where; none without.
+        budget: Option<(u64, Option<u32>)>,
+        demotes: bool,
+        caller: u32,
+    },
     Deliver {
         cpu: u32,
     },
@@ -76,6 +83,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(which, weight, class, caller)| Step::Reweigh { which, weight, class, caller }),
         1 => (which, proptest::option::weighted(0.5, cpu.clone()), cpu.clone())
             .prop_map(|(which, pinned, caller)| Step::Restrict { which, pinned, caller }),
+        3 => (which, proptest::option::weighted(0.7, (1..=40_u64, proptest::option::weighted(0.3, cpu.clone()))), any::<bool>(), cpu.clone())
+            .prop_map(|(which, budget, demotes, caller)| Step::Rebudget { which, budget, demotes, caller }),
         5 => cpu.prop_map(|cpu| Step::Deliver { cpu }),
         5 => nanos.prop_map(|nanos| Step::Pass { nanos }),
     ];
@@ -89,6 +98,24 @@ fn choose<T: Copy>(from: impl Iterator<Item = T>, which: usize) -> Option<T> {
 
 fn class(number: u16) -> LatencyClass {
     LatencyClass::from_number(number).unwrap()
+}
+
+/// So many hundred microseconds of each 4 ms: a reservation that nobody admitted if it demotes, else a limit.
+fn budget_of(now: Instant, number: u64, of: u64, cpu: Option<u32>, demotes: bool) -> Box<Budget> {
+    let (budget, period) = (Nanos(of * 100_000), Nanos::from_millis(4));
+    let spec = if demotes {
+        Spec::reservation(budget, period, period, Overrun::Demote)
+    } else {
+        Spec::limit(budget, period, Overrun::Throttle)
+    };
+    let context = ContextId {
+        number,
+        generation: 1,
+    };
+    // A reservation is for one CPU.
+    let cpu = cpu.or(demotes.then_some(0));
+    let cpus = cpu.map_or(Affinity::Any, |cpu| Affinity::One(CpuId(cpu)));
+    Budget::new(context, spec.unwrap(), now).confined_to(cpus)
 }
 
 fn apply(machine: &mut Machine, step: &Step) {
@@ -140,6 +167,19 @@ fn apply(machine: &mut Machine, step: &Step) {
             if let Some(id) = choose(machine.living(), which) {
                 let affinity = pinned.map_or(Affinity::Any, |cpu| Affinity::One(CpuId(cpu)));
                 machine.restrict(id, affinity, CpuId(caller));
+            }
+        }
+        Step::Rebudget {
+            which,
+            budget,
+            demotes,
+            caller,
+        } => {
+            if let Some(id) = choose(machine.living(), which) {
+                machine.next_context += 1;
+                let number = machine.next_context;
+                let budget = budget.map(|(of, cpu)| budget_of(machine.now, number, of, cpu, demotes));
+                machine.rebudget(id, budget, CpuId(caller));
             }
         }
         Step::Deliver { cpu } => machine.deliver(CpuId(cpu)),

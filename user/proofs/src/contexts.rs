@@ -2,6 +2,7 @@
 //! and comes back, and whoever ends, is ended or revoked at any moment leaves the ledger as it was.
 
 mod divided;
+mod lent;
 mod served;
 mod told;
 
@@ -28,6 +29,13 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
     told::what_happened_is_told_once(env)?;
     told::who_waits_is_woken(env)?;
     told::who_waits_is_told_that_it_is_gone(env)?;
+    lent::the_caller_pays(env)?;
+    lent::a_server_is_served_like_its_caller(env)?;
+    lent::a_caller_owes_what_it_has_not(env)?;
+    lent::a_poor_caller_blocks_nobody(env)?;
+    lent::a_caller_that_waits_no_longer_takes_its_time_back(env)?;
+    lent::a_server_that_ends_brings_the_time_back(env)?;
+    lent::lent_time_can_be_revoked(env)?;
     nothing_is_left(env)
 }
 
@@ -39,6 +47,8 @@ pub fn prove_on_several(env: &Env) -> Result<(), Wrong> {
     served::a_thread_runs_where_its_time_may_be_used(env)?;
     served::whoever_ends_leaves_the_ledger_as_it_was(env)?;
     told::who_waits_is_woken(env)?;
+    lent::a_server_runs_where_its_caller_may(env)?;
+    lent::nothing_is_lost_between_cpus(env)?;
     nothing_is_left(env)
 }
 

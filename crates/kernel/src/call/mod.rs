@@ -18,8 +18,8 @@ use abi::validate::{Buffer, Op};
 use crate::capability::Capability;
 use crate::endpoint::{self, Endpoint, Heading, leaving};
 use crate::objects;
+use crate::process::attention::Unparking;
 use crate::process::thread::Thread;
-use crate::process::unfinished::Unparking;
 use crate::run::Owned;
 use crate::run::cpus::CpuState;
 
@@ -30,7 +30,7 @@ pub struct Caller<'a> {
     /// Itself.
     pub entity: &'a mut Owned,
     /// Its record.
-    pub thread: &'a Thread,
+    pub thread: &'a Arc<Thread>,
     /// The submission's.
     pub user_data: u64,
 }

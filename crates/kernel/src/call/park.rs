@@ -11,7 +11,7 @@ use super::{Caller, Outcome, failed};
 use crate::capability::Object;
 use crate::memory::account::Short;
 use crate::process::Process;
-use crate::process::unfinished::{Progress, Unparking};
+use crate::process::attention::{Progress, Unparking};
 use crate::ring::operation::WaitPlace;
 use crate::run::wake::now;
 

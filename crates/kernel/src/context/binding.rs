@@ -40,6 +40,9 @@ impl Context {
             if state.bound.is_some() || place.is_some() {
                 return Err(Refused::AlreadyBound);
             }
+            if thread.borrowed.lock().is_some() {
+                return Err(Refused::AlreadyBound);
+            }
             *place = Some(self.clone());
         }
         // Whoever takes the thread apart from here on waits for the state's lock, and finds it bound.
@@ -51,6 +54,7 @@ impl Context {
             }
         });
         if hand.is_none() {
+            thread.has_time(true);
             return Ok(());
         }
         // The thread ends, or works with somebody else's time.
@@ -74,9 +78,17 @@ impl Context {
         if state.is_gone {
             return Err(Refused::Gone);
         }
-        let thread = state.bound.take().ok_or(Refused::NotBound)?;
-        let place = thread.context.lock().take();
-        state.home = self.take_from(&thread);
+        if state.bound.is_none() {
+            return Err(Refused::NotBound);
+        }
+        self.end_loans(&mut state, 0);
+        let thread = state.bound.take();
+        let place = thread.as_ref().and_then(|thread| self.let_go(thread));
+        if let Some(thread) = &thread
+            && state.home.is_none()
+        {
+            state.home = self.take_from(thread);
+        }
         let is_awaited = state
             .home
             .as_ref()
@@ -107,11 +119,12 @@ impl Context {
             return Err(Refused::Gone);
         }
         state.is_gone = true;
+        self.end_loans(&mut state, 0);
         let thread = state.bound.take();
-        let place = thread.as_ref().and_then(|thread| thread.context.lock().take());
-        let time = match &thread {
-            Some(thread) => self.take_from(thread),
-            None => state.home.take(),
+        let place = thread.as_ref().and_then(|thread| self.let_go(thread));
+        let time = match (&thread, state.home.take()) {
+            (Some(thread), None) => self.take_from(thread),
+            (_, home) => home,
         };
         drop(state);
         // Freed without a lock.
@@ -120,8 +133,15 @@ impl Context {
         Ok(())
     }
 
+    /// A thread is bound to it no more; the thread's own hold on it.
+    fn let_go(&self, thread: &Thread) -> Option<Arc<Context>> {
+        let place = thread.context.lock().take();
+        thread.has_time(thread.borrowed.lock().is_some());
+        place
+    }
+
     /// Takes its box from a thread; nothing if the thread is about to end and brings it itself.
-    fn take_from(&self, thread: &Thread) -> Option<Box<Budget>> {
+    pub(super) fn take_from(&self, thread: &Thread) -> Option<Box<Budget>> {
         let mut hand = None;
         let reached = protocol::change_budget(&mut Host::here(), thread.task(), |budget, _| {
             if budget.as_ref().is_some_and(|budget| budget.context() == self.id) {
@@ -142,7 +162,7 @@ impl Context {
         if let Some(budget) = &mut state.home {
             return Some(look(budget, now()));
         }
-        let thread = state.bound.as_ref()?;
+        let thread = state.holder()?;
         let (mut look, mut looked) = (Some(look), None);
         let reached = protocol::change_budget(&mut Host::here(), thread.task(), |budget, now| {
             if let Some(budget) = budget.as_mut().filter(|budget| budget.context() == self.id) {
@@ -155,27 +175,52 @@ impl Context {
     }
 }
 
-/// A thread has been taken apart and had this time: it goes to its context, or nowhere if that is gone. What the thread was bound to
-/// is bound no more.
-pub fn thread_has_ended(thread: &Thread, time: Option<Box<Budget>>) {
-    let context = thread.context.lock().take();
-    let Some(context) = context else {
-        drop(time);
-        return;
-    };
-    let mut state = context.state.lock();
-    let bound = state.bound.take();
-    if !state.is_gone {
-        state.home = time;
+/// A thread has been taken apart and had this time: it goes to who lent it, to its context, or nowhere if that is gone. What the thread was
+/// bound to is bound no more.
+pub fn thread_has_ended(thread: &Thread, mut time: Option<Box<Budget>>) {
+    let called = thread.called.lock().take();
+    let borrowed = thread.borrowed.lock().clone();
+    if let Some(context) = borrowed {
+        let its = time.take_if(|budget| budget.context() == context.id());
+        context.borrower_has_ended(thread, its);
     }
-    let is_awaited = state
-        .home
-        .as_ref()
-        .is_some_and(|budget| budget.has_awaited_news());
-    drop(state);
-    drop(bound);
-    if is_awaited {
-        context.tell();
+    let own = thread.context.lock().clone();
+    if let Some(context) = own {
+        context.owner_has_ended(thread, time.take());
+    }
+    // What is left is of a context that was revoked meanwhile.
+    drop((called, time));
+}
+
+impl Context {
+    /// The thread that it is bound to has been taken apart, and brings its time if it had it.
+    fn owner_has_ended(&self, thread: &Thread, time: Option<Box<Budget>>) {
+        let mut state = self.state.lock();
+        let is_its = state
+            .bound
+            .as_ref()
+            .is_some_and(|bound| core::ptr::eq(&raw const **bound, thread));
+        let bound = if is_its { state.bound.take() } else { None };
+        if is_its {
+            // Whoever works with it works without from now on.
+            self.end_loans(&mut state, 0);
+        }
+        let place = self.let_go(thread);
+        let time = if state.is_gone {
+            time
+        } else {
+            state.home = state.home.take().or(time);
+            None
+        };
+        let is_awaited = state
+            .home
+            .as_ref()
+            .is_some_and(|budget| budget.has_awaited_news());
+        drop(state);
+        drop((bound, place, time));
+        if is_awaited {
+            self.tell();
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Scheduling contexts: CPU time that processes hold. A context's record is here; its time is a box (`sched::Budget`) that is in the
 //! record while no thread has it, and with a thread otherwise. The letters of its life are those of docs/rules/contexts.md. `binding` is
-//! how threads get it and lose it, `ledger` who may reserve how much, `news` what holders are told. Rules E1, E5, E6 and E10.
+//! how threads get it and lose it, `lending` how it goes along with calls, `ledger` who may reserve how much, `news` what holders are told. Rules E1, E5, E6 and E10.
 //!
 //! Locks: the ledger → a context's state → what a thread is bound to, and a context's state → who waits for news → ring; a context's state → parking cell → CPU. Whoever
 //! takes a thread apart brings the box back and takes the state's lock alone.
 
 pub mod binding;
 pub mod ledger;
+pub mod lending;
 pub mod news;
 
 use alloc::boxed::Box;
@@ -19,17 +20,26 @@ use core::sync::atomic::Ordering::Relaxed;
 use machine::Lock;
 use sched::{Affinity, Budget, ContextId, Instant, Nanos, Spec, Standing, ThreadId};
 
-use crate::memory::account::{Account, Charge, Cost, Short};
+use crate::memory::account::{Account, Charge, Cost, Short, refusable};
 use crate::memory::waiting_list::WaitingList;
 use crate::process::thread::Thread;
 use crate::ring::operation::Operation;
+use lending::{Loan, MOST_LOANS};
 
 /// The generation that every context begins with. It has one more, in which it is gone.
 const FIRST_GENERATION: u64 = 1;
 
 /// What a context takes besides its record: its time, the place in which that is found again when it was demoted, the
-/// capability's own half, and its place in the list.
-const BESIDES_BYTES: usize = size_of::<Budget>() + 64 + size_of::<Context>() / 4 + 128;
+/// capability's own half, its place in the list, and the lists of its loans.
+const BESIDES_BYTES: usize = size_of::<Budget>()
+    + 64
+    + size_of::<Context>() / 4
+    + 128
+    + MOST_LOANS * size_of::<Loan>()
+    + MOST_SPARE * size_of::<Arc<Thread>>();
+
+/// Threads that are let go of between two loans: each was lent the time before.
+const MOST_SPARE: usize = MOST_LOANS;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 static ALL: Lock<BTreeMap<u64, Weak<Context>>> = Lock::new(BTreeMap::new());
@@ -53,6 +63,12 @@ struct State {
     /// Its time, while nobody has it (A).
     home: Option<Box<Budget>>,
     bound: Option<Arc<Thread>>,
+    /// To whom it was lent, and by whom lent on.
+    loans: Vec<Loan>,
+    /// How often it was lent.
+    lent: u64,
+    /// Threads that were let go of where nothing may be freed.
+    spare: Vec<Arc<Thread>>,
 }
 
 /// What can be seen of a context.
@@ -61,6 +77,10 @@ pub struct Seen {
     pub is_gone: bool,
     /// The thread that it is bound to.
     pub bound: Option<ThreadId>,
+    /// How deep it is lent, and how often it was.
+    pub depth: usize,
+    /// How often it was lent.
+    pub lent: u64,
     /// Its time, unless that is on its way back.
     pub time: Option<Time>,
 }
@@ -134,6 +154,9 @@ impl Context {
         let Wish { spec, affinity, cpus } = wish;
         let lists = WaitingList::<Operation>::FIRST_BYTES + 2 * cpus.len();
         let charge = account.charge(Cost::heap(size_of::<Context>() + BESIDES_BYTES + lists))?;
+        let (mut loans, mut spare) = (Vec::new(), Vec::new());
+        refusable(|| loans.try_reserve_exact(MOST_LOANS))?;
+        refusable(|| spare.try_reserve_exact(MOST_SPARE))?;
         let budget = Budget::new(id, spec, from).confined_to(affinity);
         let context = Arc::new(Context {
             id,
@@ -144,6 +167,9 @@ impl Context {
                 is_gone: false,
                 home: Some(budget),
                 bound: None,
+                loans,
+                lent: 0,
+                spare,
             }),
             waiters: Lock::new(WaitingList::default()),
             _charge: charge,
@@ -183,6 +209,8 @@ impl Context {
         Seen {
             is_gone: state.is_gone,
             bound: state.bound.as_ref().map(|thread| thread.id()),
+            depth: state.loans.len(),
+            lent: state.lent,
             time: self.with_time(&mut state, |budget, now| Time {
                 spec: *budget.spec(),
                 remaining: budget.remaining(now),

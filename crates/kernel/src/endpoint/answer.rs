@@ -84,7 +84,7 @@ fn answer_call(
     match told {
         Ok(Answered::Whole) => {
             let remains = take_from_sender(server, parcel);
-            settle(server, &client.process, remains, chores);
+            settle(server, client.process(), remains, chores);
         }
         Ok(Answered::WithoutDetail) => return_to(server, parcel, chores),
         Err(failure) => {
@@ -118,7 +118,7 @@ fn tell_caller(
     let source = Source::Loaded(&server.space, payload);
     let mut received = None;
     let failure = match put(
-        &client.process,
+        client.process(),
         claim.result(),
         None,
         &source,
@@ -133,7 +133,7 @@ fn tell_caller(
             };
             let completion = Cqe::plain(0, result).with_records(parcel.len() as u16);
             // Nothing is given away before the caller has been told of it: it may be ending.
-            return if tell(claim, &client.process, completion, &mut received).is_yes() {
+            return if tell(claim, client.process(), completion, &mut received).is_yes() {
                 Ok(Answered::Whole)
             } else {
                 Err(Failure::TransferAborted)

@@ -13,8 +13,9 @@ use super::receive::fail_all_receives;
 use super::{Endpoint, Heading, Party, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
+use crate::context::lending::{self, Called};
 use crate::memory::account::{Cost, zeroed};
-use crate::process::Process;
+use crate::process::thread::Thread;
 use crate::ring::operation::WaitPlace;
 use crate::ring::serving::MOST_GONE;
 use crate::wire::ExceptionKind;
@@ -38,12 +39,12 @@ pub fn call(
     let place: Arc<dyn WaitPlace> = endpoint.clone();
     let outcome = match caller.thread.ring.begin(caller.user_data, result, Some(place)) {
         Ok(operation) => {
-            let process = caller.thread.process();
+            let thread = caller.thread;
             let caller = Party {
                 operation,
-                process: process.clone(),
+                thread: thread.clone(),
             };
-            deliver(&endpoint, process, caller, heading, params, parcel, &mut chores);
+            deliver(&endpoint, thread, caller, heading, params, parcel, &mut chores);
             Outcome::Pending
         }
         Err(_) => {
@@ -59,13 +60,14 @@ pub fn call(
 #[inline(always)]
 fn deliver(
     endpoint: &Arc<Endpoint>,
-    process: &Process,
+    thread: &Arc<Thread>,
     caller: Party,
     heading: Heading,
     params: Buffer,
     mut parcel: Parcel<Capability>,
     chores: &mut Chores,
 ) {
+    let process = thread.process();
     let source = Source::Loaded(&process.space, params);
     let mut state = endpoint.lock();
     // What is posted meanwhile finds this call in the queue.
@@ -92,9 +94,17 @@ fn deliver(
         tries -= 1;
         match offer(&mut state, &receive, heading, &source, &parcel) {
             Offer::Taken(id) => {
-                let remains = state.is_received(id, caller, receive.process.pid, parcel);
+                let called = if thread.may_lend() {
+                    Some(Called::new(&caller.operation, &receive.thread))
+                } else {
+                    None
+                };
+                let remains = state.is_received(id, caller, receive.process().pid, parcel);
                 drop(state);
-                settle(process, &receive.process, remains, chores);
+                settle(process, receive.process(), remains, chores);
+                if let Some(called) = called {
+                    lending::was_received(thread, called);
+                }
                 return;
             }
             reason @ (Offer::TooSmall | Offer::Gone) => {
@@ -157,7 +167,7 @@ fn deliver(
 }
 
 fn refuse(caller: &Party, parcel: Parcel<Capability>, why: &str, chores: &mut Chores) {
-    return_to(&caller.process, parcel, chores);
+    return_to(caller.process(), parcel, chores);
     caller
         .operation
         .complete_exception(ExceptionKind::Overloaded, why)

@@ -15,7 +15,8 @@ use super::{Heading, Party, State};
 use crate::capability::Capability;
 use crate::memory::space::Space;
 use crate::process::Process;
-use crate::ring::operation::{Claim, Told};
+use crate::ring::claim::Claim;
+use crate::ring::operation::Told;
 
 /// Bytes carried per step between two address spaces.
 const STEP: usize = 256;
@@ -209,7 +210,7 @@ pub(super) fn offer(
         session: CallerSession::default(),
     }
     .encode();
-    let receiver = &receive.process;
+    let receiver = receive.process();
     let mut received = None;
     match put(
         receiver,

@@ -126,7 +126,7 @@ fn receiver_left(endpoint: &Arc<Endpoint>, process: &Process, chores: &mut Chore
         if owns(process, endpoint) {
             return;
         }
-        let is_its = |receive: &Party| receive.process.pid == process.pid;
+        let is_its = |receive: &Party| receive.process().pid == process.pid;
         let posted: [Option<Party>; PIECE] = state.receives.take_some(is_its);
         let received: [Option<InFlight>; PIECE] = take_received(&mut state.in_flight, process.pid);
         for orphan in received.iter().flatten() {

@@ -30,6 +30,7 @@ use crate::capability::{Capability, InterfaceId};
 use crate::memory::account::{Account, Charge, Cost, Short, refusable};
 use crate::memory::waiting_list::{FIRST_PLACES, WaitingList};
 use crate::process::Process;
+use crate::process::thread::Thread;
 use crate::ring::operation::{self, Operation, WaitPlace};
 use crate::wire::ExceptionKind;
 use check::Waiting;
@@ -55,11 +56,19 @@ impl Heading {
     }
 }
 
-/// Somebody who waits here: its operation, and the process whose it is.
+/// Somebody who waits here: its operation, and the thread that began it.
 #[derive(Clone)]
 struct Party {
     operation: Operation,
-    process: Arc<Process>,
+    thread: Arc<Thread>,
+}
+
+impl Party {
+    /// Its process.
+    #[inline]
+    fn process(&self) -> &Arc<Process> {
+        self.thread.process()
+    }
 }
 
 /// A call that no receive was posted for yet.
@@ -117,7 +126,7 @@ impl State {
     ) -> Option<Remains<Capability>> {
         #[cfg(debug_assertions)]
         let moved = parcel.moved().next();
-        let remains = leaving::take_from_sender(&caller.process, parcel);
+        let remains = leaving::take_from_sender(caller.process(), parcel);
         self.in_flight.push(InFlight {
             id,
             caller,
@@ -245,7 +254,7 @@ impl Endpoint {
         assert!(check::calls_have_ids_of_their_own(ids), "two calls have one id");
         #[cfg(debug_assertions)]
         for call in &state.in_flight {
-            let table = call.caller.process.capabilities.lock();
+            let table = call.caller.process().capabilities.lock();
             let has_left = check::what_was_moved_has_left(&table, call.moved);
             assert!(
                 has_left,
@@ -263,7 +272,7 @@ impl Endpoint {
                 drop(state);
                 receive.operation.fail(Failure::InvokeFailed).either_way();
             } else if let Some(Queued { caller, parcel, .. }) = state.queue.pop_front() {
-                let remains = caller.process.capabilities.lock().rollback(parcel);
+                let remains = caller.process().capabilities.lock().rollback(parcel);
                 disconnect(&caller.operation);
                 drop(state);
                 chores.dispose(remains);
@@ -295,7 +304,7 @@ impl WaitPlace for Endpoint {
         let queued = queued.and_then(|index| state.queue.remove(index));
         drop(state);
         if let Some(queued) = queued {
-            leaving::give_back(&queued.caller.process, queued.parcel);
+            leaving::give_back(queued.caller.process(), queued.parcel);
         }
         drop(receive);
     }

@@ -12,6 +12,7 @@ use super::leaving::{return_to, settle};
 use super::{Endpoint, Locked, Owner, Party, Queued};
 use crate::call::{Caller, Outcome, check_buffers, failed};
 use crate::capability::{Capability, Object};
+use crate::context::lending::{self, Called};
 use crate::process::Process;
 use crate::ring::operation::WaitPlace;
 use crate::ring::serving::{MOST_GONE, abort_all};
@@ -49,8 +50,8 @@ pub fn receive(caller: &Caller<'_>, cap: u32, result: Buffer) -> Outcome {
         operation.fail(Failure::InvokeFailed).either_way();
         return Outcome::Pending;
     }
-    let process = process.clone();
-    state.receives.push_back(Party { operation, process });
+    let thread = caller.thread.clone();
+    state.receives.push_back(Party { operation, thread });
     let mut chores = Chores::none();
     chores.see_to(endpoint, &mut state);
     drop(state);
@@ -85,7 +86,7 @@ impl Endpoint {
             if !queued.caller.operation.is_live() {
                 patience -= 1;
                 drop(state);
-                return_to(&queued.caller.process, queued.parcel, chores);
+                return_to(queued.caller.process(), queued.parcel, chores);
                 drop(queued.caller);
                 state = self.lock();
                 continue;
@@ -103,12 +104,20 @@ impl Endpoint {
             } = queued;
             match offer(&mut state, &receive, heading, &Source::Kernel(&params), &parcel) {
                 Offer::Taken(id) => {
-                    let sender = caller.process.clone();
-                    let remains = state.is_received(id, caller, receive.process.pid, parcel);
+                    let sender = caller.thread.clone();
+                    let called = if sender.may_lend() {
+                        Some(Called::new(&caller.operation, &receive.thread))
+                    } else {
+                        None
+                    };
+                    let remains = state.is_received(id, caller, receive.process().pid, parcel);
                     owed -= 1;
                     state.at_work -= 1;
                     drop(state);
-                    settle(&sender, &receive.process, remains, chores);
+                    settle(sender.process(), receive.process(), remains, chores);
+                    if let Some(called) = called {
+                        lending::was_received_later(&sender, called);
+                    }
                     drop((sender, receive));
                     state = self.lock();
                 }
@@ -131,7 +140,7 @@ impl Endpoint {
                     patience -= 1;
                     state.receives.push_front(receive);
                     drop(state);
-                    return_to(&caller.process, parcel, chores);
+                    return_to(caller.process(), parcel, chores);
                     caller.operation.fail(failure).either_way();
                     drop(caller);
                     state = self.lock();

@@ -1,7 +1,8 @@
 //! Processes: an address space, a capability table, rings and threads that end together. `thread` is a thread's record,
-//! `unfinished` what it has done a part of, `image` a program ready to be mapped, `spawn` makes processes, `exit` ends them, `burial` takes them apart, `told` is what
+//! `attention` what it has to see to before it runs on, `image` a program ready to be mapped, `spawn` makes processes, `exit` ends them, `burial` takes them apart, `told` is what
 //! those hear who wait for that, `table` lists them. Rule P5.
 
+pub mod attention;
 pub mod burial;
 pub mod exit;
 pub mod image;
@@ -10,7 +11,6 @@ pub mod spawn;
 pub mod table;
 pub mod thread;
 pub mod told;
-pub mod unfinished;
 
 use alloc::string::String;
 use alloc::sync::Arc;

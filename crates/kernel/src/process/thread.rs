@@ -2,13 +2,16 @@
 //! is the task (`run::task`).
 
 use alloc::sync::Arc;
+use core::sync::atomic::AtomicBool;
+use core::sync::atomic::Ordering::Relaxed;
 
 use machine::Lock;
 use sched::ThreadId;
 
 use super::Process;
-use super::unfinished::Unfinished;
+use super::attention::Attention;
 use crate::context::Context;
+use crate::context::lending::Called;
 use crate::memory::account::{Charge, Cost, Short};
 use crate::memory::waiting_list::WaitingList;
 use crate::ring::Ring;
@@ -28,12 +31,16 @@ pub struct Thread {
     process: Arc<Process>,
     /// The ring on which its `cap_enter` works.
     pub ring: Arc<Ring>,
-    /// The submission that its system call has done a part of. The call begins anew, with the rest of that, before the
-    /// thread runs on.
-    pub unfinished: Unfinished,
+    /// What is to be seen to before it runs on.
+    pub attention: Attention,
     end: Lock<End>,
     /// The context that it is bound to.
     pub context: Lock<Option<Arc<Context>>>,
+    /// The context whose time it was lent.
+    pub borrowed: Lock<Option<Arc<Context>>>,
+    /// A call of it that was received while it had time.
+    pub called: Lock<Option<Called>>,
+    has_time: AtomicBool,
     /// For this record, the task and the first places for joiners.
     _charge: Charge,
 }
@@ -51,9 +58,12 @@ impl Thread {
             task: Task::new(id, process.space.pages().clone(), process.usage.clone()),
             process,
             ring,
-            unfinished: Unfinished::default(),
+            attention: Attention::default(),
             end: Lock::new(End::default()),
             context: Lock::new(None),
+            borrowed: Lock::new(None),
+            called: Lock::new(None),
+            has_time: AtomicBool::new(false),
             _charge: charge,
         })
     }
@@ -80,6 +90,17 @@ impl Thread {
     #[inline]
     pub fn process(&self) -> &Arc<Process> {
         &self.process
+    }
+
+    /// Whether it is bound to a context or was lent one's time, as of lately: whoever acts on that looks again.
+    #[inline]
+    pub fn may_lend(&self) -> bool {
+        self.has_time.load(Relaxed)
+    }
+
+    /// Notes whether it is bound to a context or was lent one's time.
+    pub fn has_time(&self, has_time: bool) {
+        self.has_time.store(has_time, Relaxed);
     }
 
     /// Its exit code, once it has ended.

@@ -5,6 +5,7 @@
 //! the thread keeps what is left, leaves the call to its CPU's loop, where interrupts and orders are looked at, and comes
 //! back here as if it had made the same system call again.
 
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::ring::{CQ_ENTRIES, Cqe, Opcode};
@@ -15,9 +16,9 @@ use sched::Nanos;
 
 use super::{Locked, Ring};
 use crate::call::{self, Caller, Outcome};
+use crate::process::attention::Progress;
 use crate::process::exit;
 use crate::process::thread::Thread;
-use crate::process::unfinished::Progress;
 use crate::run::Owned;
 use crate::run::cpus::CpuState;
 use crate::run::host::Host;
@@ -39,7 +40,7 @@ pub enum After {
 
 /// Handles the system call in the thread's registers.
 #[inline(always)]
-pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Thread) -> After {
+pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>) -> After {
     let (number, first, second) = entity.payload.context.syscall();
     match number {
         syscall::CAP_ENTER => return cap_enter(cpu, entity, thread, first, second),
@@ -54,8 +55,8 @@ pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Thread) -> A
 }
 
 /// Goes on with the submission that a former pass of the thread's system call left unfinished; whether it is done now.
-pub fn go_on(thread: &Thread) -> bool {
-    let Some(unfinished) = thread.unfinished.take() else {
+pub fn go_on(thread: &Arc<Thread>) -> bool {
+    let Some(unfinished) = thread.attention.take() else {
         return true;
     };
     let user_data = unfinished.user_data;
@@ -65,7 +66,7 @@ pub fn go_on(thread: &Thread) -> bool {
             true
         }
         Progress::Unfinished(rest) => {
-            thread.unfinished.keep(rest);
+            thread.attention.keep(rest);
             false
         }
     }
@@ -75,7 +76,7 @@ pub fn go_on(thread: &Thread) -> bool {
 fn cap_enter(
     cpu: &'static CpuState,
     entity: &mut Owned,
-    thread: &Thread,
+    thread: &Arc<Thread>,
     minimum: u64,
     timeout: u64,
 ) -> After {
@@ -159,7 +160,7 @@ struct Pass {
 fn dispatch(
     cpu: &'static CpuState,
     entity: &mut Owned,
-    thread: &Thread,
+    thread: &Arc<Thread>,
     listed: u32,
 ) -> (Pass, u32, Option<Listing>) {
     let ring: &Ring = &thread.ring;
@@ -207,7 +208,7 @@ fn dispatch(
 fn perform<'a>(
     cpu: &'static CpuState,
     entity: &mut Owned,
-    thread: &'a Thread,
+    thread: &'a Arc<Thread>,
     mut state: Locked<'a>,
     pass: &mut Pass,
 ) -> Locked<'a> {
@@ -247,7 +248,7 @@ fn perform<'a>(
                     }
                     Outcome::Pending => None,
                     Outcome::Unfinished(rest) => {
-                        thread.unfinished.keep(rest);
+                        thread.attention.keep(rest);
                         pass.stopped = Stopped::Unfinished;
                         return state;
                     }

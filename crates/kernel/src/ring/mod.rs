@@ -6,6 +6,7 @@
 //! Nothing read from the page is trusted: the kernel keeps its own head and tail, and sizes are constants. Queues, list of
 //! waiters and table are `rings`, which tests and models run, too; here are the lock around them and whom they wake.
 
+pub mod claim;
 pub mod dispatch;
 pub mod operation;
 pub mod serving;

@@ -9,11 +9,12 @@ use alloc::sync::Arc;
 use abi::result::Failure;
 use abi::ring::Cqe;
 use abi::validate::Buffer;
-use machine::cpu;
+use machine::{BootCell, cpu};
 use rings::ending::{self, Host};
 use rings::{Name, Table};
 use sched::{Deadline, Instant};
 
+use super::claim::Claim;
 use super::{Locked, Ring};
 use crate::memory::account::{Account, Cost};
 use crate::run::timer::{self, Armed, Due, Timer};
@@ -42,14 +43,20 @@ pub trait WaitPlace: Send + Sync {
 #[derive(Clone, Copy)]
 pub(super) struct Details {
     user_data: u64,
-    result: Buffer,
+    pub(super) result: Buffer,
+    /// The ticket of a loan that ends with it, 0 without one.
+    loan: u64,
 }
+
+/// What is done when an operation ends that has the ticket of a loan, before anybody learns of the end. Set before there is one.
+pub static WHEN_A_LOAN_ENDS: BootCell<fn(u64)> = BootCell::new("operation::WHEN_A_LOAN_ENDS");
 
 impl Default for Details {
     fn default() -> Details {
         Details {
             user_data: 0,
             result: Buffer { addr: 0, len: 0 },
+            loan: 0,
         }
     }
 }
@@ -60,8 +67,8 @@ pub(super) type Operations = Table<Details, Arc<dyn WaitPlace>, Armed, Box<Deadl
 /// A name for an operation under way. Cloning it makes another name, not another operation.
 #[derive(Clone)]
 pub struct Operation {
-    ring: Arc<Ring>,
-    name: Name,
+    pub(super) ring: Arc<Ring>,
+    pub(super) name: Name,
 }
 
 impl PartialEq for Operation {
@@ -94,7 +101,7 @@ impl Told {
     pub fn either_way(self) {}
 
     #[inline]
-    fn when(is_told: bool) -> Told {
+    pub(super) fn when(is_told: bool) -> Told {
         if is_told { Told::Yes } else { Told::Ended }
     }
 }
@@ -119,7 +126,11 @@ impl Ring {
         if state.closed {
             return Err(TooMany);
         }
-        let details = Details { user_data, result };
+        let details = Details {
+            user_data,
+            result,
+            loan: 0,
+        };
         let name = state.operations.begin(details, place).map_err(|_| TooMany)?;
         Ok(Operation {
             ring: self.clone(),
@@ -159,6 +170,9 @@ impl Host for Ending<'_> {
 
     #[inline]
     fn post(&self, mut locked: Locked<'_>, details: Details, completion: Cqe) -> u32 {
+        if details.loan != 0 {
+            WHEN_A_LOAN_ENDS.get()(details.loan);
+        }
         let user_data = details.user_data;
         let completion = Cqe {
             user_data,
@@ -213,6 +227,21 @@ impl Operation {
             && self
                 .details()
                 .is_some_and(|details| details.user_data == user_data)
+    }
+
+    /// Makes a loan that ends with it, if it is still under way and nobody is about to end it: `lend` is called with the ring locked, and says
+    /// the ticket. Whether there is one.
+    pub fn lend(&self, lend: impl FnOnce() -> Option<u64>) -> bool {
+        let mut state = self.ring.lock();
+        let details = state.operations.details_mut(self.name);
+        let free = details.filter(|details| details.loan == 0);
+        match free.and_then(|details| Some((details, lend()?))) {
+            Some((details, ticket)) => {
+                details.loan = ticket;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Whether it is still under way.
@@ -293,57 +322,5 @@ impl Operation {
     /// Ends it with a failure.
     pub fn fail(&self, failure: Failure) -> Told {
         self.complete_code(failure.code())
-    }
-}
-
-/// An operation that somebody is about to end and nobody else can: its submitter's memory may be written to until then, and
-/// not a moment longer. One that is let go of without an end is under way as before, which is for those without a time-out.
-#[must_use = "it was claimed to be ended"]
-pub struct Claim<'a> {
-    operation: &'a Operation,
-    result: Buffer,
-}
-
-impl Claim<'_> {
-    /// Where its result goes.
-    #[inline]
-    pub fn result(&self) -> Buffer {
-        self.result
-    }
-
-    /// Writes a message to where its result goes; whether it fits and that is there.
-    fn write(&self, bytes: &[u8]) -> bool {
-        let Buffer { addr, len } = self.result;
-        bytes.len() <= len as usize && self.operation.ring.space.write(addr, bytes).is_ok()
-    }
-
-    /// Ends it with what `completion` makes of its user data.
-    #[inline(always)]
-    pub fn complete(self, completion: Cqe) -> Told {
-        self.complete_and(completion, || ())
-    }
-
-    /// The same; `arrive` runs before anybody can see the completion, under the ring's lock.
-    #[inline(always)]
-    pub fn complete_and(self, completion: Cqe, arrive: impl FnOnce()) -> Told {
-        let Operation { ring, name } = self.operation;
-        let told = ending::finish(&Ending(ring), *name, completion, arrive);
-        // It has ended, so there is nothing to give back.
-        core::mem::forget(self);
-        Told::when(told.is_some())
-    }
-
-    /// Ends it with a failure. Out of line, as it is seldom called and in many places.
-    #[cold]
-    #[inline(never)]
-    pub fn fail(self, failure: Failure) -> Told {
-        self.complete(Cqe::plain(0, failure.code()))
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        let Operation { ring, name } = self.operation;
-        ending::give_back(&Ending(ring), *name);
     }
 }

@@ -47,6 +47,8 @@ pub struct Budget {
     /// The deadline that was missed last.
     missed: Instant,
     news: News,
+    /// A server has it, which works for its owner and perhaps for others.
+    is_lent: bool,
     /// Where its thread runs; everywhere means where the thread may without it.
     cpus: Affinity,
     outline: Outline,
@@ -71,6 +73,7 @@ impl Budget {
             misses: 0,
             missed: Instant::BOOT,
             news: News::default(),
+            is_lent: false,
             cpus: Affinity::Any,
             outline: Outline::EVERYWHERE,
             is_overrun: false,
@@ -98,6 +101,12 @@ impl Budget {
     /// The same in outline.
     pub(crate) const fn outline(&self) -> Outline {
         self.outline
+    }
+
+    /// A server gets it from its owner, or the owner gets it back. A server that has used it up goes on by its own weight, because others may
+    /// wait for it, and what it uses is charged all the same: the owner owes that (E11).
+    pub const fn lend(&mut self, is_lent: bool) {
+        self.is_lent = is_lent;
     }
 
     /// What has been told of it, and not been read.
@@ -186,6 +195,9 @@ impl Budget {
             return Instant::NEVER;
         }
         match self.spec.kind() {
+            // It is looked at again when there is some that is served before others.
+            Kind::Reservation if self.is_lent && self.is_empty(now) => self.refills.first(),
+            Kind::Limit if self.is_lent && self.is_empty(now) => Instant::NEVER,
             Kind::Limit => self.refills.lasts_until(now),
             Kind::Reservation if self.is_empty(now) => now,
             Kind::Reservation => now + self.refills.entries()[0].amount,
@@ -196,6 +208,9 @@ impl Budget {
     #[must_use]
     pub fn standing(&self, now: Instant) -> Standing {
         if self.is_empty(now) {
+            if self.is_lent {
+                return Standing::Fair;
+            }
             return match self.spec.overrun() {
                 Overrun::Demote => Standing::Demoted(self.refills.first()),
                 Overrun::Throttle | Overrun::Fault => Standing::Spent(self.refills.first()),

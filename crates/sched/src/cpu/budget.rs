@@ -10,7 +10,7 @@ use core::mem::swap;
 use super::arrive::EnqueueReason;
 use super::{Cpu, Running, SHORTEST_TURN, State};
 use crate::accounting::CpuCounters;
-use crate::context::{Budget, Kind, Overrun};
+use crate::context::{Budget, Overrun};
 use crate::entity::Entity;
 use crate::horizon::{Horizon, HorizonReason};
 use crate::rank::{Rank, Standing};
@@ -46,7 +46,7 @@ pub(super) fn charge(
     }
     budget.charge(from, ran, running.id);
     counters.in_contexts += ran;
-    if budget.spec().kind() == Kind::Limit {
+    if running.standing.is_by_weight() {
         return true;
     }
     // Reserved service moves no virtual clock and no share; what the thread is shown goes by its own weight all the same (C2).
@@ -171,6 +171,9 @@ impl<P> Cpu<P> {
                 entity.standing = budget.settle_down(now, id);
             }
             self.change_waiting(&mut entity, stood);
+            // Its wait for budget is over, and its wait for the CPU begins.
+            entity.account.waiting += now.since(entity.ready_since);
+            entity.ready_since = now;
             note(&entity, entity.rank());
             let _ = self.waiting.insert(entity);
         }

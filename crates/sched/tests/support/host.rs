@@ -11,8 +11,8 @@ use super::{Machine, Thread, named};
 use abi::trace::Event;
 use protocol::{Counted, Ground, Host, Step};
 use sched::{
-    Affinity, Charge, Cpu, CpuId, EnqueueReason, Entity, Horizon, Instant, LatencyClass, Parking, Rank,
-    ThreadId, Weight, Whereabouts,
+    Affinity, Budget, Charge, Cpu, CpuId, EnqueueReason, Entity, Horizon, Instant, LatencyClass, Parking,
+    Rank, ThreadId, Weight, Whereabouts,
 };
 
 /// What others see of a thread.
@@ -209,7 +209,10 @@ impl Host for Here<'_> {
     fn began(&mut self, entity: &Entity<()>, at: Instant) {
         let (cpu, id) = (self.cpu, entity.id());
         assert_eq!(at, self.machine.now);
-        assert!(entity.affinity().allows(cpu), "{id} runs where it may not");
+        // Its budget, which may say where, is its CPU's while it runs.
+        let budget = self.machine.cpus[cpu.index()].running_in();
+        let allowed = budget.and_then(Budget::cpus).unwrap_or(entity.own_affinity());
+        assert!(allowed.allows(cpu), "{id} runs where it may not");
         let before = std::mem::replace(&mut self.machine.on_cpu[cpu.index()], id);
         let (from, to) = (named(before), named(id));
         self.machine.note(cpu, Event::Switch { from, to });

@@ -31,7 +31,10 @@ impl Machine {
     }
 
     pub fn deliver_all(&mut self) {
+        let mut rounds = 0;
         while self.cpus.iter().any(Cpu::reschedule_pending) {
+            rounds += 1;
+            assert!(rounds < 1_000, "interrupts lead to interrupts without end");
             for cpu in 0..self.cpus.len() as u32 {
                 self.deliver(CpuId(cpu));
             }
@@ -55,7 +58,10 @@ impl Machine {
     /// Lets time pass; timers fire when they are due, earliest first, then by CPU.
     pub fn advance(&mut self, span: Nanos) {
         let until = self.now + span;
+        let mut looks = 0;
         loop {
+            looks += 1;
+            assert!(looks < 1_000_000, "timers come without end");
             let due = self
                 .timers
                 .iter()

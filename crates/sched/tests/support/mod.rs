@@ -14,7 +14,7 @@ use host::{NOBODY, Record};
 use protocol::Ground;
 use sched::check::{self, Broken};
 use sched::{
-    Cpu, CpuId, Entity, Instant, LoadBoard, Policy, Principal, ThreadId, Topology, Usage, VirtualTime,
+    Cpu, CpuId, Entity, Instant, LoadBoard, Policy, Principal, Rank, ThreadId, Topology, Usage, VirtualTime,
 };
 
 mod host;
@@ -23,6 +23,18 @@ mod loops;
 mod threads;
 
 pub type Thread = Box<Entity<()>>;
+
+/// Whether it may not run before an instant.
+fn is_throttled(thread: &Entity<()>) -> bool {
+    matches!(thread.rank(), Rank::Throttled(..))
+}
+
+/// Whether a timer comes not after the first instant at which somebody who waits there has budget again.
+fn is_in_time(cpu: &Cpu<()>, at: Instant) -> bool {
+    // No timer is set for less than a microsecond.
+    let before = Instant(at.0.saturating_sub(1_001));
+    !cpu.has_to_replenish(before) || cpu.running().is_some()
+}
 
 /// A thread as the record names it.
 fn named(id: ThreadId) -> abi::trace::Thread {
@@ -59,6 +71,10 @@ pub struct Machine {
     ledger: ledger::Ledger,
     /// Threads that one busy CPU gave to another.
     pub balanced: u64,
+    /// A thread was given a budget once.
+    pub has_budgets: bool,
+    /// The number of the next context.
+    pub next_context: u64,
     pub now: Instant,
     /// Everything that happened, in order.
     pub record: Vec<(Instant, CpuId, Event)>,
@@ -89,6 +105,8 @@ impl Machine {
             usage: Usage::default(),
             ledger: ledger::Ledger::default(),
             balanced: 0,
+            has_budgets: false,
+            next_context: 1,
             now: Instant::BOOT,
             record: Vec::new(),
             clocks: vec![VirtualTime::ZERO; count],
@@ -121,7 +139,9 @@ impl Machine {
             let mut waiting = self.cpus.iter().flat_map(|cpu| cpu.queued());
             Some((
                 idle.id(),
-                waiting.find(|thread| thread.affinity().allows(idle.id()))?.id(),
+                waiting
+                    .find(|thread| thread.affinity().allows(idle.id()) && !is_throttled(thread))?
+                    .id(),
             ))
         })
     }
@@ -140,6 +160,19 @@ impl Machine {
         check::time_is_conserved(&self.cpus, self.usage.runtime())?;
         check::principals_count_who_is_runnable(&self.cpus, &self.principals)?;
         self.cpus.iter().try_for_each(check::cpu_is_sound)?;
+        for (cpu, timer) in self.cpus.iter().zip(&self.timers) {
+            let somebody_waits_for_budget = cpu.has_to_replenish(Instant::NEVER);
+            assert!(
+                !somebody_waits_for_budget
+                    || cpu.reschedule_pending()
+                    || timer.is_some_and(|at| is_in_time(cpu, at)),
+                "at {:?} somebody waits for budget on {} and no timer is set, but {timer:?}: {:?} beside {:?}",
+                self.now,
+                cpu.id(),
+                cpu.queued().map(Entity::rank).collect::<Vec<_>>(),
+                cpu.running().map(|running| running.rank()),
+            );
+        }
         self.clocks = self.cpus.iter().map(Cpu::clock).collect();
         ledger::check(self);
         Ok(())

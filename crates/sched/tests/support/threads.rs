@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::host::Record;
 use super::{Machine, Thread};
 use protocol::{Blocked, Reached, Reweigh};
-use sched::{Affinity, CpuId, EndReason, Entity, LatencyClass, Nanos, ThreadId, Weight};
+use sched::{Affinity, Budget, CpuId, EndReason, Entity, LatencyClass, Nanos, ThreadId, Weight};
 
 impl Machine {
     pub fn spawn(&mut self, weight: u16, class: LatencyClass, affinity: Affinity, caller: CpuId) -> ThreadId {
@@ -146,6 +146,17 @@ impl Machine {
             class: Some(class),
         };
         let reached = protocol::reweigh(&mut self.at(caller), &record, change);
+        assert_eq!(reached, Reached::Done);
+    }
+
+    /// Gives a thread another budget, or none; the one that it had goes.
+    pub fn rebudget(&mut self, id: ThreadId, budget: Option<Box<Budget>>, caller: CpuId) {
+        let record = self.records[&id].clone();
+        self.has_budgets |= budget.is_some();
+        let mut hand = budget;
+        let reached = protocol::change_budget(&mut self.at(caller), &record, |budget, _| {
+            std::mem::swap(budget, &mut hand);
+        });
         assert_eq!(reached, Reached::Done);
     }
 

@@ -19468,11 +19468,19 @@ pub mod scheduling_context_usage {
         pub fn get_carved_ns(self) -> u64 {
             self.reader.get_data_field::<u64>(6)
         }
+        #[inline]
+        pub fn get_lent(self) -> u64 {
+            self.reader.get_data_field::<u64>(7)
+        }
+        #[inline]
+        pub fn get_donation_depth(self) -> u32 {
+            self.reader.get_data_field::<u32>(16)
+        }
     }
 
     pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
     impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
-        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 7, pointers: 1 };
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 9, pointers: 1 };
     }
     impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
         const TYPE_ID: u64 = _private::TYPE_ID;
@@ -19610,6 +19618,22 @@ pub mod scheduling_context_usage {
         pub fn set_carved_ns(&mut self, value: u64)  {
             self.builder.set_data_field::<u64>(6, value);
         }
+        #[inline]
+        pub fn get_lent(self) -> u64 {
+            self.builder.get_data_field::<u64>(7)
+        }
+        #[inline]
+        pub fn set_lent(&mut self, value: u64)  {
+            self.builder.set_data_field::<u64>(7, value);
+        }
+        #[inline]
+        pub fn get_donation_depth(self) -> u32 {
+            self.builder.get_data_field::<u32>(16)
+        }
+        #[inline]
+        pub fn set_donation_depth(&mut self, value: u32)  {
+            self.builder.set_data_field::<u32>(16, value);
+        }
     }
 
     pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
@@ -19624,51 +19648,58 @@ pub mod scheduling_context_usage {
         }
     }
     mod _private {
-        pub(crate) static ENCODED_NODE: [::capnp::Word; 173] = [
-::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(73,209,175,153,114,91,199,136),::capnp::word(14,0,0,0,1,0,7,0),::capnp::word(72,175,204,79,31,41,118,154),
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 204] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(73,209,175,153,114,91,199,136),::capnp::word(14,0,0,0,1,0,9,0),::capnp::word(72,175,204,79,31,41,118,154),
 ::capnp::word(1,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,42,1,0,0),::capnp::word(37,0,0,0,7,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,55,2,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,0,0,0,167,2,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(115,117,110,100,105,97,108,46),::capnp::word(99,97,112,110,112,58,83,99),::capnp::word(104,101,100,117,108,105,110,103),::capnp::word(67,111,110,116,101,120,116,85),
-::capnp::word(115,97,103,101,0,0,0,0),::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(40,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,1,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(4,1,0,0,3,0,1,0),::capnp::word(16,1,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(13,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(12,1,0,0,3,0,1,0),
-::capnp::word(24,1,0,0,2,0,1,0),::capnp::word(2,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(21,1,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,1,0,0,3,0,1,0),::capnp::word(28,1,0,0,2,0,1,0),
-::capnp::word(3,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(25,1,0,0,98,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(24,1,0,0,3,0,1,0),::capnp::word(36,1,0,0,2,0,1,0),::capnp::word(4,0,0,0,3,0,0,0),
-::capnp::word(0,0,1,0,4,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(33,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(28,1,0,0,3,0,1,0),::capnp::word(40,1,0,0,2,0,1,0),::capnp::word(5,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(37,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(36,1,0,0,3,0,1,0),
-::capnp::word(48,1,0,0,2,0,1,0),::capnp::word(6,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(45,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(40,1,0,0,3,0,1,0),::capnp::word(52,1,0,0,2,0,1,0),
-::capnp::word(7,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(49,1,0,0,34,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(44,1,0,0,3,0,1,0),::capnp::word(56,1,0,0,2,0,1,0),::capnp::word(8,0,0,0,0,0,0,0),
-::capnp::word(0,0,1,0,8,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(53,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(48,1,0,0,3,0,1,0),::capnp::word(60,1,0,0,2,0,1,0),::capnp::word(9,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(57,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(56,1,0,0,3,0,1,0),
-::capnp::word(68,1,0,0,2,0,1,0),::capnp::word(107,105,110,100,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(72,230,213,235,225,34,60,139),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,116,97,110,100,105,110,103),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
-::capnp::word(148,41,34,133,129,7,6,254),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,110,116,105,108,78,115,0),::capnp::word(9,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(114,101,109,97,105,110,105,110),::capnp::word(103,78,115,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,115,101,100,78,115,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(111,118,101,114,114,117,110,115),
+::capnp::word(115,97,103,101,0,0,0,0),::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(48,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(65,1,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(60,1,0,0,3,0,1,0),::capnp::word(72,1,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(69,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(68,1,0,0,3,0,1,0),
+::capnp::word(80,1,0,0,2,0,1,0),::capnp::word(2,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(77,1,0,0,66,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(72,1,0,0,3,0,1,0),::capnp::word(84,1,0,0,2,0,1,0),
+::capnp::word(3,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(81,1,0,0,98,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(80,1,0,0,3,0,1,0),::capnp::word(92,1,0,0,2,0,1,0),::capnp::word(4,0,0,0,3,0,0,0),
+::capnp::word(0,0,1,0,4,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(89,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(84,1,0,0,3,0,1,0),::capnp::word(96,1,0,0,2,0,1,0),::capnp::word(5,0,0,0,4,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(93,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(92,1,0,0,3,0,1,0),
+::capnp::word(104,1,0,0,2,0,1,0),::capnp::word(6,0,0,0,5,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(101,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(96,1,0,0,3,0,1,0),::capnp::word(108,1,0,0,2,0,1,0),
+::capnp::word(7,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(105,1,0,0,34,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(100,1,0,0,3,0,1,0),::capnp::word(112,1,0,0,2,0,1,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,8,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,1,0,0,58,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(104,1,0,0,3,0,1,0),::capnp::word(116,1,0,0,2,0,1,0),::capnp::word(9,0,0,0,6,0,0,0),::capnp::word(0,0,1,0,9,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(113,1,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,1,0,0,3,0,1,0),
+::capnp::word(124,1,0,0,2,0,1,0),::capnp::word(10,0,0,0,7,0,0,0),::capnp::word(0,0,1,0,10,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(121,1,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,1,0,0,3,0,1,0),::capnp::word(128,1,0,0,2,0,1,0),
+::capnp::word(11,0,0,0,16,0,0,0),::capnp::word(0,0,1,0,11,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(125,1,0,0,114,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(124,1,0,0,3,0,1,0),::capnp::word(136,1,0,0,2,0,1,0),::capnp::word(107,105,110,100,0,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(72,230,213,235,225,34,60,139),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,116,97,110,100,105,110,103),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(148,41,34,133,129,7,6,254),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(15,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(117,110,116,105,108,78,115,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(109,105,115,115,101,115,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,112,117,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(112,97,114,101,110,116,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(168,209,64,191,253,17,183,169),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(99,97,114,118,101,100,78,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(114,101,109,97,105,110,105,110),::capnp::word(103,78,115,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,115,101,100,78,115,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(111,118,101,114,114,117,110,115),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,105,115,115,101,115,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(9,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,112,117,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,97,114,101,110,116,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(168,209,64,191,253,17,183,169),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(99,97,114,118,101,100,78,115),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(108,101,110,116,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(9,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(100,111,110,97,116,105,111,110),
+::capnp::word(68,101,112,116,104,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
         ];
         pub(crate) fn get_field_types(index: u16) -> ::capnp::introspect::Type {
             match index {
@@ -19682,6 +19713,8 @@ pub mod scheduling_context_usage {
                 7 => <u32 as ::capnp::introspect::Introspect>::introspect(),
                 8 => <crate::generated::sundial_capnp::scheduling_context_identity::Owned as ::capnp::introspect::Introspect>::introspect(),
                 9 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                10 => <u64 as ::capnp::introspect::Introspect>::introspect(),
+                11 => <u32 as ::capnp::introspect::Introspect>::introspect(),
                 _ => ::capnp::introspect::panic_invalid_field_index(index),
             }
         }
@@ -19695,9 +19728,9 @@ pub mod scheduling_context_usage {
             MEMBERS_BY_DISCRIMINANT,
             MEMBERS_BY_NAME
         );
-        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9];
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7,8,9,10,11];
         pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
-        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[9,7,0,6,5,8,3,1,2,4];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[9,7,11,0,10,6,5,8,3,1,2,4];
         pub(crate) const TYPE_ID: u64 = 0x88c7_5b72_99af_d149;
     }
 }

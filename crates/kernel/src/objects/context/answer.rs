@@ -272,6 +272,8 @@ pub(in crate::objects) fn show_usage(
     };
     shown.set_standing(stands);
     shown.set_until_ns(until);
+    shown.set_lent(seen.lent);
+    shown.set_donation_depth(seen.depth as u32);
     if let Some(Time {
         remaining,
         used,

@@ -7,7 +7,7 @@ use crate::cpu::Exchanged;
 use crate::cpu::HandoffRefusal;
 use crate::entity::Affinity;
 use crate::horizon::HorizonReason;
-use crate::rank::Rank;
+use crate::rank::{Rank, Standing};
 use core::mem::swap;
 
 const MS: u64 = 1_000_000;
@@ -465,4 +465,52 @@ fn x8_a_thread_whose_budget_and_cpus_both_changed_while_it_ran_is_told_of_both()
     let ended = bench.end(EndReason::Preempted);
     assert_eq!(*ended.own_affinity(), Affinity::One(CpuId(0)));
     assert!(ended.budget().is_none() && matches!(ended.rank(), Rank::Fair(..)));
+}
+
+#[test]
+fn e11_a_server_that_has_used_up_what_it_was_lent_goes_on_by_weight_and_its_owner_owes_the_time() {
+    for policy in [Policy::WeightedFair, Policy::Eevdf] {
+        for is_reserved in [false, true] {
+            let mut lent = match is_reserved {
+                true => reservation(1, 2 * MS, 10 * MS, Overrun::Throttle),
+                false => limit(1, 2 * MS, 10 * MS),
+            };
+            lent.lend(true);
+            let mut bench = Bench::with(policy);
+            let _ = bench.add(with(1, lent));
+            let _ = bench.add(thread(2));
+            bench.dispatch();
+            // Before the other if it is reserved, and beside it by weight from then on.
+            let shares = shares(&mut bench, 40 * MS);
+            assert!(
+                shares[0].1.abs_diff(20 * MS) <= SLICE + if is_reserved { 4 * MS } else { 0 },
+                "{shares:?}"
+            );
+            // Given back, it is paid for before anything else counts.
+            let mut hand = None;
+            if bench.running_id() == 1 {
+                let verdict = bench
+                    .cpu
+                    .change_running_budget(bench.now, |budget| swap(budget, &mut hand));
+                bench.obey(verdict);
+            } else {
+                let waiting = bench.cpu.queued().find(|thread| thread.id().0 == 1);
+                let rank = waiting.unwrap().rank();
+                let _ = stays(bench.cpu.change_queued_budget(rank, bench.now, |budget| {
+                    swap(budget, &mut hand);
+                }));
+            }
+            let mut back = hand.unwrap();
+            back.lend(false);
+            assert_eq!(back.used().0, shares[0].1, "it is charged all the same");
+            let Standing::Spent(until) = back.standing(bench.now) else {
+                panic!("it owes nothing: {back:?}");
+            };
+            let periods = shares[0].1 / (2 * MS);
+            assert!(
+                until.0 >= (periods - 1) * 10 * MS,
+                "{until:?} after {periods} budgets"
+            );
+        }
+    }
 }
