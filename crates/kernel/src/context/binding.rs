@@ -186,7 +186,8 @@ pub fn thread_has_ended(thread: &Thread, mut time: Option<Box<Budget>>) {
     }
     let own = thread.context.lock().clone();
     if let Some(context) = own {
-        context.owner_has_ended(thread, time.take());
+        let its = time.take_if(|budget| budget.context() == context.id());
+        context.owner_has_ended(thread, its);
     }
     // What is left is of a context that was revoked meanwhile.
     drop((called, time));
