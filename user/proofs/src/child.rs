@@ -10,7 +10,7 @@ use rt::time::Timer;
 use rt::{Client, Env, Error};
 
 use crate::tools::{compute, compute_for};
-use crate::{accounts, chaos, crowds, ends, indices, meetings, pages, pending, registers};
+use crate::{accounts, chaos, contexts, crowds, ends, indices, meetings, pages, pending, registers};
 
 /// The manifest's name for this program.
 const BINARY: &str = "proofs";
@@ -66,6 +66,7 @@ pub fn act(env: &Env, part: &str, details: &[String]) -> i64 {
         "holder" => Ok(registers::hold_on(details)),
         "actor" => chaos::actor::act(env, details),
         "caller" => chaos::call_each(env),
+        "tenant" => contexts::live_on_what_was_given(env, details),
         _ => Ok(UNKNOWN),
     };
     done.unwrap_or(REFUSED)

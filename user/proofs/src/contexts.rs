@@ -2,9 +2,12 @@
 //! and comes back, and whoever ends, is ended or revoked at any moment leaves the ledger as it was.
 
 mod divided;
+mod given;
 mod lent;
 mod served;
 mod told;
+
+pub(crate) use given::live_on_what_was_given;
 
 use rt::context::{Context, Refusal, Refused, ms};
 use rt::monitor::Monitor;
@@ -21,6 +24,7 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
     divided::refusals_change_nothing(env)?;
     divided::what_is_quoted_is_granted(env)?;
     divided::a_revoked_parent_takes_its_children_along(env)?;
+    given::what_a_child_was_given_comes_back(env)?;
     served::a_limited_hog_has_its_budget_and_no_more(env)?;
     served::a_reservation_is_had_beside_hogs(env)?;
     served::a_demoted_thread_goes_on_by_weight(env)?;
@@ -44,6 +48,7 @@ pub fn prove_on_several(env: &Env) -> Result<(), Wrong> {
     divided::refusals_change_nothing(env)?;
     divided::what_is_quoted_is_granted(env)?;
     divided::a_revoked_parent_takes_its_children_along(env)?;
+    given::what_a_child_was_given_comes_back(env)?;
     served::a_thread_runs_where_its_time_may_be_used(env)?;
     served::whoever_ends_leaves_the_ledger_as_it_was(env)?;
     told::who_waits_is_woken(env)?;

@@ -18,10 +18,10 @@ use capos::{
 use sdk_check::prelude::*;
 
 /// The tid of the process's first thread.
-pub const FIRST: u32 = 1;
+const FIRST: u32 = 1;
 
 /// Nothing of an answer that a refusal has.
-pub const NOBODY: Identity = Identity {
+const NOBODY: Identity = Identity {
     context_id: 0,
     generation: 0,
 };
@@ -75,7 +75,7 @@ fn main(runtime: Runtime) -> i64 {
     )
 }
 
-pub fn spec(budget_ns: u64, period_ns: u64) -> Spec {
+fn spec(budget_ns: u64, period_ns: u64) -> Spec {
     Spec {
         budget_ns,
         period_ns,
@@ -86,52 +86,52 @@ pub fn spec(budget_ns: u64, period_ns: u64) -> Spec {
 }
 
 /// A millisecond in every twenty.
-pub fn usual() -> Spec {
+fn usual() -> Spec {
     spec(MILLISECOND, 20 * MILLISECOND)
 }
 
 /// The longest period: once used up, the budget is so for the rest of the check. It is long enough for a thread to say that it is bound, also
 /// where a busy host takes some of it away.
-pub fn scarce() -> Spec {
+fn scarce() -> Spec {
     spec(200 * MILLISECOND, 10_000 * MILLISECOND)
 }
 
-pub fn create(bench: &mut Bench<'_>, spec: &Spec) -> Outcome<Created> {
+fn create(bench: &mut Bench<'_>, spec: &Spec) -> Outcome<Created> {
     let mut factory: SchedulingContextClient = bench.client("contexts")?;
     Ok(factory.create_wait(&mut bench.ring, spec, FOREVER)?)
 }
 
-pub fn make(bench: &mut Bench<'_>, spec: &Spec) -> Outcome<(OwnedCapability<SchedulingContext>, Identity)> {
+fn make(bench: &mut Bench<'_>, spec: &Spec) -> Outcome<(OwnedCapability<SchedulingContext>, Identity)> {
     match create(bench, spec)? {
         Created::Created(made) => Ok((made.context, made.response.identity)),
         Created::Rejected(answer) => fail!("a good spec was refused: {answer:?}"),
     }
 }
 
-pub fn client(context: &OwnedCapability<SchedulingContext>) -> SchedulingContextClient {
+fn client(context: &OwnedCapability<SchedulingContext>) -> SchedulingContextClient {
     SchedulingContextClient::new(context.capability())
 }
 
-pub fn info(bench: &mut Bench<'_>, context: &OwnedCapability<SchedulingContext>) -> Outcome<Info> {
+fn info(bench: &mut Bench<'_>, context: &OwnedCapability<SchedulingContext>) -> Outcome<Info> {
     Ok(client(context).info_wait(&mut bench.ring, FOREVER)?)
 }
 
-pub fn bind(bench: &mut Bench<'_>, context: &OwnedCapability<SchedulingContext>) -> Outcome<Answer> {
+fn bind(bench: &mut Bench<'_>, context: &OwnedCapability<SchedulingContext>) -> Outcome<Answer> {
     let bound = client(context).bind_caller_thread_wait(&mut bench.ring, FOREVER)?;
     Ok(bound.result)
 }
 
-pub fn now(bench: &mut Bench<'_>) -> Outcome<u64> {
+fn now(bench: &mut Bench<'_>) -> Outcome<u64> {
     let mut timer: TimerClient = bench.client("timer")?;
     Ok(timer.now_wait(&mut bench.ring, FOREVER)?.monotonic_ns)
 }
 
-pub fn sleep(bench: &mut Bench<'_>, duration: u64) -> Outcome {
+fn sleep(bench: &mut Bench<'_>, duration: u64) -> Outcome {
     let mut timer: TimerClient = bench.client("timer")?;
     Ok(timer.sleep_wait(&mut bench.ring, duration, FOREVER)?)
 }
 
-pub fn runtime_ns(bench: &mut Bench<'_>) -> Outcome<u64> {
+fn runtime_ns(bench: &mut Bench<'_>) -> Outcome<u64> {
     let mut policy: SchedulingPolicyClient = bench.client("policy")?;
     Ok(policy.snapshot_wait(&mut bench.ring, FOREVER)?.runtime_ns)
 }
