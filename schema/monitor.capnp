@@ -131,6 +131,9 @@ struct ContextStatus {
   makerPid @3 :UInt32;
   pid @4 :UInt32;
   tid @5 :UInt32;
+  # While it is lent: the thread that works with it; 0 is nobody.
+  holderPid @6 :UInt32;
+  holderTid @7 :UInt32;
 }
 
 # What may be reserved of one CPU: of every second, how much at all, and how much nobody has yet.

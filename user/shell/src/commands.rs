@@ -225,7 +225,7 @@ impl Shell<'_> {
         let thread = thread.ok_or_else(|| format!("there is no thread {pid}.{tid}"))?;
         let said = why::paragraph(&Evidence {
             thread,
-            context: contexts.iter().find(|context| context.id == thread.context),
+            context: views::context_of(thread, &contexts),
             cpu: cpus.iter().find(|cpu| cpu.cpu == thread.cpu),
             threads: &threads,
             asker: (self.env.pid() as u32, rt::current_tid()),

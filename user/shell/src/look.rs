@@ -117,8 +117,6 @@ pub struct Thread {
     pub migrations: u64,
     /// Time it could have run but did not, in nanoseconds.
     pub waiting_ns: u64,
-    /// The scheduling context that it is bound to; 0 without one.
-    pub context: u64,
 }
 
 /// Takes a look at the machine.
@@ -257,7 +255,6 @@ pub fn threads(monitor: &Monitor, pid: u32) -> Result<Vec<Thread>, Error> {
                     preemptions: thread.get_preemptions(),
                     migrations: thread.get_migrations(),
                     waiting_ns: thread.get_waiting_ns(),
-                    context: thread.get_context_id(),
                 })
             })
             .collect()

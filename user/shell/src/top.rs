@@ -94,7 +94,10 @@ fn cpu_table(before: &[Cpu], now: &[Cpu], elapsed: u64) -> Table {
 /// Threads that are bound to a scheduling context have its number, how much they used of what it granted meanwhile, and how many
 /// deadlines were missed. On eighty columns those take the place of what is cut off behind them.
 fn thread_table(before: &Look, now: &Look, elapsed: u64, rows: usize) -> Table {
-    let is_any = now.threads.iter().any(|thread| thread.context != 0);
+    let is_any = now
+        .threads
+        .iter()
+        .any(|thread| context_of(thread, &now.contexts).is_some());
     let mut headings = Vec::from([">PID.TID", "NAME", ">SHARE", ">WEIGHT", "CLASS", ">CPU", "STATE"]);
     if is_any {
         headings.extend([">CTX", ">OF IT", ">MISSED"]);
@@ -232,10 +235,13 @@ mod tests {
     fn e2_eighty_columns_have_room_for_what_was_used_of_a_context() {
         let mut before = look(10_000_000_000, 0, [5_000_000, 7_000_000]);
         let mut now = look(11_000_000_000, 750_000_000, [255_000_000, 107_000_000]);
-        let used = |used_ns| Context { used_ns, ..example() };
+        let used = |used_ns| Context {
+            used_ns,
+            thread: Some((3, 2)),
+            ..example()
+        };
         before.contexts.push(used(7_000_000));
         now.contexts.push(used(107_000_000));
-        now.threads[1].context = 5;
         let lines = frame(&before, &now, 24, 80);
         assert!(lines[5].contains("CTX  OF IT  MISSED"), "{}", lines[5]);
         assert!(lines[7].contains("5   50 %       0"), "{}", lines[7]);

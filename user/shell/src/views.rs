@@ -102,7 +102,7 @@ pub fn processes(list: &[Process]) -> Table {
 /// Threads. Those that are bound to a scheduling context have its number, how much of the present budget is used, how often it
 /// was used up and how many deadlines were missed; without any such thread there are no such columns.
 pub fn threads(list: &[Thread], contexts: &[Context]) -> Table {
-    let is_any = list.iter().any(|thread| thread.context != 0);
+    let is_any = list.iter().any(|thread| context_of(thread, contexts).is_some());
     let mut headings = Vec::from([">PID.TID", "NAME", "STATE", ">CPU", ">WEIGHT", "CLASS"]);
     if is_any {
         headings.extend([">CONTEXT", ">USED", ">SPENT", ">MISSED"]);
@@ -144,9 +144,10 @@ pub fn threads(list: &[Thread], contexts: &[Context]) -> Table {
     table
 }
 
-/// The context that a thread is bound to.
+/// The context that a thread works with, or is bound to.
 pub fn context_of<'a>(thread: &Thread, contexts: &'a [Context]) -> Option<&'a Context> {
-    contexts.iter().find(|context| context.id == thread.context)
+    let works_with = contexts.iter().find(|context| context.holder == Some(thread.id));
+    works_with.or_else(|| contexts.iter().find(|context| context.thread == Some(thread.id)))
 }
 
 /// What a thread does: one that would run may be throttled.
@@ -223,7 +224,6 @@ mod tests {
         let bound = Thread {
             id: (3, 1),
             state: "ready",
-            context: 5,
             ..Thread::default()
         };
         let throttled = Context {

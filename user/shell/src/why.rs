@@ -20,7 +20,7 @@ const MOST_NAMED: usize = 6;
 pub struct Evidence<'a> {
     /// The thread that is asked about.
     pub thread: &'a Thread,
-    /// The scheduling context that it is bound to.
+    /// The scheduling context that it works with, or is bound to.
     pub context: Option<&'a Context>,
     /// The CPU that it is on or was on last.
     pub cpu: Option<&'a Cpu>,
@@ -32,14 +32,24 @@ pub struct Evidence<'a> {
     pub now_ns: u64,
 }
 
+impl Evidence<'_> {
+    /// A thread by its numbers and, if that was seen, its name.
+    fn named(&self, id: (u32, u32)) -> String {
+        match self.threads.iter().find(|thread| thread.id == id) {
+            Some(thread) => named(thread, self.asker),
+            None => format!("{}.{}", id.0, id.1),
+        }
+    }
+}
+
 /// What there is to say, as one paragraph.
 pub fn paragraph(seen: &Evidence<'_>) -> String {
     let mut said = Vec::from([state(seen), account(seen.thread)]);
     said.push(match seen.context {
         None => "It is bound to no scheduling context: nothing but its weight says what it gets.".into(),
-        Some(context) => what_it_has(context),
+        Some(context) => what_it_has(seen, context),
     });
-    said.extend(seen.context.map(|context| entitlement(context, seen.now_ns)));
+    said.extend(seen.context.map(|context| entitlement(seen, context)));
     said.extend(neighbours(seen));
     said.join(" ")
 }
@@ -59,7 +69,7 @@ pub fn lines(paragraph: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// The context's standing, where that decides what the thread does.
+/// The context's standing, where that decides what the thread does: it works with it.
 fn throttled_until(seen: &Evidence<'_>) -> Option<u64> {
     match seen.context?.standing {
         Standing::Throttled(at) => Some(at),
@@ -94,18 +104,27 @@ fn account(thread: &Thread) -> String {
     )
 }
 
-fn what_it_has(context: &Context) -> String {
+fn what_it_has(seen: &Evidence<'_>, context: &Context) -> String {
     let (budget, period) = (typed(context.budget_ns), typed(context.period_ns));
     let id = context.id;
+    let whose = match context.thread {
+        Some(thread) if thread != seen.thread.id => {
+            format!(
+                "It works for {}, which lent it context {id} for a call",
+                seen.named(thread)
+            )
+        }
+        _ => format!("It is bound to context {id}"),
+    };
     if !context.is_reserved {
         return format!(
-            "It is bound to context {id}, a limit: at most {budget} in every {period}, on CPU{} {}.",
+            "{whose}, a limit: at most {budget} in every {period}, on CPU{} {}.",
             if context.cpus.len() == 1 { "" } else { "s" },
             context.places()
         );
     }
     let mut said = format!(
-        "It is bound to context {id}, a reservation: {budget} in every {period}, each time within {}, on CPU {}.",
+        "{whose}, a reservation: {budget} in every {period}, each time within {}, on CPU {}.",
         typed(context.deadline_ns),
         context.places()
     );
@@ -118,14 +137,21 @@ fn what_it_has(context: &Context) -> String {
     said
 }
 
-fn entitlement(context: &Context, now_ns: u64) -> String {
-    let left = |at: u64| duration(at.saturating_sub(now_ns));
+fn entitlement(seen: &Evidence<'_>, context: &Context) -> String {
+    let left = |at: u64| duration(at.saturating_sub(seen.now_ns));
     let so_far = format!(
         "So far it used {} of its time, used it up {} and missed {}.",
         duration(context.used_ns),
         counted(context.overruns, "time"),
         counted(context.misses, "deadline")
     );
+    if let Some(holder) = context.holder.filter(|holder| *holder != seen.thread.id) {
+        return format!(
+            "That is lent, {} deep: {} works with it until the call is answered. {so_far}",
+            context.depth,
+            seen.named(holder)
+        );
+    }
     let now = match context.standing {
         Standing::Unbound => "What it may use of that is on its way to the context or from it.".into(),
         Standing::ByWeight => format!(
@@ -170,10 +196,7 @@ fn neighbours(seen: &Evidence<'_>) -> Option<String> {
     let runs = match cpu.current {
         id if id == seen.thread.id => "it runs itself".to_string(),
         (0, 0) => "nobody runs".to_string(),
-        id => match seen.threads.iter().find(|thread| thread.id == id) {
-            Some(thread) => format!("{} runs", named(thread, seen.asker)),
-            None => format!("{}.{} runs", id.0, id.1),
-        },
+        id => format!("{} runs", seen.named(id)),
     };
     let who = match waiting.len() {
         0 => String::new(),
@@ -303,14 +326,38 @@ mod tests {
             overrun: Overrun::Fault,
             ..example()
         };
-        let said = entitlement(&context, 10_000_000);
+        let said = why("running", Some(context));
         assert!(
-            said.starts_with(
+            said.contains(
                 "It may use 500 us now, before all that are served by weight; that is due in 3.00 ms. So far"
             ),
             "{said}"
         );
-        assert!(said.ends_with("When it uses it up, it is ended."), "{said}");
+        assert!(said.contains("When it uses it up, it is ended."), "{said}");
+    }
+
+    #[test]
+    fn e4_who_lent_its_time_and_who_works_with_it_are_named() {
+        let lent = |thread, holder| Context {
+            thread: Some(thread),
+            holder: Some(holder),
+            depth: 2,
+            ..example()
+        };
+        let caller = why("waiting", Some(lent((3, 1), (3, 3))));
+        assert!(
+            caller.contains("It is bound to context 5, a limit:")
+                && caller.contains(
+                    "That is lent, 2 deep: 3.3 (hogs) works with it until the call is answered. So far"
+                ),
+            "{caller}"
+        );
+        let server = why("ready", Some(lent((3, 3), (3, 1))));
+        assert!(
+            server.contains("It works for 3.3 (hogs), which lent it context 5 for a call, a limit:")
+                && server.contains("It may use 500 us now"),
+            "{server}"
+        );
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub struct Seen {
     pub depth: usize,
     /// How often it was lent.
     pub lent: u64,
+    /// While it is lent, the thread that works with it.
+    pub holder: Option<ThreadId>,
     /// Its time, unless that is on its way back.
     pub time: Option<Time>,
 }
@@ -211,6 +213,7 @@ impl Context {
             bound: state.bound.as_ref().map(|thread| thread.id()),
             depth: state.loans.len(),
             lent: state.lent,
+            holder: state.loans.last().map(|loan| loan.to.id()),
             time: self.with_time(&mut state, |budget, now| Time {
                 spec: *budget.spec(),
                 remaining: budget.remaining(now),

@@ -2182,11 +2182,19 @@ pub mod context_status {
         pub fn get_tid(self) -> u32 {
             self.reader.get_data_field::<u32>(2)
         }
+        #[inline]
+        pub fn get_holder_pid(self) -> u32 {
+            self.reader.get_data_field::<u32>(3)
+        }
+        #[inline]
+        pub fn get_holder_tid(self) -> u32 {
+            self.reader.get_data_field::<u32>(4)
+        }
     }
 
     pub struct Builder<'a> { builder: ::capnp::private::layout::StructBuilder<'a> }
     impl <> ::capnp::traits::HasStructSize for Builder<'_,>  {
-        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 2, pointers: 3 };
+        const STRUCT_SIZE: ::capnp::private::layout::StructSize = ::capnp::private::layout::StructSize { data: 3, pointers: 3 };
     }
     impl <> ::capnp::traits::HasTypeId for Builder<'_,>  {
         const TYPE_ID: u64 = _private::TYPE_ID;
@@ -2308,6 +2316,22 @@ pub mod context_status {
         pub fn set_tid(&mut self, value: u32)  {
             self.builder.set_data_field::<u32>(2, value);
         }
+        #[inline]
+        pub fn get_holder_pid(self) -> u32 {
+            self.builder.get_data_field::<u32>(3)
+        }
+        #[inline]
+        pub fn set_holder_pid(&mut self, value: u32)  {
+            self.builder.set_data_field::<u32>(3, value);
+        }
+        #[inline]
+        pub fn get_holder_tid(self) -> u32 {
+            self.builder.get_data_field::<u32>(4)
+        }
+        #[inline]
+        pub fn set_holder_tid(&mut self, value: u32)  {
+            self.builder.set_data_field::<u32>(4, value);
+        }
     }
 
     pub struct Pipeline { _typeless: ::capnp::any_pointer::Pipeline }
@@ -2328,33 +2352,41 @@ pub mod context_status {
         }
     }
     mod _private {
-        pub(crate) static ENCODED_NODE: [::capnp::Word; 110] = [
-::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(237,65,156,211,91,140,66,198),::capnp::word(14,0,0,0,1,0,2,0),::capnp::word(0,0,122,94,222,192,161,213),
+        pub(crate) static ENCODED_NODE: [::capnp::Word; 142] = [
+::capnp::word(0,0,0,0,5,0,6,0),::capnp::word(237,65,156,211,91,140,66,198),::capnp::word(14,0,0,0,1,0,3,0),::capnp::word(0,0,122,94,222,192,161,213),
 ::capnp::word(3,0,7,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(21,0,0,0,226,0,0,0),::capnp::word(33,0,0,0,7,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,87,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(29,0,0,0,199,1,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
 ::capnp::word(109,111,110,105,116,111,114,46),::capnp::word(99,97,112,110,112,58,67,111),::capnp::word(110,116,101,120,116,83,116,97),::capnp::word(116,117,115,0,0,0,0,0),
-::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(24,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(153,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(152,0,0,0,3,0,1,0),
-::capnp::word(164,0,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(161,0,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(156,0,0,0,3,0,1,0),::capnp::word(168,0,0,0,2,0,1,0),
-::capnp::word(2,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(165,0,0,0,50,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(160,0,0,0,3,0,1,0),::capnp::word(172,0,0,0,2,0,1,0),::capnp::word(3,0,0,0,0,0,0,0),
-::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(169,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(168,0,0,0,3,0,1,0),::capnp::word(180,0,0,0,2,0,1,0),::capnp::word(4,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(177,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(172,0,0,0,3,0,1,0),
-::capnp::word(184,0,0,0,2,0,1,0),::capnp::word(5,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(181,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(176,0,0,0,3,0,1,0),::capnp::word(188,0,0,0,2,0,1,0),
-::capnp::word(105,100,101,110,116,105,116,121),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(168,209,64,191,253,17,183,169),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,112,101,99,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(224,138,95,104,52,229,201,183),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,115,97,103,101,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(73,209,175,153,114,91,199,136),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,97,107,101,114,80,105,100),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(112,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
-::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(116,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,1,0,1,0),::capnp::word(32,0,0,0,3,0,4,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,1,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(209,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(208,0,0,0,3,0,1,0),
+::capnp::word(220,0,0,0,2,0,1,0),::capnp::word(1,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,1,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(217,0,0,0,42,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(212,0,0,0,3,0,1,0),::capnp::word(224,0,0,0,2,0,1,0),
+::capnp::word(2,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,2,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(221,0,0,0,50,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(216,0,0,0,3,0,1,0),::capnp::word(228,0,0,0,2,0,1,0),::capnp::word(3,0,0,0,0,0,0,0),
+::capnp::word(0,0,1,0,3,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(225,0,0,0,74,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(224,0,0,0,3,0,1,0),::capnp::word(236,0,0,0,2,0,1,0),::capnp::word(4,0,0,0,1,0,0,0),::capnp::word(0,0,1,0,4,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(233,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(228,0,0,0,3,0,1,0),
+::capnp::word(240,0,0,0,2,0,1,0),::capnp::word(5,0,0,0,2,0,0,0),::capnp::word(0,0,1,0,5,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(237,0,0,0,34,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(232,0,0,0,3,0,1,0),::capnp::word(244,0,0,0,2,0,1,0),
+::capnp::word(6,0,0,0,3,0,0,0),::capnp::word(0,0,1,0,6,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(241,0,0,0,82,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(240,0,0,0,3,0,1,0),::capnp::word(252,0,0,0,2,0,1,0),::capnp::word(7,0,0,0,4,0,0,0),
+::capnp::word(0,0,1,0,7,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(249,0,0,0,82,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(248,0,0,0,3,0,1,0),::capnp::word(4,1,0,0,2,0,1,0),::capnp::word(105,100,101,110,116,105,116,121),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(168,209,64,191,253,17,183,169),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(115,112,101,99,0,0,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(224,138,95,104,52,229,201,183),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(117,115,97,103,101,0,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(73,209,175,153,114,91,199,136),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(16,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(109,97,107,101,114,80,105,100),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(112,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(116,105,100,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(104,111,108,100,101,114,80,105),::capnp::word(100,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
+::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(104,111,108,100,101,114,84,105),::capnp::word(100,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(8,0,0,0,0,0,0,0),
 ::capnp::word(0,0,0,0,0,0,0,0),::capnp::word(0,0,0,0,0,0,0,0),
         ];
@@ -2366,6 +2398,8 @@ pub mod context_status {
                 3 => <u32 as ::capnp::introspect::Introspect>::introspect(),
                 4 => <u32 as ::capnp::introspect::Introspect>::introspect(),
                 5 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                6 => <u32 as ::capnp::introspect::Introspect>::introspect(),
+                7 => <u32 as ::capnp::introspect::Introspect>::introspect(),
                 _ => ::capnp::introspect::panic_invalid_field_index(index),
             }
         }
@@ -2379,9 +2413,9 @@ pub mod context_status {
             MEMBERS_BY_DISCRIMINANT,
             MEMBERS_BY_NAME
         );
-        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5];
+        pub(crate) static NONUNION_MEMBERS : &[u16] = &[0,1,2,3,4,5,6,7];
         pub(crate) static MEMBERS_BY_DISCRIMINANT : &[u16] = &[];
-        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[0,3,4,1,5,2];
+        pub(crate) static MEMBERS_BY_NAME : &[u16] = &[6,7,0,3,4,1,5,2];
         pub(crate) const TYPE_ID: u64 = 0xc642_8c5b_d39c_41ed;
     }
 }

@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32};
 use rt::context::{Context, ms};
 use rt::endpoint::Endpoint;
 use rt::message::Aligned;
+use rt::monitor::Monitor;
 use rt::pending::{Pending, wait_any};
 use rt::thread::{JoinHandle, Threads};
 use rt::time::Timer;
@@ -181,6 +182,18 @@ pub(super) fn the_caller_pays(env: &Env) -> Result<(), Wrong> {
 /// Through how many servers it is lent, and how often it was.
 fn lent(context: &Context) -> Result<(u32, u64), Error> {
     context.usage(|usage| Ok((usage.get_donation_depth(), usage.get_lent())))
+}
+
+/// To which thread of this process the only context is bound, and which works with it.
+fn shown(env: &Env) -> Result<(u32, u32), Error> {
+    env.first::<Monitor>()?.contexts(|contexts, _| {
+        let ours = contexts.iter().filter(|context| {
+            let pids = [context.get_pid(), context.get_holder_pid()];
+            pids.map(u64::from) == [env.pid(); 2]
+        });
+        let tids = ours.map(|context| (context.get_tid(), context.get_holder_tid()));
+        Ok(tids.last().unwrap_or_default())
+    })
 }
 
 /// A server works for a caller with a reservation before all hogs.
@@ -366,6 +379,12 @@ pub(super) fn lent_time_can_be_revoked(env: &Env) -> Result<(), Wrong> {
     ensure!(
         depth == 3 && stands == Standing::ByWeight && !done.load(Relaxed),
         "1 ms of 10 s is lent {depth} deep, and {stands:?}"
+    );
+    // Who is bound is shown with who works with it: the last of the chain.
+    let shown = shown(env)?;
+    ensure!(
+        shown == (tid.load(Acquire), servers.tids[2]),
+        "the one context is shown as bound to and lent to {shown:?}"
     );
     granted(limit.revoke()?, "revoking what is lent")?;
     is_gone(&limit)?;

@@ -77,16 +77,18 @@ pub fn kind(context: &Context) -> &'static str {
 }
 
 fn standing(context: &Context, now_ns: u64) -> String {
+    let lent = if context.holder.is_some() { "lent, " } else { "" };
     let word = context.standing.word();
     match context.standing.until_ns() {
-        Some(at) => format!("{word} {}", duration(at.saturating_sub(now_ns))),
-        None => word.into(),
+        Some(at) => format!("{lent}{word} {}", duration(at.saturating_sub(now_ns))),
+        None => format!("{lent}{word}"),
     }
 }
 
 fn object(context: &Context) -> String {
     let cpus: Vec<String> = context.cpus.iter().map(ToString::to_string).collect();
     let (pid, tid) = context.thread.unwrap_or_default();
+    let (holder_pid, holder_tid) = context.holder.unwrap_or_default();
     let numbers = [
         ("budgetNs", context.budget_ns),
         ("periodNs", context.period_ns),
@@ -94,6 +96,10 @@ fn object(context: &Context) -> String {
         ("makerPid", context.maker.into()),
         ("pid", pid.into()),
         ("tid", tid.into()),
+        ("holderPid", holder_pid.into()),
+        ("holderTid", holder_tid.into()),
+        ("donationDepth", context.depth.into()),
+        ("lent", context.lent),
         ("untilNs", context.standing.until_ns().unwrap_or(0)),
         ("remainingNs", context.remaining_ns),
         ("usedNs", context.used_ns),
@@ -176,7 +182,7 @@ mod tests {
             json(&[context], &[capacity], 7),
             "{\"atNs\":7,\"contexts\":[{\"id\":5,\"kind\":\"limit\",\"overrun\":\"throttle\",\"standing\":\"unbound\",\
              \"cpus\":[0,1,2,5],\"budgetNs\":2000000,\"periodNs\":10000000,\"deadlineNs\":10000000,\"makerPid\":2,\
-             \"pid\":0,\"tid\":0,\"untilNs\":0,\"remainingNs\":500000,\"usedNs\":1200000000,\"overruns\":120,\
+             \"pid\":0,\"tid\":0,\"holderPid\":0,\"holderTid\":0,\"donationDepth\":0,\"lent\":0,\"untilNs\":0,\"remainingNs\":500000,\"usedNs\":1200000000,\"overruns\":120,\
              \"misses\":0,\"parent\":0,\"carvedNs\":0}],\"cpus\":[{\"cpu\":0,\"givenNs\":2,\"leftNs\":1}]}"
         );
     }

@@ -35,8 +35,14 @@ pub struct Context {
     pub overrun: Overrun,
     /// The process that made it.
     pub maker: u32,
-    /// The thread that has it.
+    /// The thread that is bound to it.
     pub thread: Option<(u32, u32)>,
+    /// While it is lent, the thread that works with it.
+    pub holder: Option<(u32, u32)>,
+    /// Through how many servers it is lent on now.
+    pub depth: u32,
+    /// How often it went along with a call.
+    pub lent: u64,
     /// What that is entitled to.
     pub standing: Standing,
     /// What may be used now.
@@ -80,6 +86,11 @@ pub struct Capacity {
 }
 
 impl Context {
+    /// Whether this thread is bound to it or works with it.
+    pub fn concerns(&self, thread: (u32, u32)) -> bool {
+        self.holder == Some(thread) || self.thread == Some(thread)
+    }
+
     /// Budget, period and, where it is not the period, deadline, as they would be typed.
     pub fn share(&self) -> String {
         let share = format!("{}/{}", typed(self.budget_ns), typed(self.period_ns));
@@ -150,7 +161,7 @@ pub fn contexts(monitor: &Monitor) -> Result<(Vec<Context>, Vec<Capacity>), Erro
 fn context(seen: context_status::Reader<'_>) -> capnp::Result<Context> {
     let (identity, spec, usage) = (seen.get_identity()?, seen.get_spec()?, seen.get_usage()?);
     let until = usage.get_until_ns();
-    let thread = (seen.get_pid(), seen.get_tid());
+    let thread = |pid, tid| Some((pid, tid)).filter(|thread| *thread != (0, 0));
     Ok(Context {
         id: identity.get_context_id(),
         is_gone: identity.get_generation() != LIVE,
@@ -165,7 +176,10 @@ fn context(seen: context_status::Reader<'_>) -> capnp::Result<Context> {
             OverrunPolicy::Demote => Overrun::Demote,
         },
         maker: seen.get_maker_pid(),
-        thread: Some(thread).filter(|thread| *thread != (0, 0)),
+        thread: thread(seen.get_pid(), seen.get_tid()),
+        holder: thread(seen.get_holder_pid(), seen.get_holder_tid()),
+        depth: usage.get_donation_depth(),
+        lent: usage.get_lent(),
         standing: match usage.get_standing()? {
             Stands::Unbound => Standing::Unbound,
             Stands::ByWeight => Standing::ByWeight,
@@ -204,6 +218,9 @@ pub(crate) fn example() -> Context {
         overrun: Overrun::Throttle,
         maker: 2,
         thread: Some((3, 1)),
+        holder: None,
+        depth: 0,
+        lent: 0,
         standing: Standing::ByWeight,
         remaining_ns: 500_000,
         used_ns: 1_200_000_000,

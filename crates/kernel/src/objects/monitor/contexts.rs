@@ -66,4 +66,8 @@ fn show(mut shown: context_status::Builder<'_>, context: &Context) {
         shown.set_pid((thread.0 >> 32) as u32);
         shown.set_tid(thread.0 as u32);
     }
+    if let Some(thread) = seen.holder {
+        shown.set_holder_pid((thread.0 >> 32) as u32);
+        shown.set_holder_tid(thread.0 as u32);
+    }
 }
