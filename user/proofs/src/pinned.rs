@@ -118,9 +118,10 @@ fn a_running_thread_moves(env: &Env, cpus: u32) -> Result<(), Wrong> {
         Ok(())
     })?;
     // Where it was before the first, only it knows; and of one CPU nobody has to leave.
-    let (least, most) = if cpus == 1 { (0, 0) } else { (rounds - 1, rounds) };
+    // Others are sent elsewhere to make room, too.
+    let least = if cpus == 1 { 0 } else { rounds - 1 };
     ensure!(
-        (u64::from(least)..=u64::from(most)).contains(&moved),
+        moved >= u64::from(least) && (cpus > 1 || moved == 0),
         "{rounds} orders to go elsewhere were counted as {moved} forced moves"
     );
     spinner.stop()

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use protocol::Reached;
 use sched::{Budget, Instant};
 
-use super::{Context, State, ledger};
+use super::{Context, State, find, ledger};
 use crate::process::thread::Thread;
 use crate::run::host::Host;
 use crate::run::wake::now;
@@ -189,8 +189,25 @@ pub fn thread_has_ended(thread: &Thread, mut time: Option<Box<Budget>>) {
         let its = time.take_if(|budget| budget.context() == context.id());
         context.owner_has_ended(thread, its);
     }
-    // What is left is of a context that was revoked meanwhile.
-    drop((called, time));
+    // Who ended a loan or a binding meanwhile did not find the time, which was on its way here already.
+    if let Some(budget) = time {
+        bring_home(budget);
+    }
+    drop(called);
+}
+
+/// Brings time to whoever is to have it, unless its context is gone.
+fn bring_home(budget: Box<Budget>) {
+    let Some(context) = find(budget.context().number) else {
+        return;
+    };
+    let mut state = context.state.lock();
+    if state.is_gone {
+        drop(state);
+        drop(budget);
+    } else {
+        context.deliver(&mut state, budget);
+    }
 }
 
 impl Context {

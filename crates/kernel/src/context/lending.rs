@@ -54,6 +54,11 @@ pub fn was_received(caller: &Thread, called: Called) {
     let before = caller.called.lock().replace(called);
     caller.attention.called();
     drop(before);
+    if caller.task().is_dying() {
+        // Whoever takes it apart may have looked already.
+        let called = caller.called.lock().take();
+        drop(called);
+    }
 }
 
 /// The same for a caller that may wait already: then it lends now.
@@ -79,9 +84,12 @@ pub fn begins_to_wait(caller: &Arc<Thread>) {
 #[cold]
 pub fn runs_again(lender: &Arc<Thread>) {
     lender.attention.lends_no_more();
-    let context = time_of(lender);
-    if let Some(context) = context {
+    // One of the two is what it has lent.
+    let borrowed = lender.borrowed.lock().clone();
+    let own = lender.context.lock().clone();
+    for context in borrowed.into_iter().chain(own) {
         context.take_back(lender);
+        context.free_spare();
     }
 }
 
@@ -133,23 +141,34 @@ impl Context {
         if state.is_gone || !is_holder || is_cycle || state.loans.len() == MOST_LOANS {
             return None;
         }
-        let mut hand = match place {
+        {
+            // Whoever has time, if lent on, or works with somebody else's, takes no other.
+            let own = to.context.lock();
+            let mut borrowed = to.borrowed.lock();
+            if own.is_some() || borrowed.is_some() {
+                return None;
+            }
+            // Whoever takes the server apart from here on finds what it was lent.
+            *borrowed = Some(self.clone());
+        }
+        let taken = match place {
             Lender::Running => self.take_from(from),
             Lender::AtRest => self.take_at_rest(from),
         };
-        hand.as_mut()?.lend(true);
-        // Whoever takes the server apart from here on finds what it was lent.
-        *to.borrowed.lock() = Some(self.clone());
-        put(to, &mut hand);
-        if hand.is_some() {
+        let Some(mut budget) = taken else {
             let borrowed = to.borrowed.lock().take();
-            let is_borrower = !state.loans.is_empty();
-            hand.iter_mut().for_each(|budget| budget.lend(is_borrower));
-            put(from, &mut hand);
-            if hand.is_some() {
-                // It has been ordered to end meanwhile: then nobody has the time.
-                state.home = hand;
-            }
+            drop(state);
+            drop(borrowed);
+            return None;
+        };
+        budget.lend(true);
+        let mut hand = Some(budget);
+        put(to, &mut hand);
+        if let Some(budget) = hand {
+            // The server ends.
+            let borrowed = to.borrowed.lock().take();
+            from.attention.lends_no_more();
+            self.deliver(&mut state, budget);
             drop(state);
             drop(borrowed);
             return None;
@@ -185,6 +204,8 @@ impl Context {
             .is_some_and(|budget| budget.context() == self.id())
         {
             resting.change_parked_budget(|budget| hand = budget.take());
+            // Before anybody can wake it: it does not run without.
+            thread.attention.lends();
         }
         hand
     }

@@ -2,7 +2,7 @@
 //! record while no thread has it, and with a thread otherwise. The letters of its life are those of docs/rules/contexts.md. `binding` is
 //! how threads get it and lose it, `lending` how it goes along with calls, `ledger` who may reserve how much, `news` what holders are told. Rules E1, E5, E6 and E10.
 //!
-//! Locks: the ledger → a context's state → what a thread is bound to, and a context's state → who waits for news → ring; a context's state → parking cell → CPU. Whoever
+//! Locks: the ledger → a context's state, and a ring → a context's state → what a thread is bound to, parking cell → CPU; who waits for news is told without any of them. Whoever
 //! takes a thread apart brings the box back and takes the state's lock alone.
 
 pub mod binding;

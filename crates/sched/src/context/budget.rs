@@ -259,6 +259,9 @@ impl Budget {
     pub fn release(&mut self, now: Instant) {
         self.refills.release(now);
         self.refills.wait_for(LEAST_SERVICE);
+        if !self.is_empty(now) {
+            self.is_overrun = false;
+        }
     }
 
     /// What `thread` is entitled to, which has used it up to `now`. If nothing is left this counts as an overrun, once until there

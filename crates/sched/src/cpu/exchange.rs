@@ -95,6 +95,9 @@ impl<P> Cpu<P> {
             if stood.is_by_weight() {
                 self.leaves(&entity.share);
             }
+            if !entity.standing.is_by_weight() {
+                entity.discount();
+            }
             return Some(Exchanged::Leaves(entity));
         }
         self.change_waiting(&mut entity, stood);
