@@ -68,7 +68,7 @@ pub fn boot(handover: Handover) -> ! {
     commitment::init(cpu::count() as u64);
     cpus::init(
         companions::topology(),
-        companions::found,
+        companions::has_place,
         scheduler(),
         wake::now(),
     );
@@ -90,7 +90,7 @@ pub fn boot(handover: Handover) -> ! {
     }
     WHEN_INIT_ENDS.set(init_ended);
     WHEN_A_LOAN_ENDS.set(lending::ended);
-    companions::bring_all_online();
+    companions::bring_all_online(handover.command_line);
     if let Err(refusal) = spawn::start_init(booted::manifest()) {
         refuse(format_args!("init cannot be started: {refusal}"));
     }

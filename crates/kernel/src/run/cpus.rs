@@ -40,7 +40,7 @@ pub struct CpuState {
     /// It came up at boot. On one that did not, nothing ever runs.
     pub has_started: bool,
     /// Its timer was proven to fire when it is told to: only then is CPU time enforced here (rule E12).
-    pub keeps_time: bool,
+    pub keeps_time: AtomicBool,
     /// It takes threads, as all that started do before the first thread is made.
     pub online: AtomicBool,
     /// Always-on counters (rule A1).
@@ -64,17 +64,9 @@ impl CpuState {
 static CPUS: BootCell<Vec<CpuState>> = BootCell::new("run::CPUS");
 static GROUND: BootCell<Ground<AtomicU64>> = BootCell::new("run::GROUND");
 
-/// What was found of a CPU at boot.
-pub struct Found {
-    /// It came up.
-    pub has_started: bool,
-    /// Its timer was proven to fire when it is told to.
-    pub keeps_time: bool,
-}
-
-/// Makes the state of all CPUs, of which those that were `found` take threads, and serve them in the order of `policy`.
+/// Makes the state of all CPUs, of which those that `has_started` says take threads, and serve them in the order of `policy`.
 /// Called once, on the boot CPU.
-pub fn init(topology: Topology, found: impl Fn(CpuId) -> Found, policy: Policy, now: Instant) {
+pub fn init(topology: Topology, has_started: impl Fn(CpuId) -> bool, policy: Policy, now: Instant) {
     let count = topology.cpu_count();
     let states = (0..count)
         .map(|index| CpuState {
@@ -87,8 +79,8 @@ pub fn init(topology: Topology, found: impl Fn(CpuId) -> Found, policy: Policy, 
             timer: OneShot::new(),
             current: AtomicU64::new(0),
             news: AtomicU64::new(0),
-            has_started: found(CpuId(index)).has_started,
-            keeps_time: found(CpuId(index)).keeps_time,
+            has_started: has_started(CpuId(index)),
+            keeps_time: AtomicBool::new(false),
             online: AtomicBool::new(false),
             counters: Counters::default(),
         })
@@ -125,7 +117,7 @@ pub fn has_started(cpu: CpuId) -> bool {
 
 /// Whether a CPU came up at boot and its timer keeps time.
 pub fn keeps_time(cpu: CpuId) -> bool {
-    get(cpu.0).is_some_and(|cpu| cpu.keeps_time)
+    get(cpu.0).is_some_and(|cpu| cpu.keeps_time.load(Relaxed))
 }
 
 /// What all CPUs see without a lock.
