@@ -40,6 +40,8 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
     lent::a_caller_that_waits_no_longer_takes_its_time_back(env)?;
     lent::a_server_that_ends_brings_the_time_back(env)?;
     lent::lent_time_can_be_revoked(env)?;
+    lent::a_server_of_two_takes_the_time_of_one(env)?;
+    lent::who_has_time_is_lent_none(env)?;
     nothing_is_left(env)
 }
 

@@ -475,3 +475,132 @@ pub(super) fn a_server_runs_where_its_caller_may(env: &Env) -> Result<(), Wrong>
     }
     servers.stop()
 }
+
+/// A server that is asked by two before it answers either works with the first one's time alone, and both have theirs when it has gone.
+pub(super) fn a_server_of_two_takes_the_time_of_one(env: &Env) -> Result<(), Wrong> {
+    let timer: Timer = env.first()?;
+    let server = Threads::new(env)?.spawn({
+        let own: Endpoint = env.get(NAMES[0])?;
+        move || {
+            let mut calls = [0; 2];
+            for call in &mut calls {
+                let mut buffer = Aligned::<256>::zeroed();
+                *call = own.receive(&mut buffer.0)?.call_id;
+            }
+            compute(100_000);
+            // It goes, and somebody else answers.
+            Ok::<_, Error>(calls)
+        }
+    })?;
+    let clients = (0..2).map(|_| client_that_asks_once(env));
+    let clients = clients.collect::<Result<Vec<_>, Wrong>>()?;
+    let calls = server.join()??;
+    let lent_to: Vec<(u32, u64)> = clients
+        .iter()
+        .map(|(context, _)| lent(context))
+        .collect::<Result<_, _>>()?;
+    ensure!(
+        lent_to == [(0, 1), (0, 0)],
+        "of two callers the first was to lend once, the second never: {lent_to:?}"
+    );
+    for (context, _) in &clients {
+        let stands = standing(context)?;
+        ensure!(
+            stands == Standing::ByWeight && remaining(context)? > 0,
+            "after its server has gone a caller is {stands:?} with {} ns",
+            remaining(context)?
+        );
+    }
+    let own: Endpoint = env.get(NAMES[0])?;
+    for call in calls {
+        own.reply(call, &[])?;
+    }
+    for (context, client) in clients {
+        client.join()??;
+        wait_until(&timer, "a context is bound no more", || {
+            Ok(standing(&context)? == Standing::Unbound)
+        })?;
+        ensure!(
+            remaining(&context)? > 0,
+            "a thread has ended, and its time with it"
+        );
+    }
+    Ok(())
+}
+
+/// A thread with time of its own is lent none by who calls it, and has its own back from whom it called.
+pub(super) fn who_has_time_is_lent_none(env: &Env) -> Result<(), Wrong> {
+    let servers = Servers::start(env, 1)?;
+    let limit = granted(
+        Context::limit(ms(50)).every(ms(100)).create(&time(env)?)?,
+        "a limit",
+    )?;
+    granted(limit.bind()?, "binding this thread")?;
+    // Its own server's answer and a call to itself, in whichever order.
+    let asked = servers.start_asking(Ask::Compute, 200)?;
+    let rich = Threads::new(env)?.spawn({
+        let (own, time): (Endpoint, Context) = (env.get(NAMES[1])?, time(env)?);
+        move || {
+            let limit = granted(Context::limit(ms(90)).every(ms(100)).create(&time)?, "a limit")?;
+            granted(limit.bind()?, "binding a client")?;
+            let mut room = Aligned::<64>::zeroed();
+            own.call(Ask::Compute as u16, &[0; 4], &mut room.0)?;
+            granted(limit.unbind()?, "unbinding a client")?;
+            lent(&limit).map_err(Wrong::from)
+        }
+    })?;
+    let own: Endpoint = env.get(NAMES[1])?;
+    let mut buffer = Aligned::<256>::zeroed();
+    let call = own.receive(&mut buffer.0)?.call_id;
+    asked.wait()?;
+    own.reply(call, &[])?;
+    let (_, times) = rich.join()??;
+    ensure!(times == 0, "who has time was lent more, {times} times");
+    let before = used(&limit)?.0;
+    compute(100_000);
+    let stands = standing(&limit)?;
+    ensure!(
+        stands == Standing::ByWeight && used(&limit)?.0 > before && remaining(&limit)? > 0,
+        "a thread that lent and was called is {stands:?} and used {} ns after {before}",
+        used(&limit)?.0
+    );
+    granted(limit.unbind()?, "unbinding this thread")?;
+    servers.stop()
+}
+
+fn remaining(context: &Context) -> Result<u64, Error> {
+    context.usage(|usage| Ok(usage.get_remaining_ns()))
+}
+
+/// A client with time of its own that calls the first endpoint once, and has begun to.
+fn client_that_asks_once(env: &Env) -> Result<Calling, Wrong> {
+    let limit = granted(
+        Context::limit(ms(50)).every(ms(100)).create(&time(env)?)?,
+        "a limit",
+    )?;
+    let tid = Arc::new(AtomicU32::new(0));
+    let go = Arc::new(AtomicBool::new(false));
+    let client = Threads::new(env)?.spawn({
+        let (tid, go) = (tid.clone(), go.clone());
+        let (own, timer): (Endpoint, Timer) = (env.get(NAMES[0])?, env.first()?);
+        move || {
+            tid.store(rt::current_tid(), Release);
+            while !go.load(Acquire) {
+                timer.sleep_ns(100_000)?;
+            }
+            let mut room = Aligned::<64>::zeroed();
+            own.call(Ask::Compute as u16, &[0; 4], &mut room.0)?;
+            Ok(())
+        }
+    })?;
+    let timer: Timer = env.first()?;
+    wait_until(&timer, "a client says who it is", || Ok(tid.load(Acquire) != 0))?;
+    let supervisor: rt::monitor::Supervisor = env.first()?;
+    granted(
+        supervisor.bind_context(env.pid() as u32, tid.load(Acquire), &limit)?,
+        "binding a client",
+    )?;
+    go.store(true, Release);
+    timer.sleep_ns(ms(2))?;
+    Ok((limit, client))
+}
