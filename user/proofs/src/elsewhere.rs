@@ -57,6 +57,7 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
         core::hint::spin_loop();
     }
     let refused = place.set_cpus(&set_of([last]))?;
+    turn.store(4, Release);
     ensure!(refused == Ok(()), "CPU {last} was refused: {refused:?}");
     let woken = waker.join()??;
     for thread in crowd {
@@ -81,5 +82,9 @@ fn wake_all(env: &Env, word: &AtomicU32, turn: &AtomicU32) -> Result<i32, Error>
     turn.store(3, Release);
     let mut woken = 0;
     with_ring(|ring| woken = ring.perform(&Operation::unpark(&space, word, u32::MAX)).result);
+    // Should it be done before it is sent, it is there to be sent all the same.
+    while turn.load(Acquire) != 4 {
+        core::hint::spin_loop();
+    }
     Ok(woken)
 }
