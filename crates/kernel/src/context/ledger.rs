@@ -106,7 +106,11 @@ pub fn reserve(
         }
         return carved;
     }
-    Err(denied)
+    // Of one that is gone there is nothing in the ledger any more.
+    match parent {
+        Some(parent) if parent.state.lock().is_gone => Err(Denied::Gone),
+        _ => Err(denied),
+    }
 }
 
 /// Of two refusals, the one that tells more about what would be granted.
