@@ -37,10 +37,7 @@ impl Context {
         }
         {
             let mut place = thread.context.lock();
-            if state.bound.is_some() || place.is_some() {
-                return Err(Refused::AlreadyBound);
-            }
-            if thread.borrowed.lock().is_some() {
+            if state.bound.is_some() || place.is_some() || thread.borrowed.lock().is_some() {
                 return Err(Refused::AlreadyBound);
             }
             *place = Some(self.clone());
@@ -202,12 +199,9 @@ fn bring_home(budget: Box<Budget>) {
         return;
     };
     let mut state = context.state.lock();
-    if state.is_gone {
-        drop(state);
-        drop(budget);
-    } else {
-        context.deliver(&mut state, budget);
-    }
+    let time = context.deliver_unless_gone(&mut state, Some(budget));
+    drop(state);
+    drop(time);
 }
 
 impl Context {

@@ -249,16 +249,24 @@ impl Context {
         if let Some(place) = place {
             self.end_loans(&mut state, place);
         }
-        let is_gone = state.is_gone;
-        let time = match time {
-            Some(budget) if !is_gone => {
-                self.deliver(&mut state, budget);
+        let time = self.deliver_unless_gone(&mut state, time);
+        drop(state);
+        drop(time);
+    }
+
+    /// The same as [`Context::deliver`], unless the context is gone: then the time comes back, to be freed without a lock.
+    pub(super) fn deliver_unless_gone(
+        &self,
+        state: &mut State,
+        time: Option<Box<Budget>>,
+    ) -> Option<Box<Budget>> {
+        match time {
+            Some(budget) if !state.is_gone => {
+                self.deliver(state, budget);
                 None
             }
             time => time,
-        };
-        drop(state);
-        drop(time);
+        }
     }
 
     /// Gives the time to who is to have it: the last who was lent it, the thread that is bound, or the record. Whoever ends, or has time of its

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
-use rt::context::{Context, ms};
+use rt::context::{Context, ms, us};
 use rt::endpoint::Endpoint;
 use rt::message::Aligned;
 use rt::monitor::Monitor;
@@ -99,6 +99,14 @@ impl Servers {
         }
         Ok(())
     }
+
+    /// The same, when nobody else has them any more.
+    fn stop_shared(servers: Arc<Servers>) -> Result<(), Wrong> {
+        match Arc::into_inner(servers) {
+            Some(servers) => servers.stop(),
+            None => Err(Wrong::Seen("a client keeps its servers".into())),
+        }
+    }
 }
 
 fn is_blocked(seen: &schema_gen::monitor::thread_status::Reader<'_>) -> bool {
@@ -149,10 +157,7 @@ fn serve(env: &Env, place: usize, count: usize, tid: &AtomicU32) -> Result<(), E
 /// The caller pays for what the server does for it, through a chain as well, and has its time back afterwards.
 pub(super) fn the_caller_pays(env: &Env) -> Result<(), Wrong> {
     let servers = Servers::start(env, 3)?;
-    let limit = granted(
-        Context::limit(ms(50)).every(ms(100)).create(&time(env)?)?,
-        "a limit",
-    )?;
+    let limit = limit(env, ms(50), ms(100))?;
     granted(limit.bind()?, "binding this thread")?;
     for (what, place) in [(Ask::Compute, 0), (Ask::PassOn, 2)] {
         // The first time, what is not there yet is brought about.
@@ -228,10 +233,7 @@ pub(super) fn a_server_is_served_like_its_caller(env: &Env) -> Result<(), Wrong>
 /// A caller whose time does not suffice is answered all the same, and owes: it goes on when that is paid.
 pub(super) fn a_caller_owes_what_it_has_not(env: &Env) -> Result<(), Wrong> {
     let servers = Servers::start(env, 1)?;
-    let limit = granted(
-        Context::limit(ms(1)).every(ms(20)).create(&time(env)?)?,
-        "a limit",
-    )?;
+    let limit = limit(env, ms(1), ms(20))?;
     granted(limit.bind()?, "binding this thread")?;
     let timer: Timer = env.first()?;
     let (begun, before) = (timer.now_ns()?, used(&limit)?.0);
@@ -249,28 +251,12 @@ pub(super) fn a_caller_owes_what_it_has_not(env: &Env) -> Result<(), Wrong> {
 /// E11: a caller that has next to nothing keeps nobody waiting for its server.
 pub(super) fn a_poor_caller_blocks_nobody(env: &Env) -> Result<(), Wrong> {
     let servers = Arc::new(Servers::start(env, 1)?);
-    let wish = Context::limit(rt::context::us(100)).every(ms(10_000));
-    let limit = granted(wish.create(&time(env)?)?, "a limit")?;
-    let (tid, go) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
-    let poor = Threads::new(env)?.spawn({
-        let (servers, tid, go) = (servers.clone(), tid.clone(), go.clone());
-        let timer: Timer = env.first()?;
-        move || {
-            tid.store(rt::current_tid(), Release);
-            while !go.load(Acquire) {
-                timer.sleep_ns(100_000)?;
-            }
-            servers.ask(Ask::Compute, 2_000)
-        }
+    let limit = limit(env, us(100), ms(10_000))?;
+    let (_, poor) = bound_client(env, &limit, {
+        let servers = servers.clone();
+        move || servers.ask(Ask::Compute, 2_000)
     })?;
     let timer: Timer = env.first()?;
-    wait_until(&timer, "a client says who it is", || Ok(tid.load(Acquire) != 0))?;
-    go.store(true, Release);
-    let supervisor: rt::monitor::Supervisor = env.first()?;
-    granted(
-        supervisor.bind_context(env.pid() as u32, tid.load(Acquire), &limit)?,
-        "binding a client",
-    )?;
     timer.sleep_ns(ms(1))?;
     let begun = timer.now_ns()?;
     servers.ask(Ask::Compute, 1)?;
@@ -286,19 +272,13 @@ pub(super) fn a_poor_caller_blocks_nobody(env: &Env) -> Result<(), Wrong> {
     );
     granted(limit.revoke()?, "revoking what is owed")?;
     poor.join()??;
-    match Arc::into_inner(servers) {
-        Some(servers) => servers.stop(),
-        None => Err(Wrong::Seen("a client keeps its servers".into())),
-    }
+    Servers::stop_shared(servers)
 }
 
 /// A caller that stops waiting has its time back at once, and the server goes on by its own weight.
 pub(super) fn a_caller_that_waits_no_longer_takes_its_time_back(env: &Env) -> Result<(), Wrong> {
     let servers = Servers::start(env, 1)?;
-    let limit = granted(
-        Context::limit(ms(90)).every(ms(100)).create(&time(env)?)?,
-        "a limit",
-    )?;
+    let limit = limit(env, ms(90), ms(100))?;
     granted(limit.bind()?, "binding this thread")?;
     let pending = servers.start_asking(Ask::Compute, 3_000)?;
     // Nothing ends the call; only the wait ends.
@@ -323,10 +303,7 @@ pub(super) fn a_caller_that_waits_no_longer_takes_its_time_back(env: &Env) -> Re
 /// A server that ends without an answer brings the time back.
 pub(super) fn a_server_that_ends_brings_the_time_back(env: &Env) -> Result<(), Wrong> {
     let mut servers = Servers::start(env, 1)?;
-    let limit = granted(
-        Context::limit(ms(50)).every(ms(100)).create(&time(env)?)?,
-        "a limit",
-    )?;
+    let limit = limit(env, ms(50), ms(100))?;
     granted(limit.bind()?, "binding this thread")?;
     let pending = servers.start_asking(Ask::Vanish, 100)?;
     let _ = wait_any(ms(30));
@@ -347,33 +324,17 @@ pub(super) fn a_server_that_ends_brings_the_time_back(env: &Env) -> Result<(), W
 /// Whoever revokes time that is lent takes it from the server.
 pub(super) fn lent_time_can_be_revoked(env: &Env) -> Result<(), Wrong> {
     let servers = Arc::new(Servers::start(env, 3)?);
-    let limit = granted(
-        Context::limit(ms(1)).every(ms(10_000)).create(&time(env)?)?,
-        "a limit",
-    )?;
-    let (tid, done) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
-    let go = Arc::new(AtomicBool::new(false));
-    let client = Threads::new(env)?.spawn({
-        let (servers, tid, done, go) = (servers.clone(), tid.clone(), done.clone(), go.clone());
-        let timer: Timer = env.first()?;
+    let limit = limit(env, ms(1), ms(10_000))?;
+    let done = Arc::new(AtomicBool::new(false));
+    let (tid, client) = bound_client(env, &limit, {
+        let (servers, done) = (servers.clone(), done.clone());
         move || {
-            tid.store(rt::current_tid(), Release);
-            while !go.load(Acquire) {
-                timer.sleep_ns(100_000)?;
-            }
             let answer = servers.ask(Ask::PassOn, 30_000);
             done.store(true, Release);
             answer
         }
     })?;
     let timer: Timer = env.first()?;
-    wait_until(&timer, "a client says who it is", || Ok(tid.load(Acquire) != 0))?;
-    let supervisor: rt::monitor::Supervisor = env.first()?;
-    granted(
-        supervisor.bind_context(env.pid() as u32, tid.load(Acquire), &limit)?,
-        "binding a client",
-    )?;
-    go.store(true, Release);
     timer.sleep_ns(ms(10))?;
     let ((depth, _), stands) = (lent(&limit)?, standing(&limit)?);
     ensure!(
@@ -383,17 +344,14 @@ pub(super) fn lent_time_can_be_revoked(env: &Env) -> Result<(), Wrong> {
     // Who is bound is shown with who works with it: the last of the chain.
     let shown = shown(env)?;
     ensure!(
-        shown == (tid.load(Acquire), servers.tids[2]),
+        shown == (tid, servers.tids[2]),
         "the one context is shown as bound to and lent to {shown:?}"
     );
     granted(limit.revoke()?, "revoking what is lent")?;
     is_gone(&limit)?;
     wait_until(&timer, "the answer comes", || Ok(done.load(Acquire)))?;
     client.join()??;
-    match Arc::into_inner(servers) {
-        Some(servers) => servers.stop(),
-        None => Err(Wrong::Seen("a client keeps its servers".into())),
-    }
+    Servers::stop_shared(servers)
 }
 
 /// Whoever lends, answers, ends or revokes on several CPUs at once loses no time and leaves nobody waiting.
@@ -416,10 +374,7 @@ pub(super) fn nothing_is_lost_between_cpus(env: &Env) -> Result<(), Wrong> {
             let (depth, _) = lent(&context)?;
             ensure!(depth == 0, "all is answered, and time is lent {depth} deep");
         }
-        match Arc::into_inner(servers) {
-            Some(servers) => servers.stop()?,
-            None => return Err(Wrong::Seen("a client keeps its servers".into())),
-        }
+        Servers::stop_shared(servers)?;
     }
     Ok(())
 }
@@ -429,8 +384,7 @@ type Calling = (Context, JoinHandle<Result<(), Wrong>>);
 
 /// A client that calls again and again, with time of its own.
 fn client_with_time(env: &Env, servers: &Arc<Servers>, seed: u64) -> Result<Calling, Wrong> {
-    let wish = Context::limit(ms(1) + seed * 100_000).every(ms(5));
-    let context = granted(wish.create(&time(env)?)?, "a limit")?;
+    let context = limit(env, ms(1) + seed * 100_000, ms(5))?;
     let tid = Arc::new(AtomicU32::new(0));
     let client = Threads::new(env)?.spawn({
         let (servers, tid) = (servers.clone(), tid.clone());
@@ -531,10 +485,7 @@ pub(super) fn a_server_of_two_takes_the_time_of_one(env: &Env) -> Result<(), Wro
 /// A thread with time of its own is lent none by who calls it, and has its own back from whom it called.
 pub(super) fn who_has_time_is_lent_none(env: &Env) -> Result<(), Wrong> {
     let servers = Servers::start(env, 1)?;
-    let limit = granted(
-        Context::limit(ms(50)).every(ms(100)).create(&time(env)?)?,
-        "a limit",
-    )?;
+    let limit = limit(env, ms(50), ms(100))?;
     granted(limit.bind()?, "binding this thread")?;
     // Its own server's answer and a call to itself, in whichever order.
     let asked = servers.start_asking(Ask::Compute, 200)?;
@@ -574,33 +525,52 @@ fn remaining(context: &Context) -> Result<u64, Error> {
 
 /// A client with time of its own that calls the first endpoint once, and has begun to.
 fn client_that_asks_once(env: &Env) -> Result<Calling, Wrong> {
-    let limit = granted(
-        Context::limit(ms(50)).every(ms(100)).create(&time(env)?)?,
-        "a limit",
-    )?;
-    let tid = Arc::new(AtomicU32::new(0));
-    let go = Arc::new(AtomicBool::new(false));
-    let client = Threads::new(env)?.spawn({
-        let (tid, go) = (tid.clone(), go.clone());
-        let (own, timer): (Endpoint, Timer) = (env.get(NAMES[0])?, env.first()?);
+    let limit = limit(env, ms(50), ms(100))?;
+    let (_, client) = bound_client(env, &limit, {
+        let own: Endpoint = env.get(NAMES[0])?;
         move || {
-            tid.store(rt::current_tid(), Release);
-            while !go.load(Acquire) {
-                timer.sleep_ns(100_000)?;
-            }
             let mut room = Aligned::<64>::zeroed();
             own.call(Ask::Compute as u16, &[0; 4], &mut room.0)?;
             Ok(())
         }
     })?;
     let timer: Timer = env.first()?;
+    timer.sleep_ns(ms(2))?;
+    Ok((limit, client))
+}
+
+/// A limit, which is granted.
+fn limit(env: &Env, budget_ns: u64, period_ns: u64) -> Result<Context, Wrong> {
+    let wish = Context::limit(budget_ns).every(period_ns);
+    granted(wish.create(&time(env)?)?, "a limit")
+}
+
+/// A thread that is bound to a context before it begins with its work; its number.
+fn bound_client(
+    env: &Env,
+    context: &Context,
+    work: impl FnOnce() -> Result<(), Wrong> + Send + 'static,
+) -> Result<(u32, JoinHandle<Result<(), Wrong>>), Wrong> {
+    let (tid, go) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+    let client = Threads::new(env)?.spawn({
+        let (tid, go) = (tid.clone(), go.clone());
+        let timer: Timer = env.first()?;
+        move || {
+            tid.store(rt::current_tid(), Release);
+            while !go.load(Acquire) {
+                timer.sleep_ns(100_000)?;
+            }
+            work()
+        }
+    })?;
+    let timer: Timer = env.first()?;
     wait_until(&timer, "a client says who it is", || Ok(tid.load(Acquire) != 0))?;
+    let tid = tid.load(Acquire);
     let supervisor: rt::monitor::Supervisor = env.first()?;
     granted(
-        supervisor.bind_context(env.pid() as u32, tid.load(Acquire), &limit)?,
+        supervisor.bind_context(env.pid() as u32, tid, context)?,
         "binding a client",
     )?;
     go.store(true, Release);
-    timer.sleep_ns(ms(2))?;
-    Ok((limit, client))
+    Ok((tid, client))
 }
