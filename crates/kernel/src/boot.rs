@@ -20,13 +20,14 @@ use schema_gen::system::SchedulerPolicy;
 
 use crate::booted;
 use crate::console::{self, say};
-use crate::context::{ledger, lending};
+use crate::context::{ledger, lending, news};
 use crate::cpu_loop::cpu_loop;
 use crate::log::{self, Level};
 use crate::process::burial::WHEN_INIT_ENDS;
 use crate::process::exit::Reason;
 use crate::process::{image, spawn};
 use crate::ring::operation::WHEN_A_LOAN_ENDS;
+use crate::run::host::WHEN_THERE_IS_NEWS;
 use crate::run::interrupts::{self, Handler};
 use crate::run::{cpus, wake};
 use crate::terminal;
@@ -90,6 +91,7 @@ pub fn boot(handover: Handover) -> ! {
     }
     WHEN_INIT_ENDS.set(init_ended);
     WHEN_A_LOAN_ENDS.set(lending::ended);
+    WHEN_THERE_IS_NEWS.set(news::tell);
     companions::bring_all_online(handover.command_line);
     if let Err(refusal) = spawn::start_init(booted::manifest()) {
         refuse(format_args!("init cannot be started: {refusal}"));

@@ -3,7 +3,7 @@
 
 use alloc::sync::Arc;
 
-use crate::context::binding::Held;
+use crate::context::Held;
 use crate::endpoint::{Endpoint, Owner};
 use crate::memory::object::MemoryObject;
 use crate::pipe::PipeEnd;

@@ -36,7 +36,7 @@ pub(crate) fn cpu_loop() -> ! {
     loop {
         let owner = running.payload.owner.clone();
         let next = owner.turn(cpu, running);
-        if cpu.news.load(Relaxed) != 0 {
+        if cpu.news.is_any() {
             news::tell(cpu);
         }
         running = match next {
@@ -49,6 +49,12 @@ pub(crate) fn cpu_loop() -> ! {
 impl Owner for Thread {
     fn completions(&self) -> &dyn Completions {
         &*self.ring
+    }
+
+    fn is_about_to_wait(self: Arc<Thread>) {
+        if self.attention.has_called() {
+            lending::begins_to_wait(&self);
+        }
     }
 
     fn turn(self: Arc<Thread>, cpu: &'static CpuState, entity: Owned) -> Option<Owned> {
@@ -100,8 +106,6 @@ fn run(cpu: &'static CpuState, thread: &Arc<Thread>, mut entity: Owned) -> Optio
                     dispatch::After::Continue => {
                         if entity.payload.wait.is_none() {
                             protocol::settle_candidate(host);
-                        } else if thread.attention.has_called() {
-                            lending::begins_to_wait(thread);
                         }
                     }
                     dispatch::After::Block => {
@@ -143,6 +147,9 @@ fn attend(cpu: &'static CpuState, thread: &Arc<Thread>) -> SeenTo {
     if thread.attention.is_lender() {
         lending::runs_again(thread);
         return SeenTo::Some;
+    }
+    if thread.attention.frees_what_it_lent() {
+        lending::is_back(thread);
     }
     if !thread.attention.is_unfinished() {
         // It has called somebody and does something else before it waits.

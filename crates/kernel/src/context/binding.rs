@@ -25,6 +25,14 @@ pub enum Refused {
     Dying,
 }
 
+/// What a context leaves when it ends.
+#[must_use = "who waits for news of it is to be told"]
+pub(super) struct Remains {
+    _thread: Option<Arc<Thread>>,
+    _place: Option<Arc<Context>>,
+    _time: Option<Box<Budget>>,
+}
+
 impl Context {
     /// Gives its time to a thread, from this moment on (A to D).
     ///
@@ -81,20 +89,12 @@ impl Context {
         self.end_loans(&mut state, 0);
         let thread = state.bound.take();
         let place = thread.as_ref().and_then(|thread| self.let_go(thread));
-        if let Some(thread) = &thread
-            && state.home.is_none()
-        {
-            state.home = self.take_from(thread);
+        if let Some(time) = thread.as_ref().and_then(|thread| self.take_from(thread)) {
+            self.deliver(&mut state, time);
         }
-        let is_awaited = state
-            .home
-            .as_ref()
-            .is_some_and(|budget| budget.has_awaited_news());
         drop(state);
         drop((place, thread));
-        if is_awaited {
-            self.tell();
-        }
+        self.free_spare();
         Ok(())
     }
 
@@ -104,13 +104,14 @@ impl Context {
     /// # Errors
     /// It is gone already.
     pub fn revoke(&self) -> Result<(), Refused> {
-        self.end()?;
+        let remains = self.end()?;
+        self.is_over(remains);
         ledger::release(self);
         Ok(())
     }
 
-    /// The same for this context alone; what it reserved is its own still.
-    pub(super) fn end(&self) -> Result<(), Refused> {
+    /// The same for this context alone, and what it reserved is its own still. What it leaves is to be seen to ([`Context::is_over`]) without a lock.
+    pub(super) fn end(&self) -> Result<Remains, Refused> {
         let mut state = self.state.lock();
         if state.is_gone {
             return Err(Refused::Gone);
@@ -123,11 +124,18 @@ impl Context {
             (Some(thread), None) => self.take_from(thread),
             (_, home) => home,
         };
-        drop(state);
-        // Freed without a lock.
-        drop((thread, place, time));
+        Ok(Remains {
+            _thread: thread,
+            _place: place,
+            _time: time,
+        })
+    }
+
+    /// It has ended: lets go of what it left, and tells who waits for news of it.
+    pub(super) fn is_over(&self, remains: Remains) {
+        drop(remains);
+        self.free_spare();
         self.tell_that_it_is_gone();
-        Ok(())
     }
 
     /// A thread is bound to it no more; the thread's own hold on it.
@@ -218,33 +226,9 @@ impl Context {
             self.end_loans(&mut state, 0);
         }
         let place = self.let_go(thread);
-        let time = if state.is_gone {
-            time
-        } else {
-            state.home = state.home.take().or(time);
-            None
-        };
-        let is_awaited = state
-            .home
-            .as_ref()
-            .is_some_and(|budget| budget.has_awaited_news());
+        let time = self.deliver_unless_gone(&mut state, time);
         drop(state);
         drop((bound, place, time));
-        if is_awaited {
-            self.tell();
-        }
-    }
-}
-
-/// What a capability of a context is: when the last one goes, the context ends.
-pub struct Held(pub Arc<Context>);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        #[expect(
-            clippy::let_underscore_must_use,
-            reason = "one that was revoked before is as gone as it should be"
-        )]
-        let _ = self.0.revoke();
+        self.free_spare();
     }
 }

@@ -10,7 +10,8 @@ use machine::Lock;
 use sched::context::capacity::{Binding, Capacity, Refused, SECOND};
 use sched::{Affinity, Budget, ContextId, CpuId, Instant, Nanos, Spec};
 
-use super::{Context, Wish, find, next_id};
+use super::binding::Remains;
+use super::{Context, Held, Wish, find, next_id};
 use crate::memory::account::{Account, Short, refusable};
 use crate::run::wake::now;
 
@@ -49,6 +50,8 @@ pub enum Denied {
     NoCapacity,
     /// A table is full, or the account cannot pay.
     Exhausted,
+    /// What it was to be carved out of is on its way from a thread that has just ended.
+    OnItsWay,
     /// It fits on none of the CPUs; this is the one where most would be granted.
     DoesNotFit {
         /// Which.
@@ -73,8 +76,10 @@ pub fn reserve(
     maker: &Maker<'_>,
     spec: &Spec,
     cpus: impl Iterator<Item = CpuId>,
-) -> Result<(Arc<Context>, CpuId), Denied> {
+) -> Result<(Held, CpuId), Denied> {
     let id = next_id();
+    // Freed after the ledger's lock.
+    let mut in_vain: Option<Held> = None;
     let mut ledger = LEDGER.lock();
     let from = parent.map_or(ROOT, |parent| parent.id());
     let mut denied = Denied::NoCapacity;
@@ -94,16 +99,19 @@ pub fn reserve(
             }
         };
         let made = make(id, maker, spec, cpu).map_err(Denied::from);
-        let carved = made.and_then(|context| {
-            if let Some(parent) = parent {
-                context.begins_at(carve_out(parent, granted.taken)?);
+        let carved = made.and_then(|held| match begin(&held.0, parent, granted.taken) {
+            Ok(()) => Ok((held, cpu)),
+            Err(denied) => {
+                in_vain = Some(held);
+                Err(denied)
             }
-            Ok((context, cpu))
         });
         if carved.is_err() {
             let returned = capacity.give_back(id);
             assert!(returned.is_ok(), "what was reserved just now is not there");
         }
+        drop(ledger);
+        drop(in_vain);
         return carved;
     }
     // Of one that is gone there is nothing in the ledger any more.
@@ -127,6 +135,14 @@ fn worse_of(before: Denied, refused: Refused) -> Denied {
     }
 }
 
+/// A reservation begins, once what was granted has been taken out of its parent's time.
+fn begin(child: &Context, parent: Option<&Arc<Context>>, taken: Nanos) -> Result<(), Denied> {
+    if let Some(parent) = parent {
+        child.begins_at(carve_out(parent, taken)?);
+    }
+    Ok(())
+}
+
 /// Takes what was granted out of the parent's time; from when on the child has it.
 fn carve_out(parent: &Context, taken: Nanos) -> Result<Instant, Denied> {
     let mut state = parent.state.lock();
@@ -134,11 +150,11 @@ fn carve_out(parent: &Context, taken: Nanos) -> Result<Instant, Denied> {
         return Err(Denied::Gone);
     }
     let carved = parent.with_time(&mut state, |budget, now| budget.carve(taken, now));
-    carved.flatten().ok_or(Denied::Gone)
+    carved.ok_or(Denied::OnItsWay)?.ok_or(Denied::NoCapacity)
 }
 
 /// The record of a reservation on one CPU.
-fn make(id: ContextId, maker: &Maker<'_>, spec: &Spec, cpu: CpuId) -> Result<Arc<Context>, Short> {
+fn make(id: ContextId, maker: &Maker<'_>, spec: &Spec, cpu: CpuId) -> Result<Held, Short> {
     let mut cpus = Vec::new();
     let bytes = cpu.index() / 8 + 1;
     refusable(|| cpus.try_reserve_exact(bytes))?;
@@ -156,45 +172,54 @@ fn make(id: ContextId, maker: &Maker<'_>, spec: &Spec, cpu: CpuId) -> Result<Arc
 fn restore(parent: &Context, taken: Nanos) {
     let mut state = parent.state.lock();
     let restored = parent.with_time(&mut state, |budget: &mut Budget, now| budget.restore(taken, now));
-    if let Some(restored) = restored {
-        assert!(restored.is_ok(), "more came back than was carved out");
+    match restored {
+        Some(restored) => assert!(restored.is_ok(), "more came back than was carved out"),
+        // On its way; or of no time any more, which is all the same.
+        None => state.due.restored += taken,
     }
 }
 
 /// A context is gone: what it reserved goes back, and all that was carved out of it, the last first.
 pub(super) fn release(context: &Context) {
+    // Whoever was carved out of it ends in here, and is seen to when the ledger is free again.
+    let mut ended = [const { None }; MOST_PER_CPU];
     for cpu in 0.. {
         let mut ledger = LEDGER.lock();
         let Some(capacity) = ledger.get_mut(cpu) else {
             return;
         };
-        if !capacity
+        if capacity
             .reservations()
             .iter()
             .any(|reserved| reserved.holder == context.id())
         {
-            continue;
+            release_on(capacity, context.id(), &mut ended);
+            break;
         }
-        release_on(capacity, context.id());
-        return;
+    }
+    for (context, remains) in ended.into_iter().flatten() {
+        context.is_over(remains);
     }
 }
 
+/// One that ended because what it was carved out of did.
+type Ended = Option<(Arc<Context>, Remains)>;
+
 /// The same on the CPU that it is on. Reservations are few, so this is a bounded number of steps.
-fn release_on(capacity: &mut Capacity, context: ContextId) {
+fn release_on(capacity: &mut Capacity, context: ContextId, ended: &mut [Ended; MOST_PER_CPU]) {
+    let mut places = ended.iter_mut();
     loop {
         let mut last = context;
         while let Some(child) = capacity.children(last).next() {
             last = child;
         }
+        // One that is being revoked just now, by whoever holds it, is gone already and waits for this ledger, with its record.
         if last != context
             && let Some(child) = find(last.number)
+            && let Ok(remains) = child.end()
+            && let Some(place) = places.next()
         {
-            #[expect(
-                clippy::let_underscore_must_use,
-                reason = "one that is being revoked just now, by whoever holds it, is gone already and waits for this ledger"
-            )]
-            let _ = child.end();
+            *place = Some((child, remains));
         }
         if let Ok(returned) = capacity.give_back(last)
             && returned.parent != ROOT

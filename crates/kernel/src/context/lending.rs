@@ -10,14 +10,17 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
 
 use protocol::Reached;
-use sched::Budget;
+use sched::{Budget, Nanos};
 
-use super::{Context, State, find};
+use super::{Context, Due, State, with};
 use crate::process::thread::Thread;
 use crate::ring::operation::Operation;
+use crate::run::cpus;
 use crate::run::host::Host;
+use crate::run::wake::{now, wake};
 
 /// How deep loans go: a caller, and so many servers that call on.
 pub const MOST_LOANS: usize = 8;
@@ -64,8 +67,16 @@ pub fn was_received(caller: &Thread, called: Called) {
 /// The same for a caller that may wait already: then it lends now.
 #[cold]
 pub fn was_received_later(caller: &Arc<Thread>, called: Called) {
-    if !lend(caller, &called, Lender::AtRest) {
-        was_received(caller, called);
+    // Before the next loan, as it may not have run since the last.
+    is_back(caller);
+    if lend(caller, &called, Lender::AtRest) {
+        return;
+    }
+    let is_at_rest = caller.task().cell.lock().is_resting();
+    was_received(caller, called);
+    if !is_at_rest {
+        // It may be on its way to rest and have looked already: then it looks again before it does.
+        wake(caller.task());
     }
 }
 
@@ -89,20 +100,28 @@ pub fn runs_again(lender: &Arc<Thread>) {
     let own = lender.context.lock().clone();
     for context in borrowed.into_iter().chain(own) {
         context.take_back(lender);
+    }
+}
+
+/// A thread has lent its time and has it again: what the loan has let go of is freed.
+#[cold]
+pub fn is_back(lender: &Thread) {
+    let context = time_of(lender);
+    if let Some(context) = context {
         context.free_spare();
     }
 }
 
 /// An operation has ended by which a loan was made.
 pub fn ended(ticket: u64) {
-    let context = find(ticket >> COUNT_BITS);
-    if let Some(context) = context {
+    // Not held on to: this may be in the middle of something that must not free, and whoever lets go of it last does.
+    with(ticket >> COUNT_BITS, |context| {
         let mut state = context.state.lock();
         let loan = state.loans.iter().position(|loan| loan.ticket == ticket);
         if let Some(first) = loan {
             context.end_loans(&mut state, first);
         }
-    }
+    });
 }
 
 /// Where the lender's box is.
@@ -119,7 +138,6 @@ fn lend(lender: &Arc<Thread>, called: &Called, place: Lender) -> bool {
     let Some(context) = time_of(lender) else {
         return false;
     };
-    context.free_spare();
     called
         .operation
         .lend(|| context.lend(lender, &called.server, place))
@@ -185,7 +203,7 @@ impl Context {
     }
 
     /// Frees what earlier loans have let go of.
-    fn free_spare(&self) {
+    pub(super) fn free_spare(&self) {
         loop {
             let spare = self.state.lock().spare.pop();
             if spare.is_none() {
@@ -252,6 +270,7 @@ impl Context {
         let time = self.deliver_unless_gone(&mut state, time);
         drop(state);
         drop(time);
+        self.free_spare();
     }
 
     /// The same as [`Context::deliver`], unless the context is gone: then the time comes back, to be freed without a lock.
@@ -271,7 +290,14 @@ impl Context {
 
     /// Gives the time to who is to have it: the last who was lent it, the thread that is bound, or the record. Whoever ends, or has time of its
     /// own meanwhile, is passed over.
-    pub(super) fn deliver(&self, state: &mut State, budget: Box<Budget>) {
+    pub(super) fn deliver(&self, state: &mut State, mut budget: Box<Budget>) {
+        state.due.do_with(&mut budget);
+        if budget.has_awaited_news() {
+            let cpu = cpus::this();
+            cpu.news.note(self.id().number);
+            // There it is told before the next turn, or before this one goes on.
+            cpu.reschedule.store(true, Relaxed);
+        }
         let mut hand = Some(budget);
         while let Some(holder) = state.holder() {
             let is_lent = !state.loans.is_empty();
@@ -287,6 +313,20 @@ impl Context {
         }
         hand.iter_mut().for_each(|budget| budget.lend(false));
         state.home = hand;
+    }
+}
+
+impl Due {
+    /// The time is here: does what was to be done with it.
+    fn do_with(&mut self, budget: &mut Budget) {
+        let due = core::mem::take(self);
+        if due.restored > Nanos::ZERO {
+            let restored = budget.restore(due.restored, now());
+            assert!(restored.is_ok(), "more came back than was carved out");
+        }
+        if due.is_awaited {
+            budget.await_news(true);
+        }
     }
 }
 
@@ -307,7 +347,7 @@ impl State {
         loan.to.has_time(has_own);
         self.spare.push(loan.to);
         if let Some(lender) = self.holder() {
-            lender.attention.lends_no_more();
+            lender.attention.has_lent();
         }
     }
 }

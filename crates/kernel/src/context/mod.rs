@@ -2,8 +2,8 @@
 //! record while no thread has it, and with a thread otherwise. The letters of its life are those of docs/rules/contexts.md. `binding` is
 //! how threads get it and lose it, `lending` how it goes along with calls, `ledger` who may reserve how much, `news` what holders are told. Rules E1, E5, E6 and E10.
 //!
-//! Locks: the ledger → a context's state, and a ring → a context's state → what a thread is bound to, parking cell → CPU; who waits for news is told without any of them. Whoever
-//! takes a thread apart brings the box back and takes the state's lock alone.
+//! Locks: the ledger → a context's state, and a ring → the list of all contexts → a context's state → what a thread is bound to, parking cell → CPU; who waits for news is told
+//! without any of them. Whoever takes a thread apart brings the box back and takes the state's lock alone.
 
 pub mod binding;
 pub mod ledger;
@@ -12,7 +12,7 @@ pub mod news;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
@@ -42,7 +42,8 @@ const BESIDES_BYTES: usize = size_of::<Budget>()
 const MOST_SPARE: usize = MOST_LOANS;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
-static ALL: Lock<BTreeMap<u64, Weak<Context>>> = Lock::new(BTreeMap::new());
+/// All that somebody holds ([`Held`]), or held until a moment ago.
+static ALL: Lock<BTreeMap<u64, Arc<Context>>> = Lock::new(BTreeMap::new());
 
 /// A context's record.
 pub struct Context {
@@ -69,6 +70,17 @@ struct State {
     lent: u64,
     /// Threads that were let go of where nothing may be freed.
     spare: Vec<Arc<Thread>>,
+    /// What is to be done with its time, which is on its way here from a thread that has ended.
+    due: Due,
+}
+
+/// What could not be done with a context's time because that was not to be found.
+#[derive(Default)]
+struct Due {
+    /// So much of it comes back that had been carved out.
+    restored: Nanos,
+    /// Somebody waits for news of it.
+    is_awaited: bool,
 }
 
 /// What can be seen of a context.
@@ -104,9 +116,16 @@ pub struct Time {
     pub standing: Standing,
 }
 
-/// A context with this number, if there still is one.
+/// A context with this number, if there still is one. Whoever lets go of it may be the last, and frees it.
 pub fn find(number: u64) -> Option<Arc<Context>> {
-    ALL.lock().get(&number)?.upgrade()
+    ALL.lock().get(&number).cloned()
+}
+
+/// The same for who must not free anything, under the lock of all.
+fn with(number: u64, look: impl FnOnce(&Arc<Context>)) {
+    if let Some(context) = ALL.lock().get(&number) {
+        look(context);
+    }
 }
 
 /// How many there are.
@@ -121,12 +140,10 @@ pub fn each(mut look: impl FnMut(&Arc<Context>)) {
         let next = {
             let all = ALL.lock();
             let mut rest = all.range(after + 1..);
-            rest.next().map(|(number, context)| (*number, context.upgrade()))
+            rest.next().map(|(number, context)| (*number, context.clone()))
         };
         let Some((number, context)) = next else { return };
-        if let Some(context) = &context {
-            look(context);
-        }
+        look(&context);
         after = number;
     }
 }
@@ -136,12 +153,7 @@ impl Context {
     ///
     /// # Errors
     /// When it cannot be.
-    pub fn create(
-        maker: u32,
-        account: &Arc<Account>,
-        wish: Wish,
-        from: Instant,
-    ) -> Result<Arc<Context>, Short> {
+    pub fn create(maker: u32, account: &Arc<Account>, wish: Wish, from: Instant) -> Result<Held, Short> {
         let id = next_id();
         Context::with_id(id, maker, account, wish, from)
     }
@@ -152,7 +164,7 @@ impl Context {
         account: &Arc<Account>,
         wish: Wish,
         from: Instant,
-    ) -> Result<Arc<Context>, Short> {
+    ) -> Result<Held, Short> {
         let Wish { spec, affinity, cpus } = wish;
         let lists = WaitingList::<Operation>::FIRST_BYTES + 2 * cpus.len();
         let charge = account.charge(Cost::heap(size_of::<Context>() + BESIDES_BYTES + lists))?;
@@ -172,12 +184,13 @@ impl Context {
                 loans,
                 lent: 0,
                 spare,
+                due: Due::default(),
             }),
             waiters: Lock::new(WaitingList::default()),
             _charge: charge,
         });
-        ALL.lock().insert(id.number, Arc::downgrade(&context));
-        Ok(context)
+        ALL.lock().insert(id.number, context.clone());
+        Ok(Held(context))
     }
 
     /// Its time begins at `from`: what it was carved out of has been used up to then.
@@ -226,10 +239,18 @@ impl Context {
     }
 }
 
-impl Drop for Context {
+/// What a capability of a context is: when the last one goes, the context ends.
+pub struct Held(pub Arc<Context>);
+
+impl Drop for Held {
     fn drop(&mut self) {
-        let gone = ALL.lock().remove(&self.id.number);
-        drop(gone);
+        #[expect(
+            clippy::let_underscore_must_use,
+            reason = "one that was revoked before is as gone as it should be"
+        )]
+        let _ = self.0.revoke();
+        let listed = ALL.lock().remove(&self.0.id.number);
+        drop(listed);
     }
 }
 

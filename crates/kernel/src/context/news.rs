@@ -4,7 +4,6 @@
 //! which something was noted that somebody waits for remembers the context's number and tells as soon as it holds no lock.
 
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::Relaxed;
 
 use sched::context::news::Cell;
 use sched::{ContextId, News};
@@ -16,7 +15,6 @@ use schema_gen::system::{
 };
 
 use super::{Context, find};
-use crate::memory::account::Short;
 use crate::ring::operation::{Operation, WaitPlace};
 use crate::run::cpus::CpuState;
 use crate::wire;
@@ -26,6 +24,17 @@ pub const GENERATION: u64 = 1;
 
 /// How long a snapshot is at most.
 pub const SNAPSHOT_BYTES: usize = 400;
+
+/// Who may wait for news of one context at most: all of them are told in one go.
+const MOST_WAITERS: usize = 8;
+
+/// Why somebody cannot wait for news.
+pub enum CannotWait {
+    /// [`MOST_WAITERS`] wait already.
+    TooMany,
+    /// There is no memory for one more.
+    NoMemory,
+}
 
 impl Context {
     /// The news there is, as a message, which counts as read now.
@@ -46,11 +55,16 @@ impl Context {
     /// Lists somebody who waits until there is news. If there is, or the context is gone, everybody who waits is told at once.
     ///
     /// # Errors
-    /// When the list cannot grow, or its process cannot pay for that.
-    pub fn wait_for_news(&self, operation: &Operation) -> Result<(), Short> {
+    /// When as many wait as may, the list cannot grow, or its process cannot pay for that.
+    pub fn wait_for_news(&self, operation: &Operation) -> Result<(), CannotWait> {
         {
             let mut waiters = self.waiters.lock();
-            waiters.room_for_one_more(operation.account())?;
+            if waiters.len() == MOST_WAITERS {
+                return Err(CannotWait::TooMany);
+            }
+            waiters
+                .room_for_one_more(operation.account())
+                .map_err(|_| CannotWait::NoMemory)?;
             waiters.push_back(operation.clone());
         }
         let mut state = self.state.lock();
@@ -60,6 +74,7 @@ impl Context {
             budget.await_news(true);
             budget.news().is_any()
         });
+        state.due.is_awaited |= is_any.is_none();
         drop(state);
         if is_gone || is_any == Some(true) {
             self.tell();
@@ -109,9 +124,11 @@ impl WaitPlace for Context {
 /// Something was noted on this CPU that somebody waits for. It holds no lock now.
 #[cold]
 pub fn tell(cpu: &CpuState) {
-    let context = find(cpu.news.swap(0, Relaxed));
-    if let Some(context) = context {
-        context.tell();
+    for number in cpu.news.take() {
+        let context = find(number);
+        if let Some(context) = context {
+            context.tell();
+        }
     }
 }
 

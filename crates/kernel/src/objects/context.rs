@@ -20,10 +20,10 @@ use schema_gen::system::{
 use super::placement;
 use crate::call::{Answer, Call, Reply, Room, Trouble, overloaded, unimplemented};
 use crate::capability::{Capability, Object};
-use crate::context::binding::{Held, Refused};
+use crate::context::binding::Refused;
 use crate::context::ledger::{self, Denied, Maker};
-use crate::context::news::SNAPSHOT_BYTES;
-use crate::context::{Context, Wish};
+use crate::context::news::{CannotWait, SNAPSHOT_BYTES};
+use crate::context::{Context, Held, Wish};
 use crate::memory::account::refusable;
 use crate::process::thread::Thread;
 use crate::run::cpus;
@@ -72,8 +72,11 @@ pub(super) fn call(call: &Call<'_, '_>, context: &Arc<Context>) -> Answer {
         7 => {
             call.require_room(SNAPSHOT_BYTES)?;
             let operation = call.begin(Some(context.clone()))?;
-            if context.wait_for_news(&operation).is_err() {
-                let why = "no memory to keep one more who waits";
+            if let Err(why) = context.wait_for_news(&operation) {
+                let why = match why {
+                    CannotWait::TooMany => "eight wait for news of this context already",
+                    CannotWait::NoMemory => "no memory to keep one more who waits",
+                };
                 operation
                     .complete_exception(ExceptionKind::Overloaded, why)
                     .either_way();
@@ -144,7 +147,7 @@ fn create(call: &Call<'_, '_>) -> Answer {
         drop(room);
         return answer::not_created(call, OperationResult::ResourceExhausted);
     };
-    let message = answer::created(&context);
+    let message = answer::created(&context.0);
     Ok(Reply::Capabilities(message, vec![capability(context)], room))
 }
 
@@ -171,11 +174,16 @@ fn reserve(call: &Call<'_, '_>, parent: Option<&Arc<Context>>) -> Answer {
     let allowed = allowed.filter(|cpu| cpus::keeps_time(*cpu));
     let (result, refusal) = match ledger::reserve(parent, &maker, &spec, allowed) {
         Ok((context, cpu)) => {
-            let message = answer::reserved(context.id(), cpu);
+            let message = answer::reserved(context.0.id(), cpu);
             return Ok(Reply::Capabilities(message, vec![capability(context)], room));
         }
         Err(Denied::Gone) => (ReservationResult::StaleGeneration, None),
         Err(Denied::NoCapacity) => (ReservationResult::NoCapacity, None),
+        Err(Denied::OnItsWay) => {
+            return Err(overloaded(
+                "the context's time comes from a thread that has just ended: ask again",
+            ));
+        }
         Err(Denied::Exhausted) => (ReservationResult::ResourceExhausted, None),
         Err(Denied::DoesNotFit { cpu, binding, most }) => {
             (ReservationResult::DoesNotFit, Some((cpu, binding, most)))
@@ -194,8 +202,8 @@ fn room(call: &Call<'_, '_>, bytes: usize) -> Result<Option<Room>, Trouble> {
     }
 }
 
-fn capability(context: Arc<Context>) -> Capability {
-    let object = Object::SchedulingContext(Arc::new(Held(context)));
+fn capability(context: Held) -> Capability {
+    let object = Object::SchedulingContext(Arc::new(context));
     Capability::new(object, interfaces::SCHEDULING_CONTEXT)
 }
 

@@ -70,6 +70,8 @@ const UNFINISHED: u8 = 1;
 const LENDS: u8 = 1 << 1;
 /// It has CPU time, and a call of it was received: when it waits, it lends.
 const CALLED: u8 = 1 << 2;
+/// A loan of it has ended, of which something is to be freed still.
+const HAS_LENT: u8 = 1 << 3;
 
 impl Attention {
     /// Whether there is nothing.
@@ -104,6 +106,17 @@ impl Attention {
     /// It has it again.
     pub fn lends_no_more(&self) {
         self.wanted.fetch_and(!LENDS, Relaxed);
+    }
+
+    /// It has it again, and something of the loan is to be freed.
+    pub fn has_lent(&self) {
+        self.lends_no_more();
+        self.wanted.fetch_or(HAS_LENT, Relaxed);
+    }
+
+    /// Whether something of a loan is to be freed, which the caller does now.
+    pub fn frees_what_it_lent(&self) -> bool {
+        self.wanted.fetch_and(!HAS_LENT, Relaxed) & HAS_LENT != 0
     }
 
     /// Whether it has lent its CPU time.

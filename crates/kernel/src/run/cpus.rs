@@ -14,6 +14,7 @@ use sched::{Cpu, CpuId, DeadlineQueue, Entity, Instant, LoadBoard, OneShot, Poli
 
 use super::body::Body;
 pub use super::counters::{Counters, count};
+use super::noted::Noted;
 use super::timer::Timer;
 
 /// One CPU. What it writes itself shares no cache line with another CPU's, nor with the one that prefetchers bring along.
@@ -35,8 +36,8 @@ pub struct CpuState {
     pub timer: OneShot,
     /// The running thread's id, 0 for none.
     pub current: AtomicU64,
-    /// The number of a context of which something was noted here that somebody waits for, 0 for none. Told before the next turn.
-    pub news: AtomicU64,
+    /// The contexts of which something was noted here that somebody waits for. Told before the next turn.
+    pub news: Noted,
     /// It came up at boot. On one that did not, nothing ever runs.
     pub has_started: bool,
     /// Its timer was proven to fire when it is told to: only then is CPU time enforced here (rule E12).
@@ -78,7 +79,7 @@ pub fn init(topology: Topology, has_started: impl Fn(CpuId) -> bool, policy: Pol
             reschedule: AtomicBool::new(false),
             timer: OneShot::new(),
             current: AtomicU64::new(0),
-            news: AtomicU64::new(0),
+            news: Noted::default(),
             has_started: has_started(CpuId(index)),
             keeps_time: AtomicBool::new(false),
             online: AtomicBool::new(false),

@@ -8,7 +8,7 @@ use abi::syscall::exit_code;
 use abi::trace::Event;
 use machine::lock::LockGuard;
 use machine::memory::heap::NoAllocation;
-use machine::{cpu, trace, vector};
+use machine::{BootCell, cpu, trace, vector};
 use protocol::{Counted, Ground, Step};
 use sched::{
     Affinity, Budget, Charge, Cpu, CpuId, Entity, Horizon, Instant, LatencyClass, Parking, Rank, ThreadId,
@@ -36,10 +36,14 @@ impl Host {
     /// Somebody waits for what was noted of this task's time.
     #[cold]
     fn note_news(&self, entity: &Entity<Body>) {
-        let number = entity.budget().map_or(0, |budget| budget.context().number);
-        self.0.news.store(number, Relaxed);
+        if let Some(budget) = entity.budget() {
+            self.0.news.note(budget.context().number);
+        }
     }
 }
+
+/// What is done at the next boundary when something was noted that somebody waits for. Set before there is a context.
+pub static WHEN_THERE_IS_NEWS: BootCell<fn(&CpuState)> = BootCell::new("host::WHEN_THERE_IS_NEWS");
 
 impl protocol::Host for Host {
     type Body = Body;
@@ -130,6 +134,9 @@ impl protocol::Host for Host {
         let wanted = self.0.reschedule.load(Relaxed);
         if wanted {
             self.0.reschedule.store(false, Relaxed);
+            if self.0.news.is_any() {
+                WHEN_THERE_IS_NEWS.get()(self.0);
+            }
         }
         wanted
     }

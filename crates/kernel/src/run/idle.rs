@@ -16,8 +16,10 @@ pub fn wait(cpu: &'static CpuState) -> Owned {
     let mut noted = false;
     loop {
         interrupts::handle_pending(cpu);
-        cpu.reschedule.store(false, Relaxed);
-        if let Some(next) = protocol::pick(&mut Host(cpu)) {
+        // Nothing is left to be looked at again: what follows looks at everything.
+        let host = &mut Host(cpu);
+        protocol::Host::take_look_again(host);
+        if let Some(next) = protocol::pick(host) {
             return next;
         }
         if !noted {

@@ -12,6 +12,7 @@ pub mod cpus;
 pub mod host;
 pub mod idle;
 pub mod interrupts;
+pub mod noted;
 pub mod task;
 pub mod timer;
 pub mod wait;

@@ -58,6 +58,7 @@ pub(super) fn is_over(entity: &mut Owned, mut wait: Wait) -> bool {
                     wait.armed = arm(task, until);
                 }
                 body.wait = Some(wait);
+                body.owner.clone().is_about_to_wait();
                 return false;
             }
         }
