@@ -1,5 +1,8 @@
-//! N11: a thread before all others is woken every millisecond, at moments that are fixed in advance: how much later than that
+//! N11: a thread before all others is woken once in every millisecond, at moments that are fixed in advance: how much later than that
 //! it runs. Once with nobody else, and once beside two threads that do nothing but enter the kernel.
+//!
+//! The moments are spread evenly over the millisecond. In step with the others' turns, which are whole milliseconds, a few
+//! instructions would decide whether all of them come at the same place in a turn, and which.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -15,14 +18,23 @@ const PERIOD_NS: u64 = 1_000_000;
 /// Entries of a hog between two looks at whether it should stop.
 const ENTRIES: u64 = 100;
 
+/// The golden ratio's part after the point, in 1/2^32: its multiples spread the most evenly whatever their number.
+const SPREAD: u64 = 0x9e37_79b9;
+
+/// How long after the first millisecond has begun a wake-up is due: a moment of its own in the millisecond that is its own.
+const fn due(wake: u64) -> u64 {
+    let within = wake.wrapping_mul(SPREAD) & 0xffff_ffff;
+    wake * PERIOD_NS + ((within * PERIOD_NS) >> 32)
+}
+
 /// Wakes up again and again: how late each time, in nanoseconds, or `None` if it was too early.
 fn lateness<S: Scheduling>(system: &S) -> Result<Vec<Option<u64>>, S::Error> {
     system.become_urgent()?;
     let mut late = Vec::with_capacity(WARM_UP + WAKES);
-    let mut deadline = system.moment();
-    for _ in 0..WARM_UP + WAKES {
+    let begin = system.moment() + PERIOD_NS;
+    for wake in 0..(WARM_UP + WAKES) as u64 {
         // A moment that has passed meanwhile is not left out: who is late for one is late for those that it misses, too.
-        deadline += PERIOD_NS;
+        let deadline = begin + due(wake);
         system.sleep_until(deadline)?;
         late.push(system.moment().checked_sub(deadline));
     }
@@ -76,4 +88,26 @@ pub fn idle<S: Threads + Entry + Scheduling>(system: &S, _plan: &Plan) -> Result
 /// Two threads enter the kernel all the time.
 pub fn beside_hogs<S: Threads + Entry + Scheduling>(system: &S, _plan: &Plan) -> Result<(), S::Error> {
     measure(system, "wake-hogs", 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n11_moments_are_one_in_each_millisecond_and_spread_over_it() {
+        let mut tenths = [0; 10];
+        for wake in 0..WAKES as u64 {
+            assert_eq!(due(wake) / PERIOD_NS, wake);
+            assert!(
+                due(wake + 1) - due(wake) > PERIOD_NS / 2,
+                "there is time to come to rest"
+            );
+            tenths[(due(wake) % PERIOD_NS * 10 / PERIOD_NS) as usize] += 1;
+        }
+        assert!(
+            tenths.iter().all(|count| (99..=101).contains(count)),
+            "{tenths:?}"
+        );
+    }
 }
