@@ -16,7 +16,7 @@
 //!
 //! Reading order: [`host`] what a host brings; [`step`] what can follow a step; [`mod@wake`] makes threads runnable, [`take`]
 //! gives them a CPU, [`leave`] takes it from them, [`mod@boundary`] says what a CPU asks before it runs its thread on; [`balance`]
-//! keeps CPUs level; [`mod@reach`] changes or ends a thread wherever it is, [`budget`] its CPU time.
+//! keeps CPUs level; [`mod@reach`] changes or ends a thread wherever it is, [`budget`] its CPU time, [`lending`] moves that along calls.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -29,6 +29,7 @@ pub mod boundary;
 pub mod budget;
 pub mod host;
 pub mod leave;
+pub mod lending;
 pub mod reach;
 pub mod step;
 pub mod take;

@@ -10,17 +10,19 @@
 //! - *of time*: what contexts were charged is what CPUs served in contexts.
 //!
 //! Reading order: [`spec`] is what is asked for, [`refills`] when which part of it may be used, [`budget`] the box with one
-//! holder, [`news`] what is told of it; [`demand`] is the exact test, [`capacity`] who may reserve how much and what a refusal says.
+//! holder, [`holding`] who that is, [`news`] what is told of it; [`demand`] is the exact test, [`capacity`] who may reserve how much and what a refusal says.
 
 pub mod budget;
 pub mod capacity;
 pub(crate) mod comeback;
 pub mod demand;
+pub mod holding;
 pub mod news;
 pub mod refills;
 pub mod spec;
 
 pub use budget::{Budget, ContextId};
 pub use capacity::{Binding, Capacity, Refused};
+pub use holding::Holding;
 pub use news::{Happening, News};
 pub use spec::{Kind, Overrun, Spec, SpecError};

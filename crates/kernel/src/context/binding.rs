@@ -4,9 +4,10 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use protocol::Reached;
+use protocol::{Reached, lending};
 use sched::{Budget, Instant};
 
+use super::lending::Threads;
 use super::{Context, State, find, ledger};
 use crate::process::thread::Thread;
 use crate::run::host::Host;
@@ -90,7 +91,7 @@ impl Context {
         let thread = state.bound.take();
         let place = thread.as_ref().and_then(|thread| self.let_go(thread));
         if let Some(time) = thread.as_ref().and_then(|thread| self.take_from(thread)) {
-            self.deliver(&mut state, time);
+            lending::deliver(&mut Threads, &mut state, time);
         }
         drop(state);
         drop((place, thread));
@@ -146,16 +147,8 @@ impl Context {
     }
 
     /// Takes its box from a thread; nothing if the thread is about to end and brings it itself.
-    pub(super) fn take_from(&self, thread: &Thread) -> Option<Box<Budget>> {
-        let mut hand = None;
-        let reached = protocol::change_budget(&mut Host::here(), thread.task(), |budget, _| {
-            if budget.as_ref().is_some_and(|budget| budget.context() == self.id) {
-                core::mem::swap(budget, &mut hand);
-            }
-        });
-        match reached {
-            Reached::Done | Reached::Dying | Reached::OnItsWay => hand,
-        }
+    pub(super) fn take_from(&self, thread: &Arc<Thread>) -> Option<Box<Budget>> {
+        lending::take_from(&mut Threads, self.id, thread)
     }
 
     /// Looks at its time, or changes it, wherever it is. `None`: it is gone, or on its way back from a thread that ends.
@@ -207,7 +200,7 @@ fn bring_home(budget: Box<Budget>) {
         return;
     };
     let mut state = context.state.lock();
-    let time = context.deliver_unless_gone(&mut state, Some(budget));
+    let time = lending::deliver_unless_gone(&mut Threads, &mut state, Some(budget));
     drop(state);
     drop(time);
 }
@@ -226,7 +219,7 @@ impl Context {
             self.end_loans(&mut state, 0);
         }
         let place = self.let_go(thread);
-        let time = self.deliver_unless_gone(&mut state, time);
+        let time = lending::deliver_unless_gone(&mut Threads, &mut state, time);
         drop(state);
         drop((bound, place, time));
         self.free_spare();

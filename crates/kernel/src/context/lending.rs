@@ -6,34 +6,24 @@
 //! context are a stack, and what ends one ends those above it. A caller that runs again although nothing was answered, because it waited for
 //! something else as well, takes its time back first: it never runs without.
 //!
-//! All moves of a context's time are under its state's lock, which comes behind that of the ring whose operation has the ticket.
+//! How the time moves is the protocol's ([`protocol::lending`]), with the kernel's [`Threads`]. All of it is under the lock of the context's state, which
+//! comes behind that of the ring whose operation has the ticket.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
 use protocol::Reached;
-use sched::{Budget, Nanos};
+use protocol::lending::{self, Lender, Parties};
+use sched::context::holding::{Due, context_of};
+use sched::{Budget, ContextId};
 
-use super::{Context, Due, State, with};
+use super::{Context, State, with};
 use crate::process::thread::Thread;
 use crate::ring::operation::Operation;
 use crate::run::cpus;
 use crate::run::host::Host;
 use crate::run::wake::{now, wake};
-
-/// How deep loans go: a caller, and so many servers that call on.
-pub const MOST_LOANS: usize = 8;
-
-/// Bits of a ticket that count the loans of one context; those above name the context. No operation that ended names a loan of now, as
-/// it would have to be under way for as many loans.
-const COUNT_BITS: u32 = 20;
-
-/// One loan, the time being with `to` unless that has lent it on.
-pub(super) struct Loan {
-    pub(super) to: Arc<Thread>,
-    ticket: u64,
-}
 
 /// A call that was received while its caller had time.
 pub struct Called {
@@ -115,22 +105,10 @@ pub fn is_back(lender: &Thread) {
 /// An operation has ended by which a loan was made.
 pub fn ended(ticket: u64) {
     // Not held on to: this may be in the middle of something that must not free, and whoever lets go of it last does.
-    with(ticket >> COUNT_BITS, |context| {
+    with(context_of(ticket), |context| {
         let mut state = context.state.lock();
-        let loan = state.loans.iter().position(|loan| loan.ticket == ticket);
-        if let Some(first) = loan {
-            context.end_loans(&mut state, first);
-        }
+        lending::call_has_ended(&mut Threads, &mut state, ticket);
     });
-}
-
-/// Where the lender's box is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lender {
-    /// It rests, or nothing is lent.
-    AtRest,
-    /// It runs on this CPU, and is about to rest.
-    Running,
 }
 
 /// Lends the time that a thread has to the server of its call, if the call is under way still. Whether it did.
@@ -150,77 +128,63 @@ pub fn time_of(thread: &Thread) -> Option<Arc<Context>> {
 }
 
 impl Context {
-    /// Lends from who has the time to a thread that has none, and is not on the way from its owner to there; the ticket.
+    /// Lends from who has the time to a thread that has none; the ticket.
     fn lend(self: &Arc<Context>, from: &Arc<Thread>, to: &Arc<Thread>, place: Lender) -> Option<u64> {
         let mut state = self.state.lock();
-        let is_holder = state.holder().is_some_and(|holder| Arc::ptr_eq(holder, from));
-        let is_on_the_way = state.loans.iter().map(|loan| &loan.to).chain(&state.bound);
-        let is_cycle = is_on_the_way.into_iter().any(|thread| Arc::ptr_eq(thread, to));
-        if state.is_gone || !is_holder || is_cycle || state.loans.len() == MOST_LOANS {
-            return None;
-        }
-        {
-            // Whoever has time, if lent on, or works with somebody else's, takes no other.
-            let own = to.context.lock();
-            let mut borrowed = to.borrowed.lock();
-            if own.is_some() || borrowed.is_some() {
-                return None;
-            }
-            // Whoever takes the server apart from here on finds what it was lent.
-            *borrowed = Some(self.clone());
-        }
-        let taken = match place {
-            Lender::Running => self.take_from(from),
-            Lender::AtRest => self.take_at_rest(from),
-        };
-        let Some(mut budget) = taken else {
-            let borrowed = to.borrowed.lock().take();
-            drop(state);
-            drop(borrowed);
-            return None;
-        };
-        budget.lend(true);
-        let mut hand = Some(budget);
-        put(to, &mut hand);
-        if let Some(budget) = hand {
-            // The server ends.
-            let borrowed = to.borrowed.lock().take();
-            from.attention.lends_no_more();
-            self.deliver(&mut state, budget);
-            drop(state);
-            drop(borrowed);
-            return None;
-        }
-        state.lent += 1;
-        let ticket = self.id().number << COUNT_BITS | state.lent & ((1 << COUNT_BITS) - 1);
-        state.loans.push(Loan {
-            to: to.clone(),
-            ticket,
-        });
-        to.has_time(true);
-        from.attention.lends();
-        Some(ticket)
+        lending::lend(&mut Threads, &mut state, self, (from, place), to)
     }
 
     /// Frees what earlier loans have let go of.
     pub(super) fn free_spare(&self) {
         loop {
-            let spare = self.state.lock().spare.pop();
+            let spare = self.state.lock().take_spare();
             if spare.is_none() {
                 return;
             }
         }
     }
 
-    /// The box of a thread that rests; nothing if it does not.
-    fn take_at_rest(&self, thread: &Thread) -> Option<Box<Budget>> {
+    /// A lender takes back what it has lent.
+    fn take_back(&self, lender: &Arc<Thread>) {
+        let mut state = self.state.lock();
+        lending::take_back(&mut Threads, &mut state, lender);
+    }
+
+    /// The loans from this one on end: the time goes to who lent first among them.
+    pub(super) fn end_loans(&self, state: &mut State, first: usize) {
+        lending::end_loans(&mut Threads, state, first);
+    }
+
+    /// A thread has been taken apart that was lent this time, or has lent it on, and brings it if it had it.
+    pub(super) fn borrower_has_ended(&self, thread: &Thread, time: Option<Box<Budget>>) {
+        let mut state = self.state.lock();
+        let is_it = |borrower: &Arc<Thread>| **borrower == *thread;
+        let time = lending::borrower_has_ended(&mut Threads, &mut state, is_it, time);
+        drop(state);
+        drop(time);
+        self.free_spare();
+    }
+}
+
+/// The kernel's threads, as those that lend and borrow.
+pub(super) struct Threads;
+
+impl Parties for Threads {
+    type Thread = Arc<Thread>;
+    type Context = Arc<Context>;
+
+    fn with_budget(&mut self, thread: &Arc<Thread>, mut change: impl FnMut(&mut Option<Box<Budget>>)) {
+        let reached = protocol::change_budget(&mut Host::here(), thread.task(), |budget, _| change(budget));
+        match reached {
+            Reached::Done | Reached::Dying | Reached::OnItsWay => {}
+        }
+    }
+
+    fn take_at_rest(&mut self, thread: &Arc<Thread>, context: ContextId) -> Option<Box<Budget>> {
         let mut cell = thread.task().cell.lock();
         let resting = cell.resting_mut()?;
         let mut hand = None;
-        if resting
-            .budget()
-            .is_some_and(|budget| budget.context() == self.id())
-        {
+        if resting.budget().is_some_and(|budget| budget.context() == context) {
             resting.change_parked_budget(|budget| hand = budget.take());
             // Before anybody can wake it: it does not run without.
             thread.attention.lends();
@@ -228,138 +192,40 @@ impl Context {
         hand
     }
 
-    /// A lender takes back what it has lent.
-    fn take_back(&self, lender: &Arc<Thread>) {
-        let mut state = self.state.lock();
-        let is_lender = |thread: &Arc<Thread>| Arc::ptr_eq(thread, lender);
-        let first = if state.bound.as_ref().is_some_and(is_lender) {
-            Some(0)
-        } else {
-            let place = state.loans.iter().position(|loan| is_lender(&loan.to));
-            place.map(|place| place + 1)
-        };
-        if let Some(first) = first.filter(|first| *first < state.loans.len()) {
-            self.end_loans(&mut state, first);
+    fn borrows(&mut self, thread: &Arc<Thread>, context: &Arc<Context>) -> bool {
+        let own = thread.context.lock();
+        let mut borrowed = thread.borrowed.lock();
+        if own.is_some() || borrowed.is_some() {
+            return false;
         }
+        *borrowed = Some(context.clone());
+        thread.has_time(true);
+        true
     }
 
-    /// The loans from this one on end: the time goes to who lent first among them.
-    pub(super) fn end_loans(&self, state: &mut State, first: usize) {
-        if state.loans.len() <= first {
-            return;
-        }
-        let hand = state.holder().and_then(|holder| self.take_from(holder));
-        while state.loans.len() > first {
-            state.end_last_loan();
-        }
-        if let Some(budget) = hand {
-            self.deliver(state, budget);
-        }
+    fn borrows_no_more(&mut self, thread: &Arc<Thread>) {
+        let borrowed = thread.borrowed.lock().take();
+        // The context is held by whoever is in here.
+        drop(borrowed);
+        let has_own = thread.context.lock().is_some();
+        thread.has_time(has_own);
     }
 
-    /// A thread has been taken apart that was lent this time, or has lent it on, and brings it if it had it.
-    pub(super) fn borrower_has_ended(&self, thread: &Thread, time: Option<Box<Budget>>) {
-        let mut state = self.state.lock();
-        let place = state
-            .loans
-            .iter()
-            .position(|loan| core::ptr::eq(&raw const *loan.to, thread));
-        if let Some(place) = place {
-            self.end_loans(&mut state, place);
-        }
-        let time = self.deliver_unless_gone(&mut state, time);
-        drop(state);
-        drop(time);
-        self.free_spare();
+    fn lends(&mut self, thread: &Arc<Thread>) {
+        thread.attention.lends();
     }
 
-    /// The same as [`Context::deliver`], unless the context is gone: then the time comes back, to be freed without a lock.
-    pub(super) fn deliver_unless_gone(
-        &self,
-        state: &mut State,
-        time: Option<Box<Budget>>,
-    ) -> Option<Box<Budget>> {
-        match time {
-            Some(budget) if !state.is_gone => {
-                self.deliver(state, budget);
-                None
-            }
-            time => time,
-        }
+    fn lends_no_more(&mut self, thread: &Arc<Thread>) {
+        thread.attention.has_lent();
     }
 
-    /// Gives the time to who is to have it: the last who was lent it, the thread that is bound, or the record. Whoever ends, or has time of its
-    /// own meanwhile, is passed over.
-    pub(super) fn deliver(&self, state: &mut State, mut budget: Box<Budget>) {
-        state.due.do_with(&mut budget);
+    fn arrives(&mut self, budget: &mut Budget, due: Due) {
+        due.do_with(budget, now());
         if budget.has_awaited_news() {
             let cpu = cpus::this();
-            cpu.news.note(self.id().number);
+            cpu.news.note(budget.context().number);
             // There it is told before the next turn, or before this one goes on.
             cpu.reschedule.store(true, Relaxed);
         }
-        let mut hand = Some(budget);
-        while let Some(holder) = state.holder() {
-            let is_lent = !state.loans.is_empty();
-            hand.iter_mut().for_each(|budget| budget.lend(is_lent));
-            put(holder, &mut hand);
-            if hand.is_none() {
-                return;
-            }
-            if state.loans.is_empty() {
-                break;
-            }
-            state.end_last_loan();
-        }
-        hand.iter_mut().for_each(|budget| budget.lend(false));
-        state.home = hand;
-    }
-}
-
-impl Due {
-    /// The time is here: does what was to be done with it.
-    fn do_with(&mut self, budget: &mut Budget) {
-        let due = core::mem::take(self);
-        if due.restored > Nanos::ZERO {
-            let restored = budget.restore(due.restored, now());
-            assert!(restored.is_ok(), "more came back than was carved out");
-        }
-        if due.is_awaited {
-            budget.await_news(true);
-        }
-    }
-}
-
-impl State {
-    /// Who is to have the time, if not the record.
-    pub(super) fn holder(&self) -> Option<&Arc<Thread>> {
-        self.loans.last().map(|loan| &loan.to).or(self.bound.as_ref())
-    }
-
-    /// The last who was lent the time works for nobody any more. What that lets go of is freed later, as this may be in the middle of
-    /// something that must not free.
-    fn end_last_loan(&mut self) {
-        let Some(loan) = self.loans.pop() else { return };
-        let borrowed = loan.to.borrowed.lock().take();
-        // The context is held by whoever is in here.
-        drop(borrowed);
-        let has_own = loan.to.context.lock().is_some();
-        loan.to.has_time(has_own);
-        self.spare.push(loan.to);
-        if let Some(lender) = self.holder() {
-            lender.attention.has_lent();
-        }
-    }
-}
-
-/// Gives a thread what is in the hand, if it has no time and can be found.
-fn put(thread: &Thread, hand: &mut Option<Box<Budget>>) {
-    let reached = protocol::change_budget(&mut Host::here(), thread.task(), |budget, _| {
-        if budget.is_none() {
-            core::mem::swap(budget, hand);
-        }
-    });
-    match reached {
-        Reached::Done | Reached::Dying | Reached::OnItsWay => {}
     }
 }

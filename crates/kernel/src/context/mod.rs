@@ -10,7 +10,6 @@ pub mod ledger;
 pub mod lending;
 pub mod news;
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -18,13 +17,14 @@ use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 
 use machine::Lock;
+use sched::context::Holding;
+use sched::context::holding::{Loan, MOST_LOANS};
 use sched::{Affinity, Budget, ContextId, Instant, Nanos, Spec, Standing, ThreadId};
 
 use crate::memory::account::{Account, Charge, Cost, Short, refusable};
 use crate::memory::waiting_list::WaitingList;
 use crate::process::thread::Thread;
 use crate::ring::operation::Operation;
-use lending::{Loan, MOST_LOANS};
 
 /// The generation that every context begins with. It has one more, in which it is gone.
 const FIRST_GENERATION: u64 = 1;
@@ -35,11 +35,7 @@ const BESIDES_BYTES: usize = size_of::<Budget>()
     + 64
     + size_of::<Context>() / 4
     + 128
-    + MOST_LOANS * size_of::<Loan>()
-    + MOST_SPARE * size_of::<Arc<Thread>>();
-
-/// Threads that are let go of between two loans: each was lent the time before.
-const MOST_SPARE: usize = MOST_LOANS;
+    + MOST_LOANS * (size_of::<Loan<Arc<Thread>>>() + size_of::<Arc<Thread>>());
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 /// All that somebody holds ([`Held`]), or held until a moment ago.
@@ -59,29 +55,8 @@ pub struct Context {
     _charge: Charge,
 }
 
-struct State {
-    is_gone: bool,
-    /// Its time, while nobody has it (A).
-    home: Option<Box<Budget>>,
-    bound: Option<Arc<Thread>>,
-    /// To whom it was lent, and by whom lent on.
-    loans: Vec<Loan>,
-    /// How often it was lent.
-    lent: u64,
-    /// Threads that were let go of where nothing may be freed.
-    spare: Vec<Arc<Thread>>,
-    /// What is to be done with its time, which is on its way here from a thread that has ended.
-    due: Due,
-}
-
-/// What could not be done with a context's time because that was not to be found.
-#[derive(Default)]
-struct Due {
-    /// So much of it comes back that had been carved out.
-    restored: Nanos,
-    /// Somebody waits for news of it.
-    is_awaited: bool,
-}
+/// Who holds its time.
+type State = Holding<Arc<Thread>>;
 
 /// What can be seen of a context.
 pub struct Seen {
@@ -168,24 +143,15 @@ impl Context {
         let Wish { spec, affinity, cpus } = wish;
         let lists = WaitingList::<Operation>::FIRST_BYTES + 2 * cpus.len();
         let charge = account.charge(Cost::heap(size_of::<Context>() + BESIDES_BYTES + lists))?;
-        let (mut loans, mut spare) = (Vec::new(), Vec::new());
-        refusable(|| loans.try_reserve_exact(MOST_LOANS))?;
-        refusable(|| spare.try_reserve_exact(MOST_SPARE))?;
         let budget = Budget::new(id, spec, from).confined_to(affinity);
+        let mut state = State::new(budget);
+        refusable(|| state.reserve_room())?;
         let context = Arc::new(Context {
             id,
             maker,
             spec,
             cpus,
-            state: Lock::new(State {
-                is_gone: false,
-                home: Some(budget),
-                bound: None,
-                loans,
-                lent: 0,
-                spare,
-                due: Due::default(),
-            }),
+            state: Lock::new(state),
             waiters: Lock::new(WaitingList::default()),
             _charge: charge,
         });
@@ -224,9 +190,12 @@ impl Context {
         Seen {
             is_gone: state.is_gone,
             bound: state.bound.as_ref().map(|thread| thread.id()),
-            depth: state.loans.len(),
-            lent: state.lent,
-            holder: state.loans.last().map(|loan| loan.to.id()),
+            depth: state.depth(),
+            lent: state.lent(),
+            holder: state
+                .holder()
+                .filter(|_| state.depth() > 0)
+                .map(|thread| thread.id()),
             time: self.with_time(&mut state, |budget, now| Time {
                 spec: *budget.spec(),
                 remaining: budget.remaining(now),

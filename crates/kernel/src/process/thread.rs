@@ -134,6 +134,13 @@ impl Thread {
     }
 }
 
+/// Each is one of its own.
+impl PartialEq for Thread {
+    fn eq(&self, other: &Thread) -> bool {
+        core::ptr::eq(self, other)
+    }
+}
+
 impl WaitPlace for Thread {
     fn forget(&self, operation: &Operation) {
         self.end.lock().joiners.retain(|joiner| joiner != operation);
