@@ -83,7 +83,7 @@ fn run(cpu: &'static CpuState, thread: &Arc<Thread>, mut entity: Owned) -> Optio
         let seen_to = if thread.attention.is_none() {
             SeenTo::All
         } else {
-            attend(cpu, thread)
+            attend(cpu, &mut entity, thread)
         };
         let trap = match seen_to {
             SeenTo::All => {
@@ -143,7 +143,7 @@ enum SeenTo {
 /// Sees to what a thread has to see to before it goes to user mode.
 #[cold]
 #[inline(never)]
-fn attend(cpu: &'static CpuState, thread: &Arc<Thread>) -> SeenTo {
+fn attend(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>) -> SeenTo {
     if thread.attention.is_lender() {
         lending::runs_again(thread);
         return SeenTo::Some;
@@ -156,7 +156,7 @@ fn attend(cpu: &'static CpuState, thread: &Arc<Thread>) -> SeenTo {
         return SeenTo::All;
     }
     cpu::let_interrupts_in();
-    if !interrupts::handle_pending(cpu) && dispatch::go_on(thread) {
+    if !interrupts::handle_pending(cpu) && dispatch::go_on(cpu, entity, thread) {
         SeenTo::CallAnew
     } else {
         SeenTo::Some

@@ -10,8 +10,10 @@
 //! - *of time*: what contexts were charged is what CPUs served in contexts.
 //!
 //! Reading order: [`spec`] is what is asked for, [`refills`] when which part of it may be used, [`budget`] the box with one
-//! holder, [`holding`] who that is, [`news`] what is told of it; [`demand`] is the exact test, [`capacity`] who may reserve how much and what a refusal says.
+//! holder, [`holding`] who that is, [`news`] what is told of it; [`demand`] is the exact test, [`capacity`] who may reserve how much and what a refusal says,
+//! [`admission`] how both are found out a piece at a time.
 
+pub mod admission;
 pub mod budget;
 pub mod capacity;
 pub(crate) mod comeback;

@@ -33,6 +33,7 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
     told::what_happened_is_told_once(env)?;
     told::who_waits_is_woken(env)?;
     told::who_waits_is_told_that_it_is_gone(env)?;
+    told::eight_may_wait(env)?;
     lent::the_caller_pays(env)?;
     lent::a_server_is_served_like_its_caller(env)?;
     lent::a_caller_owes_what_it_has_not(env)?;
@@ -51,6 +52,7 @@ pub fn prove_on_several(env: &Env) -> Result<(), Wrong> {
     divided::what_is_quoted_is_granted(env)?;
     divided::a_revoked_parent_takes_its_children_along(env)?;
     given::what_a_child_was_given_comes_back(env)?;
+    given::what_comes_back_finds_time_on_its_way(env)?;
     served::a_thread_runs_where_its_time_may_be_used(env)?;
     served::whoever_ends_leaves_the_ledger_as_it_was(env)?;
     told::who_waits_is_woken(env)?;

@@ -93,6 +93,8 @@ pub enum Reply {
     Capabilities(Vec<u8>, Vec<Capability>, Room),
     /// It answers later, through the operation it began.
     Pending,
+    /// It has done a piece, and is called again.
+    Again,
     /// No answer: the thread ends.
     EndThread(i64),
 }
@@ -214,6 +216,7 @@ pub(super) fn deliver(process: &Process, result: Buffer, answer: Answer) -> Outc
     let (bytes, made) = match answer {
         Ok(Reply::Void) => return Outcome::DONE,
         Ok(Reply::Pending) => return Outcome::Pending,
+        Ok(Reply::Again) => return Outcome::Again,
         Ok(Reply::EndThread(code)) => return Outcome::EndThread(code),
         Ok(Reply::EmptyStruct) => (wire::EMPTY_STRUCT.to_vec(), None),
         Ok(Reply::Message(bytes)) => (bytes, None),

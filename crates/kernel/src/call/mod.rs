@@ -48,6 +48,8 @@ pub enum Outcome {
     Pending,
     /// A piece of it is done; the thread goes on with the rest before it does anything else.
     Unfinished(Unparking),
+    /// The same for a method: it is called again.
+    Again,
     /// It is done, and the thread gives way.
     Yield,
     /// The thread ends, and nothing completes.
@@ -107,6 +109,12 @@ pub fn execute(caller: &mut Caller<'_>, opcode: Opcode, words: &[u64; SQE_WORDS]
             max_waiters,
         } => park::unpark(caller, cap, addr, max_waiters),
     }
+}
+
+/// Works again on the call of a method of which a piece was done.
+#[cold]
+pub fn call_again(caller: &mut Caller<'_>, words: &[u64; SQE_WORDS]) -> Outcome {
+    execute(caller, Opcode::Call, words)
 }
 
 /// What a capability leads to, taken out of the table so that its lock is not held meanwhile.

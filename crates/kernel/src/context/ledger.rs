@@ -7,16 +7,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use machine::Lock;
-use sched::context::capacity::{Binding, Capacity, Refused, SECOND};
-use sched::{Affinity, Budget, ContextId, CpuId, Instant, Nanos, Spec};
+use sched::context::capacity::{Capacity, MOST_RESERVATIONS, SECOND};
+use sched::{Budget, ContextId, CpuId, Nanos};
 
 use super::binding::Remains;
-use super::{Context, Held, Wish, find, next_id};
-use crate::memory::account::{Account, Short, refusable};
-use crate::run::wake::now;
-
-/// Reservations on one CPU at most: admission looks at all of them, with interrupts off.
-const MOST_PER_CPU: usize = 32;
+use super::{Context, find};
 
 /// Whom the first process's context is in the ledger. No other has its number.
 pub const ROOT: ContextId = ContextId {
@@ -34,138 +29,14 @@ pub fn init(cpus: u32, permille: u16) {
         .collect();
 }
 
-/// Who makes a reservation, and pays for its record.
-pub struct Maker<'a> {
-    /// The process.
-    pub pid: u32,
-    /// Its account.
-    pub account: &'a Arc<Account>,
+/// What stands in the ledger for one CPU, to look at or to change.
+pub(super) fn with_capacity<R>(cpu: CpuId, look: impl FnOnce(&mut Capacity) -> R) -> Option<R> {
+    LEDGER.lock().get_mut(cpu.index()).map(look)
 }
 
-/// Why nothing was reserved.
-pub enum Denied {
-    /// What it was to be carved out of is gone.
-    Gone,
-    /// That has nothing which could be divided.
-    NoCapacity,
-    /// A table is full, or the account cannot pay.
-    Exhausted,
-    /// What it was to be carved out of is on its way from a thread that has just ended.
-    OnItsWay,
-    /// It fits on none of the CPUs; this is the one where most would be granted.
-    DoesNotFit {
-        /// Which.
-        cpu: CpuId,
-        /// What stands in the way there.
-        binding: Binding,
-        /// The largest budget that would be granted.
-        most: Option<Nanos>,
-    },
-}
-
-impl From<Short> for Denied {
-    fn from(_: Short) -> Denied {
-        Denied::Exhausted
-    }
-}
-
-/// Carves a reservation out of the time of `parent`, or, without one, out of what the first process may reserve, on the first of
-/// `cpus` where it fits. What is carved out of used time comes when that does.
-pub fn reserve(
-    parent: Option<&Arc<Context>>,
-    maker: &Maker<'_>,
-    spec: &Spec,
-    cpus: impl Iterator<Item = CpuId>,
-) -> Result<(Held, CpuId), Denied> {
-    let id = next_id();
-    // Freed after the ledger's lock.
-    let mut in_vain: Option<Held> = None;
-    let mut ledger = LEDGER.lock();
-    let from = parent.map_or(ROOT, |parent| parent.id());
-    let mut denied = Denied::NoCapacity;
-    for cpu in cpus {
-        let Some(capacity) = ledger.get_mut(cpu.index()) else {
-            continue;
-        };
-        if capacity.reservations().len() >= MOST_PER_CPU {
-            denied = Denied::Exhausted;
-            continue;
-        }
-        let granted = match capacity.reserve(from, id, spec) {
-            Ok(granted) => granted,
-            Err(refused) => {
-                denied = worse_of(denied, refused);
-                continue;
-            }
-        };
-        let made = make(id, maker, spec, cpu).map_err(Denied::from);
-        let carved = made.and_then(|held| match begin(&held.0, parent, granted.taken) {
-            Ok(()) => Ok((held, cpu)),
-            Err(denied) => {
-                in_vain = Some(held);
-                Err(denied)
-            }
-        });
-        if carved.is_err() {
-            let returned = capacity.give_back(id);
-            assert!(returned.is_ok(), "what was reserved just now is not there");
-        }
-        drop(ledger);
-        drop(in_vain);
-        return carved;
-    }
-    // Of one that is gone there is nothing in the ledger any more.
-    match parent {
-        Some(parent) if parent.state.lock().is_gone => Err(Denied::Gone),
-        _ => Err(denied),
-    }
-}
-
-/// Of two refusals, the one that tells more about what would be granted.
-fn worse_of(before: Denied, refused: Refused) -> Denied {
-    let Refused::DoesNotFit { cpu, binding, most } = refused else {
-        return match refused {
-            Refused::NoMemory => Denied::Exhausted,
-            _ => before,
-        };
-    };
-    match before {
-        Denied::DoesNotFit { most: other, .. } if other >= most => before,
-        _ => Denied::DoesNotFit { cpu, binding, most },
-    }
-}
-
-/// A reservation begins, once what was granted has been taken out of its parent's time.
-fn begin(child: &Context, parent: Option<&Arc<Context>>, taken: Nanos) -> Result<(), Denied> {
-    if let Some(parent) = parent {
-        child.begins_at(carve_out(parent, taken)?);
-    }
-    Ok(())
-}
-
-/// Takes what was granted out of the parent's time; from when on the child has it.
-fn carve_out(parent: &Context, taken: Nanos) -> Result<Instant, Denied> {
-    let mut state = parent.state.lock();
-    if state.is_gone {
-        return Err(Denied::Gone);
-    }
-    let carved = parent.with_time(&mut state, |budget, now| budget.carve(taken, now));
-    carved.ok_or(Denied::OnItsWay)?.ok_or(Denied::NoCapacity)
-}
-
-/// The record of a reservation on one CPU.
-fn make(id: ContextId, maker: &Maker<'_>, spec: &Spec, cpu: CpuId) -> Result<Held, Short> {
-    let mut cpus = Vec::new();
-    let bytes = cpu.index() / 8 + 1;
-    refusable(|| cpus.try_reserve_exact(bytes))?;
-    cpus.resize(bytes, 0);
-    cpus[bytes - 1] = 1 << (cpu.0 % 8);
-    let wish = Wish {
-        spec: *spec,
-        affinity: Affinity::One(cpu),
-        cpus,
-    };
-    Context::with_id(id, maker.pid, maker.account, wish, now())
+/// How many CPUs there are in it.
+pub(super) fn cpus() -> u32 {
+    LEDGER.lock().len() as u32
 }
 
 /// Gives time back to the context that it was carved out of, unless that is gone as well.
@@ -182,7 +53,7 @@ fn restore(parent: &Context, taken: Nanos) {
 /// A context is gone: what it reserved goes back, and all that was carved out of it, the last first.
 pub(super) fn release(context: &Context) {
     // Whoever was carved out of it ends in here, and is seen to when the ledger is free again.
-    let mut ended = [const { None }; MOST_PER_CPU];
+    let mut ended = [const { None }; MOST_RESERVATIONS];
     for cpu in 0.. {
         let mut ledger = LEDGER.lock();
         let Some(capacity) = ledger.get_mut(cpu) else {
@@ -206,7 +77,7 @@ pub(super) fn release(context: &Context) {
 type Ended = Option<(Arc<Context>, Remains)>;
 
 /// The same on the CPU that it is on. Reservations are few, so this is a bounded number of steps.
-fn release_on(capacity: &mut Capacity, context: ContextId, ended: &mut [Ended; MOST_PER_CPU]) {
+fn release_on(capacity: &mut Capacity, context: ContextId, ended: &mut [Ended; MOST_RESERVATIONS]) {
     let mut places = ended.iter_mut();
     loop {
         let mut last = context;

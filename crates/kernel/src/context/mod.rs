@@ -1,10 +1,11 @@
 //! Scheduling contexts: CPU time that processes hold. A context's record is here; its time is a box (`sched::Budget`) that is in the
 //! record while no thread has it, and with a thread otherwise. The letters of its life are those of docs/rules/contexts.md. `binding` is
-//! how threads get it and lose it, `lending` how it goes along with calls, `ledger` who may reserve how much, `news` what holders are told. Rules E1, E5, E6 and E10.
+//! how threads get it and lose it, `lending` how it goes along with calls, `ledger` who has reserved how much, `asking` how one comes to reserve, `news` what holders are told. Rules E1, E5, E6 and E10.
 //!
 //! Locks: the ledger → a context's state, and a ring → the list of all contexts → a context's state → what a thread is bound to, parking cell → CPU; who waits for news is told
 //! without any of them. Whoever takes a thread apart brings the box back and takes the state's lock alone.
 
+pub mod asking;
 pub mod binding;
 pub mod ledger;
 pub mod lending;

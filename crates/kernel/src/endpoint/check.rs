@@ -53,6 +53,7 @@ pub(super) fn calls_have_ids_of_their_own(ids: impl Iterator<Item = u32> + Clone
 }
 
 /// A call that can be answered has taken what it moves from its caller: whoever is told that its call was answered holds that no more.
+#[cfg(any(test, debug_assertions))]
 pub(super) fn what_was_moved_has_left<C: Clone, const GENERATION_BITS: u32>(
     caller: &Table<C, GENERATION_BITS>,
     moved: Option<CapId>,

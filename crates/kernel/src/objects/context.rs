@@ -20,8 +20,8 @@ use schema_gen::system::{
 use super::placement;
 use crate::call::{Answer, Call, Reply, Room, Trouble, overloaded, unimplemented};
 use crate::capability::{Capability, Object};
+use crate::context::asking::{Asking, Denied, Maker};
 use crate::context::binding::Refused;
-use crate::context::ledger::{self, Denied, Maker};
 use crate::context::news::{CannotWait, SNAPSHOT_BYTES};
 use crate::context::{Context, Held, Wish};
 use crate::memory::account::refusable;
@@ -155,7 +155,7 @@ fn reserve(call: &Call<'_, '_>, parent: Option<&Arc<Context>>) -> Answer {
     let words = call.params()?;
     let message = words.message()?;
     let asked = message.get_root::<reserve_params::Reader<'_>>()?.get_spec()?;
-    let Some((spec, wish)) = reservation(asked)? else {
+    let Some((spec, allowed)) = reservation(asked)? else {
         return answer::denied(call, ReservationResult::InvalidSpec);
     };
     let process = call.process();
@@ -164,27 +164,35 @@ fn reserve(call: &Call<'_, '_>, parent: Option<&Arc<Context>>) -> Answer {
         account: &process.account,
     };
     let count = cpus::all().len() as u32;
-    let allowed = (0..count).map(CpuId).filter(|cpu| wish.allows(*cpu));
-    if !allowed.clone().any(cpus::keeps_time) {
+    if !(0..count)
+        .map(CpuId)
+        .any(|cpu| allowed.allows(cpu) && cpus::keeps_time(cpu))
+    {
         return answer::denied(call, ReservationResult::NotEnforced);
     }
     let Some(room) = room(call, answer::RESERVED_BYTES)? else {
         return answer::denied(call, ReservationResult::ResourceExhausted);
     };
-    let allowed = allowed.filter(|cpu| cpus::keeps_time(*cpu));
-    let (result, refusal) = match ledger::reserve(parent, &maker, &spec, allowed) {
+    let before = call.thread().asking.lock().take();
+    let begun = before.filter(|asking| asking.is_for(&spec, &allowed, parent));
+    let mut asking = match begun {
+        Some(asking) => asking,
+        None => Asking::new(spec, allowed, parent, &process.account)?,
+    };
+    let Some(decided) = asking.go_on(parent, &maker) else {
+        let displaced = call.thread().asking.lock().replace(asking);
+        drop(displaced);
+        return Ok(Reply::Again);
+    };
+    let (result, refusal) = match decided {
         Ok((context, cpu)) => {
             let message = answer::reserved(context.0.id(), cpu);
             return Ok(Reply::Capabilities(message, vec![capability(context)], room));
         }
         Err(Denied::Gone) => (ReservationResult::StaleGeneration, None),
         Err(Denied::NoCapacity) => (ReservationResult::NoCapacity, None),
-        Err(Denied::OnItsWay) => {
-            return Err(overloaded(
-                "the context's time comes from a thread that has just ended: ask again",
-            ));
-        }
         Err(Denied::Exhausted) => (ReservationResult::ResourceExhausted, None),
+        Err(Denied::NotNow(why)) => return Err(overloaded(why)),
         Err(Denied::DoesNotFit { cpu, binding, most }) => {
             (ReservationResult::DoesNotFit, Some((cpu, binding, most)))
         }

@@ -1,10 +1,11 @@
 //! What a thread has to see to before it runs on: a submission that is done in pieces, with a look at interrupts in between (an UNPARK of many
-//! threads is the only one), and CPU time that it has lent. Rules P15 and E4.
+//! threads, or a method that takes long), and CPU time that it has lent. Rules P15 and E4.
 
 use core::sync::atomic::AtomicU8;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::park::ParkResult;
+use abi::ring::SQE_WORDS;
 use machine::Lock;
 
 use super::Process;
@@ -16,6 +17,14 @@ pub enum Progress {
     Done(i32),
     /// This is left.
     Unfinished(Unparking),
+}
+
+/// What is left of a submission.
+pub enum Rest {
+    /// Threads to wake.
+    Unparking(Unparking),
+    /// The call of a method, which is made again as if anew; the thread keeps how far it is ([`super::thread::Thread::asking`]).
+    Again([u64; SQE_WORDS]),
 }
 
 /// Threads that an UNPARK wakes before it looks whether its CPU has something else to do.
@@ -61,7 +70,7 @@ impl Unparking {
 pub struct Attention {
     wanted: AtomicU8,
     /// The submission that its system call has done a part of. The call begins anew, with the rest of that.
-    unfinished: Lock<Option<Unparking>>,
+    unfinished: Lock<Option<Rest>>,
 }
 
 /// It has done a part of a submission.
@@ -82,13 +91,13 @@ impl Attention {
 
     /// Keeps what is left of a submission.
     #[cold]
-    pub fn keep(&self, rest: Unparking) {
+    pub fn keep(&self, rest: Rest) {
         *self.unfinished.lock() = Some(rest);
         self.wanted.fetch_or(UNFINISHED, Relaxed);
     }
 
     /// Takes it, to go on with it.
-    pub fn take(&self) -> Option<Unparking> {
+    pub fn take(&self) -> Option<Rest> {
         self.wanted.fetch_and(!UNFINISHED, Relaxed);
         self.unfinished.lock().take()
     }

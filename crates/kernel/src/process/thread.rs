@@ -1,6 +1,7 @@
 //! A thread: a task of a process, with the ring on which it makes its system calls, and how it ended. What CPUs know of it
 //! is the task (`run::task`).
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
@@ -11,6 +12,7 @@ use sched::ThreadId;
 use super::Process;
 use super::attention::Attention;
 use crate::context::Context;
+use crate::context::asking::Asking;
 use crate::context::lending::Called;
 use crate::memory::account::{Charge, Cost, Short};
 use crate::memory::waiting_list::WaitingList;
@@ -40,6 +42,8 @@ pub struct Thread {
     pub borrowed: Lock<Option<Arc<Context>>>,
     /// A call of it that was received while it had time.
     pub called: Lock<Option<Called>>,
+    /// A reservation that it asks for, in pieces.
+    pub asking: Lock<Option<Box<Asking>>>,
     has_time: AtomicBool,
     /// For this record, the task and the first places for joiners.
     _charge: Charge,
@@ -63,6 +67,7 @@ impl Thread {
             context: Lock::new(None),
             borrowed: Lock::new(None),
             called: Lock::new(None),
+            asking: Lock::new(None),
             has_time: AtomicBool::new(false),
             _charge: charge,
         })

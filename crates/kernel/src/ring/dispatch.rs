@@ -16,7 +16,7 @@ use sched::Nanos;
 
 use super::{Locked, Ring};
 use crate::call::{self, Caller, Outcome};
-use crate::process::attention::Progress;
+use crate::process::attention::{Progress, Rest};
 use crate::process::exit;
 use crate::process::thread::Thread;
 use crate::run::Owned;
@@ -55,21 +55,49 @@ pub fn syscall(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>)
 }
 
 /// Goes on with the submission that a former pass of the thread's system call left unfinished; whether it is done now.
-pub fn go_on(thread: &Arc<Thread>) -> bool {
-    let Some(unfinished) = thread.attention.take() else {
-        return true;
+pub fn go_on(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>) -> bool {
+    let (user_data, outcome) = match thread.attention.take() {
+        None => return true,
+        Some(Rest::Unparking(unparking)) => {
+            let user_data = unparking.user_data;
+            let outcome = match unparking.go_on(thread.process()) {
+                Progress::Done(result) => Outcome::code(result),
+                Progress::Unfinished(rest) => Outcome::Unfinished(rest),
+            };
+            (user_data, outcome)
+        }
+        Some(Rest::Again(words)) => {
+            let user_data = words[1];
+            let mut caller = Caller {
+                cpu,
+                entity,
+                thread,
+                user_data,
+            };
+            match call::call_again(&mut caller, &words) {
+                Outcome::Again => {
+                    thread.attention.keep(Rest::Again(words));
+                    return false;
+                }
+                outcome => (user_data, outcome),
+            }
+        }
     };
-    let user_data = unfinished.user_data;
-    match unfinished.go_on(thread.process()) {
-        Progress::Done(result) => {
-            thread.ring.post(Cqe::plain(user_data, result));
-            true
+    let completion = match outcome {
+        Outcome::Completed { result, records } => Cqe::plain(user_data, result).with_records(records),
+        Outcome::Unfinished(rest) => {
+            thread.attention.keep(Rest::Unparking(rest));
+            return false;
         }
-        Progress::Unfinished(rest) => {
-            thread.attention.keep(rest);
-            false
+        Outcome::Yield => Cqe::plain(user_data, 0),
+        Outcome::Pending | Outcome::Again => return true,
+        Outcome::EndThread(code) => {
+            exit::end_thread(thread, entity, code);
+            return true;
         }
-    }
+    };
+    thread.ring.post(completion);
+    true
 }
 
 #[inline(always)]
@@ -248,7 +276,12 @@ fn perform<'a>(
                     }
                     Outcome::Pending => None,
                     Outcome::Unfinished(rest) => {
-                        thread.attention.keep(rest);
+                        thread.attention.keep(Rest::Unparking(rest));
+                        pass.stopped = Stopped::Unfinished;
+                        return state;
+                    }
+                    Outcome::Again => {
+                        thread.attention.keep(Rest::Again(words));
                         pass.stopped = Stopped::Unfinished;
                         return state;
                     }

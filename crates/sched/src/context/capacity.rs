@@ -7,14 +7,15 @@
 //!
 //! What is never given away is the floor of those that are served by weight (G2): [`USUAL_MOST`] leaves them a twentieth.
 //!
-//! Not for hard paths: one list grows here, and [`Capacity::reserve`] may test tens of sets before it can say what it would
-//! grant.
+//! Not for hard paths: one list grows here, and whoever is refused is told what would be granted, for which tens of sets have to be looked
+//! at ([`super::admission`]).
 
 use alloc::vec::Vec;
 
+use super::admission::Admission;
 use super::budget::ContextId;
-use super::demand::{Misfit, Reservation, Task, fit, largest};
-use super::spec::{Kind, LEAST_BUDGET, Spec};
+use super::demand::{Misfit, Reservation, Task, largest};
+use super::spec::{LEAST_BUDGET, Spec};
 use crate::ids::CpuId;
 use crate::time::Nanos;
 
@@ -24,14 +25,19 @@ pub const SECOND: Nanos = Nanos::from_secs(1);
 /// What may be reserved of every second, unless something else is said.
 pub const USUAL_MOST: Nanos = Nanos::from_millis(950);
 
+/// Reservations on one CPU at most: admission looks at all of them. Whoever divides what it has leaves half of the places to the others: a
+/// reservation carved out of the root's capacity and all that was carved out of it may be half as many, one carved out of
+/// that a quarter, and so on.
+pub const MOST_RESERVATIONS: usize = 32;
+
 /// The reservations of one CPU.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    cpu: CpuId,
+    pub(super) cpu: CpuId,
     root: ContextId,
     given: Nanos,
     carved: Nanos,
-    reservations: Vec<Reservation>,
+    pub(super) reservations: Vec<Reservation>,
 }
 
 /// What was granted.
@@ -61,6 +67,8 @@ pub enum Refused {
     NotAReservation,
     /// This context has its reservation here already.
     AlreadyReserved,
+    /// There are as many reservations as may be, here or of those that divide what the parent has.
+    TooMany,
     /// There is no memory for one more.
     NoMemory,
     /// It does not fit.
@@ -113,11 +121,11 @@ pub enum NotReturned {
 }
 
 /// Who divides.
-#[derive(Clone, Copy)]
-struct Parent {
-    index: Option<usize>,
-    period: Nanos,
-    left: Nanos,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parent {
+    pub(super) index: Option<usize>,
+    pub(super) period: Nanos,
+    pub(super) left: Nanos,
 }
 
 impl Capacity {
@@ -152,29 +160,20 @@ impl Capacity {
     }
 
     /// Carves a reservation for `holder` out of what `parent` has, if all deadlines will be met with it and whatever is given
-    /// back later.
+    /// back later. Finds that out in one go, which may take long: who may not goes on by pieces ([`Admission`]).
     ///
     /// # Errors
     /// Why not, and how much would be granted; then nothing has changed.
     pub fn reserve(&mut self, parent: ContextId, holder: ContextId, spec: &Spec) -> Result<Granted, Refused> {
-        if spec.kind() != Kind::Reservation {
-            return Err(Refused::NotAReservation);
-        }
-        if holder == self.root || self.find(holder).is_some() {
-            return Err(Refused::AlreadyReserved);
-        }
-        let from = self.parent(parent).ok_or(Refused::NoCapacity)?;
-        self.reservations.try_reserve(1).map_err(|_| Refused::NoMemory)?;
-        let asked = self.task(spec);
-        self.attempt(from, holder, asked).map_err(|binding| {
-            let most = self.most(from, holder, asked);
-            let binding = self.named(parent, from, binding);
-            Refused::DoesNotFit {
-                cpu: self.cpu,
-                binding,
-                most,
+        let mut admission = Admission::new(self, parent, holder, spec)?;
+        let decided = loop {
+            if let Some(decided) = admission.go_on(u32::MAX) {
+                break decided;
             }
-        })
+        };
+        decided?;
+        // Nobody has changed them.
+        admission.carve(self).map_err(|_| Refused::NoMemory)
     }
 
     /// Gives a reservation back to whom it was carved out of.
@@ -229,21 +228,13 @@ impl Capacity {
             .map(|reservation| reservation.holder)
     }
 
-    fn task(&self, spec: &Spec) -> Task {
-        Task {
-            budget: spec.budget(),
-            deadline: spec.deadline(),
-            period: spec.period(),
-        }
-    }
-
     fn find(&self, holder: ContextId) -> Option<usize> {
         self.reservations
             .iter()
             .position(|reservation| reservation.holder == holder)
     }
 
-    fn parent(&self, context: ContextId) -> Option<Parent> {
+    pub(super) fn parent(&self, context: ContextId) -> Option<Parent> {
         if context == self.root {
             return Some(Parent {
                 index: None,
@@ -261,37 +252,72 @@ impl Capacity {
         })
     }
 
-    /// Adds a reservation if it fits.
-    fn attempt(&mut self, from: Parent, holder: ContextId, task: Task) -> Result<Granted, Option<Misfit>> {
-        let taken = taken(task, from.period);
-        if taken > from.left {
-            return Err(None);
+    /// Whether there is a place for one more that is carved out of `from`.
+    pub(super) fn has_place(&self, from: Parent) -> bool {
+        let mut above = from.index;
+        let mut depth = 0;
+        while let Some(index) = above {
+            above = self.reservations[index].parent.map(|(parent, _)| parent);
+            depth += 1;
         }
-        let place = from.index.map(|index| (index, taken));
-        self.reservations.push(Reservation::new(holder, task, place));
-        self.carve(from, taken);
-        match fit(&mut self.reservations) {
-            Ok(()) => {
-                self.assert_sound();
-                Ok(Granted { taken })
+        let mut most = MOST_RESERVATIONS >> depth;
+        let mut top = from.index;
+        while let Some(index) = top {
+            if self.below(index) >= most {
+                return false;
             }
-            Err(misfit) => {
-                self.take_out_last(from, taken);
-                Err(Some(misfit))
-            }
+            most *= 2;
+            top = self.reservations[index].parent.map(|(parent, _)| parent);
         }
+        self.reservations.len() < MOST_RESERVATIONS
     }
 
-    fn carve(&mut self, from: Parent, taken: Nanos) {
+    /// How many a reservation and all that was carved out of it are.
+    fn below(&self, top: usize) -> usize {
+        let is_below = |mut index: usize| loop {
+            if index == top {
+                return true;
+            }
+            match self.reservations[index].parent {
+                Some((parent, _)) => index = parent,
+                None => return false,
+            }
+        };
+        (0..self.reservations.len())
+            .filter(|index| is_below(*index))
+            .count()
+    }
+
+    /// Adds a reservation that is known to fit.
+    pub(super) fn carve(&mut self, from: Parent, holder: ContextId, task: Task) -> Granted {
+        let taken = taken(task, from.period);
+        let place = from.index.map(|index| (index, taken));
+        self.reservations.push(Reservation::new(holder, task, place));
         match from.index {
             None => self.carved += taken,
             Some(index) => self.reservations[index].carved += taken,
         }
+        self.assert_sound();
+        Granted { taken }
     }
 
-    /// Undoes the last attempt.
-    fn take_out_last(&mut self, from: Parent, taken: Nanos) {
-        self.reservations.pop();
+    /// The same, with room for one more; nothing if there is no memory for that.
+    pub(super) fn copy(&self) -> Option<Capacity> {
+        let mut reservations = Vec::new();
+        reservations.try_reserve_exact(self.reservations.len() + 1).ok()?;
+        reservations.extend_from_slice(&self.reservations);
+        Some(Capacity {
+            reservations,
+            ..*self
+        })
+    }
+
+    /// Undoes the last [`Capacity::carve`], which was out of `from`.
+    pub(super) fn take_out_last(&mut self, from: Parent) {
+        let Some(last) = self.reservations.pop() else {
+            return;
+        };
+        let taken = taken(last.task, from.period);
         let carved = match from.index {
             None => &mut self.carved,
             Some(index) => &mut self.reservations[index].carved,
@@ -300,35 +326,24 @@ impl Capacity {
         self.assert_sound();
     }
 
-    /// The largest budget below the one of `asked`, which is too large, that would be granted.
-    fn most(&mut self, from: Parent, holder: ContextId, asked: Task) -> Option<Nanos> {
-        let fits = |capacity: &mut Capacity, budget| {
-            let task = Task {
-                budget: Nanos(budget),
-                ..asked
-            };
-            let granted = capacity.attempt(from, holder, task);
-            granted
-                .map(|granted| capacity.take_out_last(from, granted.taken))
-                .is_ok()
-        };
-        let (mut good, mut bad) = (LEAST_BUDGET.0, asked.budget.0);
-        if good >= bad || !fits(self, good) {
-            return None;
-        }
-        while bad - good > 1 {
-            let middle = good + (bad - good) / 2;
-            if fits(self, middle) {
-                good = middle;
-            } else {
-                bad = middle;
-            }
-        }
-        Some(Nanos(good))
+    /// Whether a context is the root or has its reservation here.
+    pub(super) fn has(&self, context: ContextId) -> bool {
+        context == self.root || self.find(context).is_some()
+    }
+
+    /// Whether these are the same reservations of the same CPU.
+    pub(super) fn is_the_same_as(&self, other: &Capacity) -> bool {
+        self.cpu == other.cpu
+            && self.reservations.len() == other.reservations.len()
+            && self
+                .reservations
+                .iter()
+                .zip(&other.reservations)
+                .all(|(one, other)| one.is_the_same_as(other))
     }
 
     /// The same with names.
-    fn named(&self, context: ContextId, from: Parent, misfit: Option<Misfit>) -> Binding {
+    pub(super) fn named(&self, context: ContextId, from: Parent, misfit: Option<Misfit>) -> Binding {
         match misfit {
             None => Binding::Parent {
                 context,
@@ -380,7 +395,7 @@ impl Capacity {
 }
 
 /// What a task takes from who has that much in each of its own periods, rounded against the task.
-fn taken(task: Task, period: Nanos) -> Nanos {
+pub(super) fn taken(task: Task, period: Nanos) -> Nanos {
     let product = u128::from(task.budget.0) * u128::from(period.0);
     let taken = product.div_ceil(u128::from(task.period.0));
     Nanos(u64::try_from(taken).unwrap_or(u64::MAX))

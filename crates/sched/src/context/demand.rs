@@ -15,7 +15,7 @@ use super::budget::ContextId;
 use crate::time::Nanos;
 
 /// How many steps a search takes before it gives up, and refuses.
-const MOST_STEPS: usize = 20_000;
+const MOST_STEPS: u32 = 20_000;
 
 /// One in numbers with 64 binary places.
 const ONE: u128 = 1 << 64;
@@ -77,6 +77,15 @@ impl Reservation {
         }
     }
 
+    /// Whether they are the same, whatever was looked at last.
+    pub(super) fn is_the_same_as(&self, other: &Reservation) -> bool {
+        *self
+            == Reservation {
+                below: self.below,
+                ..*other
+            }
+    }
+
     /// What it has left for itself.
     #[must_use]
     pub const fn left(&self) -> Nanos {
@@ -100,32 +109,64 @@ pub enum Misfit {
     TooLong,
 }
 
-/// Whether all reservations fit, whichever of them are given back. Parents stand before their children.
+/// A search for a stretch in which too much is due, which can be made a piece at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// All longer stretches are fine.
+    length: u64,
+    steps: u32,
+}
+
+impl Search {
+    /// Begins to look whether all reservations fit, whichever of them are given back. Parents stand before their children.
+    ///
+    /// # Errors
+    /// Why they do not, if that shows at once.
+    pub fn new(reservations: &[Reservation]) -> Result<Search, Misfit> {
+        let end = end_of_search(reservations)?;
+        Ok(Search {
+            length: end.map_or(0, |end| last_due_before(reservations, end)),
+            steps: 0,
+        })
+    }
+
+    /// Goes on among the same reservations for up to so many steps, each of which looks at all of them twice. `None`: there is more to
+    /// be done.
+    pub fn go_on(&mut self, reservations: &mut [Reservation], steps: u32) -> Option<Result<(), Misfit>> {
+        for _ in 0..steps {
+            if self.length == 0 {
+                return Some(Ok(()));
+            }
+            if self.steps == MOST_STEPS {
+                return Some(Err(Misfit::TooLong));
+            }
+            self.steps += 1;
+            let due = demand(reservations, self.length);
+            match u64::try_from(due) {
+                Ok(due) if due < self.length => self.length = due,
+                Ok(due) if due == self.length => self.length = last_due_before(reservations, self.length),
+                _ => {
+                    return Some(Err(Misfit::Due {
+                        within: Nanos(self.length),
+                        demand: Nanos(u64::try_from(due).unwrap_or(u64::MAX)),
+                    }));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Whether all reservations fit, in one go.
 ///
 /// # Errors
 /// Why they do not.
-pub fn fit(reservations: &mut [Reservation]) -> Result<(), Misfit> {
-    let Some(end) = end_of_search(reservations)? else {
-        return Ok(());
-    };
-    let mut length = last_due_before(reservations, end);
-    for _ in 0..MOST_STEPS {
-        if length == 0 {
-            return Ok(());
-        }
-        let due = demand(reservations, length);
-        match u64::try_from(due) {
-            Ok(due) if due < length => length = due,
-            Ok(due) if due == length => length = last_due_before(reservations, length),
-            _ => {
-                return Err(Misfit::Due {
-                    within: Nanos(length),
-                    demand: Nanos(u64::try_from(due).unwrap_or(u64::MAX)),
-                });
-            }
-        }
-    }
-    Err(Misfit::TooLong)
+#[cfg(test)]
+pub(crate) fn fit(reservations: &mut [Reservation]) -> Result<(), Misfit> {
+    let mut search = Search::new(reservations)?;
+    search
+        .go_on(reservations, u32::MAX)
+        .unwrap_or(Err(Misfit::TooLong))
 }
 
 /// The largest demand in a stretch of this length, over all states into which giving back can lead.
@@ -206,7 +247,7 @@ fn end_of_search(reservations: &[Reservation]) -> Result<Option<u64>, Misfit> {
 fn common_period<'c>(mut reservations: impl Iterator<Item = &'c Reservation>) -> Option<u128> {
     reservations.try_fold(1_u128, |common, reservation| {
         let period = u128::from(reservation.task.period.0);
-        (common / greatest_common_divisor(common, period)).checked_mul(period)
+        (common / greatest_common_divisor(common, reservation.task.period.0)).checked_mul(period)
     })
 }
 
@@ -222,11 +263,13 @@ fn product(amount: Nanos, times: u64) -> u128 {
     u128::from(amount.0) * u128::from(times)
 }
 
-const fn greatest_common_divisor(mut one: u128, mut other: u128) -> u128 {
+/// Of two numbers, neither of which is 0. Only the first step is with 128 bits, which processors do not divide.
+const fn greatest_common_divisor(one: u128, other: u64) -> u128 {
+    let (mut one, mut other) = (other, (one % other as u128) as u64);
     while other != 0 {
         (one, other) = (other, one % other);
     }
-    one
+    one as u128
 }
 
 #[cfg(test)]

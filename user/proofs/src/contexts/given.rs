@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use rt::context::{Context, Misfit, Refusal, ms, us};
-use rt::monitor::Monitor;
+use rt::monitor::{Monitor, Supervisor};
 use rt::process::{Child, Grant, ProcessSpawner};
 use rt::time::Timer;
 use rt::{Env, Error};
@@ -56,6 +56,35 @@ pub(super) fn what_a_child_was_given_comes_back(env: &Env) -> Result<(), Wrong> 
     is_gone(&family)
 }
 
+/// E6, E13: what was carved out of a reservation comes back to it also while its time is on its way from a thread that ends on another CPU.
+pub(super) fn what_comes_back_finds_time_on_its_way(env: &Env) -> Result<(), Wrong> {
+    let (timer, supervisor): (Timer, Supervisor) = (env.first()?, env.first()?);
+    let last = env.first::<Monitor>()?.system(|info| Ok(info.get_cpu_count()))? - 1;
+    for round in 0..20 {
+        let family = Context::reserve(ms(4)).every(ms(10)).on([last]);
+        let family = granted(family.carve(&time(env)?)?, "time of a family")?;
+        let part = Context::reserve(ms(1)).every(ms(10)).carve(&family)?;
+        let part = granted(part, "a part of it")?;
+        let child = child::start(&env.first()?, "crowd", &["1"])?;
+        granted(
+            supervisor.bind_context(another(env)?, 1, &family)?,
+            "binding a child's thread",
+        )?;
+        timer.sleep_ns(ms(1) + round * 211_000 % ms(9))?;
+        child.handle.terminate()?;
+        granted(
+            part.revoke()?,
+            "revoking what was carved out of a dying thread's time",
+        )?;
+        child.handle.wait()?;
+        // What was used may be used again a period later; on a host that is slow to interrupt it, that may be more than there was.
+        wait_until(&timer, "a reservation that nobody uses is whole", || {
+            Ok(family.usage(|usage| Ok(usage.get_remaining_ns()))? == ms(4))
+        })?;
+    }
+    Ok(())
+}
+
 /// A child with 10 ms of the family's time in every 100.
 fn give(env: &Env, family: &Context, how: &str) -> Result<Child, Wrong> {
     let part = Context::reserve(ms(10)).every(ms(100)).carve(family)?;
@@ -68,6 +97,15 @@ fn give(env: &Env, family: &Context, how: &str) -> Result<Child, Wrong> {
         "what was given away is here still"
     );
     Ok(child)
+}
+
+/// The living process that this one has started.
+fn another(env: &Env) -> Result<u32, Error> {
+    env.first::<Monitor>()?.processes(|processes| {
+        let living = processes.iter().filter(|process| process.get_threads() > 0);
+        let mut pids = living.map(|process| process.get_pid());
+        Ok(pids.find(|pid| u64::from(*pid) != env.pid()).unwrap_or(0))
+    })
 }
 
 fn carved(family: &Context) -> Result<u64, Error> {

@@ -1,8 +1,11 @@
 //! What holders of contexts are told.
 
-use rt::Env;
+use alloc::vec::Vec;
+
 use rt::context::{Context, ms};
+use rt::error::Kind;
 use rt::time::Timer;
+use rt::{Env, Error};
 
 use super::served::Hog;
 use super::{granted, now, time};
@@ -87,4 +90,29 @@ pub(super) fn who_waits_is_told_that_it_is_gone(env: &Env) -> Result<(), Wrong> 
     let later = limit.start_waiting()?.wait()?;
     ensure!(later.is_gone, "who waits later is told {later:?}");
     Ok(())
+}
+
+/// E5, P15: eight may wait for news of one context, because all of them are told in one go; one more is refused, and those eight are told.
+pub(super) fn eight_may_wait(env: &Env) -> Result<(), Wrong> {
+    let limit = granted(
+        Context::limit(ms(1)).every(ms(50)).create(&time(env)?)?,
+        "a limit",
+    )?;
+    let pending = (0..8)
+        .map(|_| limit.start_waiting())
+        .collect::<Result<Vec<_>, Error>>()?;
+    let refused = limit.start_waiting()?.wait();
+    ensure!(
+        refused.as_ref().is_err_and(|error| error.is(Kind::Overloaded)),
+        "a ninth that waits is answered with {refused:?}"
+    );
+    let hog = Hog::start(env, Some(&limit))?;
+    for pending in pending {
+        let news = pending.wait()?;
+        ensure!(
+            news.used_up.is_some_and(|told| told.sequence == 1),
+            "one of eight is told {news:?}"
+        );
+    }
+    hog.stop()
 }

@@ -26,7 +26,7 @@ fn reservations(tasks: &[Task]) -> Vec<Reservation> {
 /// the worst case. It runs through the common period twice.
 fn no_deadline_is_missed(tasks: &[Task]) -> bool {
     let common = tasks.iter().fold(1, |common, task| {
-        common / greatest_common_divisor(common, u128::from(task.period.0)) * u128::from(task.period.0)
+        common / greatest_common_divisor(common, task.period.0) * u128::from(task.period.0)
     });
     let end = 2 * u64::try_from(common).unwrap();
     // What is left of each task's job, and when that is due.
