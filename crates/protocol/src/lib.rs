@@ -27,6 +27,7 @@ extern crate std;
 pub mod balance;
 pub mod boundary;
 pub mod budget;
+pub mod helping;
 pub mod host;
 pub mod leave;
 pub mod lending;

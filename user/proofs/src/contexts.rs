@@ -3,6 +3,7 @@
 
 mod divided;
 mod given;
+mod helped;
 mod lent;
 mod served;
 mod told;
@@ -38,6 +39,9 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
     lent::a_server_is_served_like_its_caller(env)?;
     lent::a_caller_owes_what_it_has_not(env)?;
     lent::a_poor_caller_blocks_nobody(env)?;
+    helped::who_waits_helps_a_server_without_time(env)?;
+    helped::who_was_helped_owes(env)?;
+    helped::who_waits_helps_when_others_time_is_used_up(env)?;
     lent::a_caller_that_waits_no_longer_takes_its_time_back(env)?;
     lent::a_server_that_ends_brings_the_time_back(env)?;
     lent::lent_time_can_be_revoked(env)?;

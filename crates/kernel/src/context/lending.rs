@@ -18,21 +18,22 @@ use protocol::lending::{self, Lender, Parties};
 use sched::context::holding::{Due, context_of};
 use sched::{Budget, ContextId};
 
-use super::{Context, State, with};
+use super::{Context, State, helping, with};
 use crate::process::thread::Thread;
 use crate::ring::operation::Operation;
 use crate::run::cpus;
 use crate::run::host::Host;
 use crate::run::wake::{now, wake};
 
-/// A call that was received while its caller had time.
+/// A call by which its caller waits for a server, and has time.
+#[derive(Clone)]
 pub struct Called {
-    operation: Operation,
-    server: Arc<Thread>,
+    pub(super) operation: Operation,
+    pub(super) server: Arc<Thread>,
 }
 
 impl Called {
-    /// A call by this operation, received by `server`.
+    /// A call by this operation, which waits for `server`.
     pub fn new(operation: &Operation, server: &Arc<Thread>) -> Called {
         Called {
             operation: operation.clone(),
@@ -54,9 +55,15 @@ pub fn was_received(caller: &Thread, called: Called) {
     }
 }
 
-/// The same for a caller that may wait already: then it lends now.
+/// A call has been received whose caller may wait already: then it lends now, if it did not before to the same server.
 #[cold]
 pub fn was_received_later(caller: &Arc<Thread>, called: Called) {
+    if called
+        .operation
+        .keeps_loan(|ticket| is_with(ticket, &called.server))
+    {
+        return;
+    }
     // Before the next loan, as it may not have run since the last.
     is_back(caller);
     if lend(caller, &called, Lender::AtRest) {
@@ -105,20 +112,38 @@ pub fn is_back(lender: &Thread) {
 /// An operation has ended by which a loan was made.
 pub fn ended(ticket: u64) {
     // Not held on to: this may be in the middle of something that must not free, and whoever lets go of it last does.
+    let mut debt = None;
     with(context_of(ticket), |context| {
         let mut state = context.state.lock();
         lending::call_has_ended(&mut Threads, &mut state, ticket);
+        debt = state.settle(ticket);
     });
+    if let Some(debt) = debt {
+        helping::settle(ticket, debt);
+    }
 }
 
 /// Lends the time that a thread has to the server of its call, if the call is under way still. Whether it did.
-fn lend(lender: &Arc<Thread>, called: &Called, place: Lender) -> bool {
+pub(super) fn lend(lender: &Arc<Thread>, called: &Called, place: Lender) -> bool {
     let Some(context) = time_of(lender) else {
         return false;
     };
+    if called.server.may_lend() {
+        helping::make_way(lender, called, &context);
+    }
     called
         .operation
         .lend(|| context.lend(lender, &called.server, place))
+}
+
+/// Whether the time of this ticket's context is with this thread.
+fn is_with(ticket: u64, server: &Arc<Thread>) -> bool {
+    let mut is_there = false;
+    with(context_of(ticket), |context| {
+        let state = context.state.lock();
+        is_there = state.loan(ticket).is_some() && state.holder() == Some(server);
+    });
+    is_there
 }
 
 /// The context whose time a thread uses: what it was lent, else its own.
@@ -134,8 +159,10 @@ impl Context {
         lending::lend(&mut Threads, &mut state, self, (from, place), to)
     }
 
-    /// Frees what earlier loans have let go of.
+    /// Frees what earlier loans have let go of, and who was to help.
     pub(super) fn free_spare(&self) {
+        let helper = self.helper.lock().take();
+        drop(helper);
         loop {
             let spare = self.state.lock().take_spare();
             if spare.is_none() {

@@ -1,12 +1,13 @@
 //! Scheduling contexts: CPU time that processes hold. A context's record is here; its time is a box (`sched::Budget`) that is in the
 //! record while no thread has it, and with a thread otherwise. The letters of its life are those of docs/rules/contexts.md. `binding` is
-//! how threads get it and lose it, `lending` how it goes along with calls, `ledger` who has reserved how much, `asking` how one comes to reserve, `news` what holders are told. Rules E1, E5, E6 and E10.
+//! how threads get it and lose it, `lending` how it goes along with calls, `helping` how it gets others' calls done, `ledger` who has reserved how much, `asking` how one comes to reserve, `news` what holders are told. Rules E1, E5, E6 and E10.
 //!
 //! Locks: the ledger → a context's state, and a ring → the list of all contexts → a context's state → what a thread is bound to, parking cell → CPU; who waits for news is told
 //! without any of them. Whoever takes a thread apart brings the box back and takes the state's lock alone.
 
 pub mod asking;
 pub mod binding;
+pub mod helping;
 pub mod ledger;
 pub mod lending;
 pub mod news;
@@ -26,6 +27,7 @@ use crate::memory::account::{Account, Charge, Cost, Short, refusable};
 use crate::memory::waiting_list::WaitingList;
 use crate::process::thread::Thread;
 use crate::ring::operation::Operation;
+use lending::Called;
 
 /// The generation that every context begins with. It has one more, in which it is gone.
 const FIRST_GENERATION: u64 = 1;
@@ -52,6 +54,8 @@ pub struct Context {
     pub cpus: Vec<u8>,
     state: Lock<State>,
     waiters: Lock<WaitingList<Operation>>,
+    /// Somebody who waits for who works with its time.
+    helper: Lock<Option<(Arc<Thread>, Called)>>,
     /// For all of it, to whoever made it.
     _charge: Charge,
 }
@@ -154,6 +158,7 @@ impl Context {
             cpus,
             state: Lock::new(state),
             waiters: Lock::new(WaitingList::default()),
+            helper: Lock::new(None),
             _charge: charge,
         });
         ALL.lock().insert(id.number, context.clone());

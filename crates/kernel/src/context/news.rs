@@ -85,6 +85,11 @@ impl Context {
     /// Tells everybody who waits what there is; if there is nothing after all, they go on waiting.
     pub(super) fn tell(&self) {
         let mut state = self.state.lock();
+        if self.waiters.lock().is_empty() {
+            // What there is, somebody may read who has not asked to be told.
+            self.with_time(&mut state, |budget, _| budget.await_news(false));
+            return;
+        }
         let (is_gone, bound) = (state.is_gone, state.bound.as_ref().map(|thread| thread.id()));
         let news = self.with_time(&mut state, |budget, _| {
             let is_any = budget.news().is_any();
@@ -128,6 +133,7 @@ pub fn tell(cpu: &CpuState) {
         let context = find(number);
         if let Some(context) = context {
             context.tell();
+            context.let_helper_in();
         }
     }
 }

@@ -64,7 +64,7 @@ fn answer_call(
     let found = state
         .in_flight
         .iter()
-        .position(|call| call.id == id && call.receiver == server.pid);
+        .position(|call| call.id == id && call.receiver() == server.pid);
     let Some(found) = found else {
         drop(state);
         return_to(server, parcel, chores);

@@ -13,6 +13,7 @@ use super::receive::fail_all_receives;
 use super::{Endpoint, Heading, Party, Queued};
 use crate::call::{Caller, Outcome, failed};
 use crate::capability::Capability;
+use crate::context::helping;
 use crate::context::lending::{self, Called};
 use crate::memory::account::{Cost, zeroed};
 use crate::process::thread::Thread;
@@ -99,7 +100,7 @@ fn deliver(
                 } else {
                     None
                 };
-                let remains = state.is_received(id, caller, receive.process().pid, parcel);
+                let remains = state.is_received(id, caller, receive.thread.id(), parcel);
                 drop(state);
                 settle(process, receive.process(), remains, chores);
                 if let Some(called) = called {
@@ -156,6 +157,11 @@ fn deliver(
         caller.operation.fail(Failure::InvalidParams).either_way();
         return;
     }
+    let waits_for = if thread.may_lend() {
+        Some((caller.operation.clone(), state.servers()))
+    } else {
+        None
+    };
     state.queue.push_back(Queued {
         caller,
         heading,
@@ -164,6 +170,10 @@ fn deliver(
         _charge: charge,
     });
     chores.see_to(endpoint, &mut state);
+    drop(state);
+    if let Some((operation, servers)) = waits_for {
+        helping::waits_behind(thread, &operation, servers.into_iter().flatten());
+    }
 }
 
 fn refuse(caller: &Party, parcel: Parcel<Capability>, why: &str, chores: &mut Chores) {

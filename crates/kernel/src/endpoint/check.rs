@@ -1,6 +1,7 @@
 //! What must be true of an endpoint whenever nobody has its lock: asserted at every unlocking in checked builds.
 //! Rule P18.
 
+#[cfg(any(test, debug_assertions))]
 use caps::{CapId, Table};
 
 /// The numbers by which an endpoint is judged.

@@ -155,7 +155,7 @@ fn take_received<const N: usize>(calls: &mut Vec<InFlight>, receiver: u32) -> [O
     let mut room = taken.iter_mut();
     // From the end, because the last one comes to the place of one that is taken out.
     for at in (0..calls.len()).rev() {
-        if calls[at].receiver == receiver {
+        if calls[at].receiver() == receiver {
             let Some(place) = room.next() else { break };
             *place = Some(calls.swap_remove(at));
         }

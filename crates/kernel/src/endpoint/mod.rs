@@ -25,6 +25,7 @@ use caps::{Parcel, Remains};
 use machine::Lock;
 use machine::attribution::Site;
 use machine::lock::LockGuard;
+use sched::ThreadId;
 
 use crate::capability::{Capability, InterfaceId};
 use crate::memory::account::{Account, Charge, Cost, Short, refusable};
@@ -35,6 +36,9 @@ use crate::ring::operation::{self, Operation, WaitPlace};
 use crate::wire::ExceptionKind;
 use check::Waiting;
 use chores::Chores;
+
+/// Threads of which the first is helped that can be.
+const MOST_HELPED: usize = 4;
 
 /// What a call says besides its parameters.
 #[derive(Clone, Copy)]
@@ -89,8 +93,8 @@ const _: () = assert!(size_of::<Queued>() <= operation::LISTING_BYTES);
 struct InFlight {
     id: u32,
     caller: Party,
-    /// The process that received it.
-    receiver: u32,
+    /// The thread that received it.
+    server: ThreadId,
     /// By which name the caller had the first of what it moved. Kept where it is asserted.
     #[cfg(debug_assertions)]
     moved: Option<CapId>,
@@ -121,7 +125,7 @@ impl State {
         &mut self,
         id: u32,
         caller: Party,
-        receiver: u32,
+        server: ThreadId,
         parcel: Parcel<Capability>,
     ) -> Option<Remains<Capability>> {
         #[cfg(debug_assertions)]
@@ -130,11 +134,25 @@ impl State {
         self.in_flight.push(InFlight {
             id,
             caller,
-            receiver,
+            server,
             #[cfg(debug_assertions)]
             moved,
         });
         remains
+    }
+
+    /// Some threads that work for callers.
+    fn servers(&self) -> [Option<ThreadId>; MOST_HELPED] {
+        let mut servers = self.in_flight.iter().map(|call| call.server);
+        core::array::from_fn(|_| servers.next())
+    }
+}
+
+impl InFlight {
+    /// The process that received it.
+    #[inline]
+    fn receiver(&self) -> u32 {
+        (self.server.0 >> 32) as u32
     }
 }
 

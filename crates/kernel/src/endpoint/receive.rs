@@ -110,7 +110,7 @@ impl Endpoint {
                     } else {
                         None
                     };
-                    let remains = state.is_received(id, caller, receive.process().pid, parcel);
+                    let remains = state.is_received(id, caller, receive.thread.id(), parcel);
                     owed -= 1;
                     state.at_work -= 1;
                     drop(state);

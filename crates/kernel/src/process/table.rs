@@ -9,10 +9,11 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use machine::Lock;
 use machine::attribution::Site;
-use sched::Account;
+use sched::{Account, ThreadId};
 
 use super::Process;
 use super::exit::Reason;
+use super::thread::Thread;
 
 /// Ended processes remembered.
 const REMEMBERED: usize = 32;
@@ -78,6 +79,13 @@ pub fn unlist(pid: u32) {
 /// The living process with this number.
 pub fn find(pid: u32) -> Option<Arc<Process>> {
     LIVING.lock().get(&pid).cloned()
+}
+
+/// The living thread with this id.
+pub fn find_thread(id: ThreadId) -> Option<Arc<Thread>> {
+    let process = find((id.0 >> 32) as u32)?;
+    let next = process.living_after((id.0 as u32).checked_sub(1)?);
+    next.filter(|thread| thread.id() == id)
 }
 
 /// How many processes live.

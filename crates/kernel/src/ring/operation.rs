@@ -244,6 +244,21 @@ impl Operation {
         }
     }
 
+    /// Whether it has a loan that `is_right`, called with the ring locked; one that is not ends.
+    pub fn keeps_loan(&self, is_right: impl FnOnce(u64) -> bool) -> bool {
+        let mut state = self.ring.lock();
+        let details = state.operations.details_mut(self.name);
+        let Some(details) = details.filter(|details| details.loan != 0) else {
+            return false;
+        };
+        if is_right(details.loan) {
+            return true;
+        }
+        WHEN_A_LOAN_ENDS.get()(details.loan);
+        details.loan = 0;
+        false
+    }
+
     /// Whether it is still under way.
     pub fn is_live(&self) -> bool {
         self.details().is_some()

@@ -234,10 +234,21 @@ impl Budget {
             return;
         }
         self.look_for_misses(from, thread);
+        self.spend(ran);
+    }
+
+    /// Somebody else's time was used for its owner: as much is there later, as if it had been used.
+    pub fn owe(&mut self, amount: Nanos) {
+        if !self.spec.is_everything() {
+            self.spend(amount);
+        }
+    }
+
+    fn spend(&mut self, amount: Nanos) {
         match self.spec.kind() {
-            Kind::Limit => self.refills.spend(ran, self.began, self.served_to),
+            Kind::Limit => self.refills.spend(amount, self.began, self.served_to),
             // Nobody was told of more than the first part, which stays in any case.
-            Kind::Reservation => self.refills.spend(ran, Instant::BOOT, Instant::BOOT),
+            Kind::Reservation => self.refills.spend(amount, Instant::BOOT, Instant::BOOT),
         }
     }
 

@@ -43,6 +43,18 @@ pub struct Holding<T> {
     spare: Vec<T>,
     /// What is to be done with its time, which is on its way here from a thread that has ended.
     pub due: Due,
+    debt: Option<Debt>,
+}
+
+/// Somebody who waited gave time of its own to get a call of this context's owner done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Debt {
+    /// The call's ticket: what is owed is settled when it ends.
+    ticket: u64,
+    /// Whose time it was.
+    pub helper: ContextId,
+    /// All that had been used of that before.
+    pub before: Nanos,
 }
 
 /// What could not be done with a context's time because that was not to be found.
@@ -51,6 +63,8 @@ pub struct Holding<T> {
 pub struct Due {
     /// So much of it comes back that had been carved out.
     pub restored: Nanos,
+    /// So much is owed for what others spent on its owner's calls.
+    pub owed: Nanos,
     /// Somebody waits for news of it.
     pub is_awaited: bool,
 }
@@ -61,6 +75,9 @@ impl Due {
         if self.restored > Nanos::ZERO {
             let restored = budget.restore(self.restored, now);
             assert!(restored.is_ok(), "more came back than was carved out");
+        }
+        if self.owed > Nanos::ZERO {
+            budget.owe(self.owed);
         }
         if self.is_awaited {
             budget.await_news(true);
@@ -88,8 +105,10 @@ impl<T> Holding<T> {
             spare: Vec::new(),
             due: Due {
                 restored: Nanos::ZERO,
+                owed: Nanos::ZERO,
                 is_awaited: false,
             },
+            debt: None,
         }
     }
 
@@ -169,6 +188,21 @@ impl<T> Holding<T> {
         self.spare.last()
     }
 
+    /// The last loan ends because `helper` lends to the same thread, who has used so much `before`: until its call ends, the owner owes
+    /// what that spends.
+    pub fn is_helped(&mut self, helper: ContextId, before: Nanos) {
+        self.debt = self.loans.last().map(|loan| Debt {
+            ticket: loan.ticket,
+            helper,
+            before,
+        });
+    }
+
+    /// A call has ended: what is owed for it.
+    pub fn settle(&mut self, ticket: u64) -> Option<Debt> {
+        self.debt.take_if(|debt| debt.ticket == ticket)
+    }
+
     /// One that was let go of, to be freed.
     pub fn take_spare(&mut self) -> Option<T> {
         self.spare.pop()
@@ -236,5 +270,25 @@ mod tests {
             [2, 3, 4].map(|maker| by(&holding, maker)),
             [Some(1), Some(2), None]
         );
+    }
+
+    #[test]
+    fn e11_what_is_owed_for_a_call_is_settled_once_when_that_ends() {
+        let mut holding = holding();
+        let helper = ContextId {
+            number: 9,
+            generation: 1,
+        };
+        let first = holding.is_lent_to(2);
+        holding.is_helped(helper, Nanos(7));
+        assert_eq!(holding.end_last_loan(), Some(&2));
+        let other = holding.is_lent_to(3);
+        assert_eq!(holding.settle(other), None, "another call");
+        let debt = holding.settle(first);
+        assert_eq!(
+            debt.map(|debt| (debt.helper, debt.before)),
+            Some((helper, Nanos(7)))
+        );
+        assert_eq!(holding.settle(first), None);
     }
 }

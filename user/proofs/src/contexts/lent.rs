@@ -23,7 +23,7 @@ use schema_gen::system::SchedulingContextStanding as Standing;
 /// What a server is asked to do before it answers.
 #[derive(Clone, Copy)]
 #[repr(u16)]
-enum Ask {
+pub(super) enum Ask {
     /// To end.
     End,
     /// To compute so many thousand turns.
@@ -40,14 +40,14 @@ enum Ask {
 const NAMES: [&str; 3] = ["first", "second", "third"];
 
 /// Threads that serve: each the endpoint of its place, the last of which passes nothing on.
-struct Servers {
+pub(super) struct Servers {
     threads: Vec<JoinHandle<Result<(), Error>>>,
     tids: Vec<u32>,
     endpoints: Vec<Endpoint>,
 }
 
 impl Servers {
-    fn start(env: &Env, count: usize) -> Result<Servers, Wrong> {
+    pub(super) fn start(env: &Env, count: usize) -> Result<Servers, Wrong> {
         let timer: Timer = env.first()?;
         let (mut threads, mut tids) = (Vec::new(), Vec::new());
         for place in 0..count {
@@ -72,7 +72,7 @@ impl Servers {
     }
 
     /// Asks the first, and waits for the answer.
-    fn ask(&self, what: Ask, turns: u32) -> Result<(), Wrong> {
+    pub(super) fn ask(&self, what: Ask, turns: u32) -> Result<(), Wrong> {
         let mut room = Aligned::<64>::zeroed();
         self.endpoints[0].call(what as u16, &turns.to_le_bytes(), &mut room.0)?;
         Ok(())
@@ -85,7 +85,7 @@ impl Servers {
     }
 
     /// What a server's thread has used in all, wherever that was charged.
-    fn runtime(&self, env: &Env, place: usize) -> Result<u64, Error> {
+    pub(super) fn runtime(&self, env: &Env, place: usize) -> Result<u64, Error> {
         thread(env, self.tids[place], |seen| seen.get_runtime_ns())
     }
 
@@ -101,7 +101,7 @@ impl Servers {
     }
 
     /// The same, when nobody else has them any more.
-    fn stop_shared(servers: Arc<Servers>) -> Result<(), Wrong> {
+    pub(super) fn stop_shared(servers: Arc<Servers>) -> Result<(), Wrong> {
         match Arc::into_inner(servers) {
             Some(servers) => servers.stop(),
             None => Err(Wrong::Seen("a client keeps its servers".into())),
@@ -185,7 +185,7 @@ pub(super) fn the_caller_pays(env: &Env) -> Result<(), Wrong> {
 }
 
 /// Through how many servers it is lent, and how often it was.
-fn lent(context: &Context) -> Result<(u32, u64), Error> {
+pub(super) fn lent(context: &Context) -> Result<(u32, u64), Error> {
     context.usage(|usage| Ok((usage.get_donation_depth(), usage.get_lent())))
 }
 
@@ -519,7 +519,7 @@ pub(super) fn who_has_time_is_lent_none(env: &Env) -> Result<(), Wrong> {
     servers.stop()
 }
 
-fn remaining(context: &Context) -> Result<u64, Error> {
+pub(super) fn remaining(context: &Context) -> Result<u64, Error> {
     context.usage(|usage| Ok(usage.get_remaining_ns()))
 }
 
@@ -540,13 +540,13 @@ fn client_that_asks_once(env: &Env) -> Result<Calling, Wrong> {
 }
 
 /// A limit, which is granted.
-fn limit(env: &Env, budget_ns: u64, period_ns: u64) -> Result<Context, Wrong> {
+pub(super) fn limit(env: &Env, budget_ns: u64, period_ns: u64) -> Result<Context, Wrong> {
     let wish = Context::limit(budget_ns).every(period_ns);
     granted(wish.create(&time(env)?)?, "a limit")
 }
 
 /// A thread that is bound to a context before it begins with its work; its number.
-fn bound_client(
+pub(super) fn bound_client(
     env: &Env,
     context: &Context,
     work: impl FnOnce() -> Result<(), Wrong> + Send + 'static,
