@@ -60,6 +60,8 @@ pub enum Rule {
     SharesAreFair,
     /// What contexts were charged is what CPUs served in them (E13).
     ContextsAddUp,
+    /// Lent time is with whoever was lent it, for a call that is under way, and nobody waits for more of it (E4, E11, E15).
+    LoansAreSound,
     /// No context is served more than its budget allows, but for what timers were late (E8).
     BudgetsAreKept,
     /// Who has a reservation is served by its deadline (E17).
@@ -106,6 +108,7 @@ impl Rule {
             Rule::NobodyIsStranded => "nobody-is-stranded",
             Rule::SharesAreFair => "shares-are-fair",
             Rule::ContextsAddUp => "contexts-add-up",
+            Rule::LoansAreSound => "loans-are-sound",
             Rule::BudgetsAreKept => "budgets-are-kept",
             Rule::DeadlinesAreMet => "deadlines-are-met",
             Rule::RunsAreRepeatable => "runs-are-repeatable",
@@ -206,7 +209,8 @@ impl Audit {
                 + faults.skew
                 + scenario.explore.window
                 + SHORTEST_TURN
-                + Nanos(machine.step.most.0.saturating_mul(STEPS_BETWEEN)),
+                // Each of them may be the last of all that is due within the window.
+                + Nanos((machine.step.most + scenario.explore.window).0.saturating_mul(STEPS_BETWEEN)),
             stretch: Stretch::new(scenario),
             elsewhere: Vec::new(),
             living: Vec::new(),

@@ -11,7 +11,8 @@ use sched::{LatencyClass, Nanos, Overrun, Policy, Spec, Weight};
 use crate::machine::{Machine, Summary};
 use crate::measure::Latencies;
 use crate::scenario::{
-    self, Arrival, Delay, EndpointId, Explore, Phase, Program, Scenario, Span, Step, Thread, ThreadKind,
+    self, Arrival, Delay, EndpointId, Explore, Patience, Phase, Program, Scenario, Span, Step, Thread,
+    ThreadKind,
 };
 
 /// One load of the matrix.
@@ -98,7 +99,11 @@ impl Load {
                 let mut threads = vec![hog(1)];
                 for pair in 0..cpus as u16 {
                     let endpoint = EndpointId(pair);
-                    threads.push(thread("client", 1, vec![work, Step::Call(endpoint)]));
+                    threads.push(thread(
+                        "client",
+                        1,
+                        vec![work, Step::Call(endpoint, Patience::Unbounded)],
+                    ));
                     threads.push(thread("server", 1, vec![Step::Serve(endpoint), work]));
                 }
                 (threads, 1..1 + 2 * cpus as u16)

@@ -12,7 +12,8 @@ pub use contexts::with_contexts;
 use crate::random::Random;
 use crate::scenario::{
     Arrival, Barrier, BarrierId, ConditionId, Delay, EndpointId, Explore, Fault, Faults, LockId, Machine,
-    MaskId, Phase, Pipe, PipeId, Program, Scenario, Span, Step, Strategy, Thread, ThreadKind, Timer, TimerId,
+    MaskId, Patience, Phase, Pipe, PipeId, Program, Scenario, Span, Step, Strategy, Thread, ThreadKind,
+    Timer, TimerId,
 };
 
 /// Which faults scenarios may have.
@@ -331,7 +332,7 @@ fn steps(random: &mut Random, kinds: u16, scenario: &Scenario) -> Vec<Step> {
             10 => steps.push(Step::Barrier(BarrierId(0))),
             11 => steps.push(Step::Write { pipe, bytes }),
             12 => steps.push(Step::Read { pipe, bytes }),
-            13 => steps.push(Step::Call(endpoint)),
+            13 => steps.push(Step::Call(endpoint, Patience::Unbounded)),
             14 => steps.push(Step::Serve(endpoint)),
             15 => steps.push(Step::Suspend),
             16 => steps.push(Step::Resume(ThreadKind(random.below(u64::from(kinds)) as u16))),

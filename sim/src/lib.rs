@@ -21,6 +21,7 @@ pub mod scenario;
 pub mod shrink;
 
 pub use audit::{Broken, Rule};
+pub use machine::supply;
 pub use machine::{Ending, Jobs, Machine, Maker, Refusal, RunResult, Summary, Waiter};
 pub use sabotage::Sabotage;
 pub use scenario::Scenario;

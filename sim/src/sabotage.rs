@@ -34,11 +34,15 @@ pub enum Sabotage {
     GrantEverything,
     /// Who is woken has a whole budget again, whatever was used.
     FillUp,
+    /// A call ends, and what was lent by it stays with the server.
+    KeepALoan,
+    /// A server with lent time that is used up waits for more of it.
+    StopAtTheEnd,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 14] = [
+    pub const ALL: [Sabotage; 16] = [
         Sabotage::LoseAWake,
         Sabotage::LoseAnInterrupt,
         Sabotage::AskForNothing,
@@ -53,6 +57,8 @@ impl Sabotage {
         Sabotage::ForgetWhatWasUsed,
         Sabotage::GrantEverything,
         Sabotage::FillUp,
+        Sabotage::KeepALoan,
+        Sabotage::StopAtTheEnd,
     ];
 
     /// The rules that may notice it first.
@@ -73,6 +79,7 @@ impl Sabotage {
             Sabotage::ForgetWhatWasUsed => &[Rule::ContextsAddUp],
             Sabotage::GrantEverything => &[Rule::DeadlinesAreMet],
             Sabotage::FillUp => &[Rule::BudgetsAreKept],
+            Sabotage::KeepALoan | Sabotage::StopAtTheEnd => &[Rule::LoansAreSound],
         }
     }
 }

@@ -382,6 +382,17 @@ pub struct ContextIndex(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThreadKind(pub u16);
 
+/// How long a caller waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Until it is answered.
+    Unbounded,
+    /// For so long at most; then the call ends.
+    Within(Nanos),
+    /// For so long at most; then it goes on, and a server that has received the call works on.
+    For(Nanos),
+}
+
 /// One step of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -431,7 +442,7 @@ pub enum Step {
         bytes: u32,
     },
     /// Calls the server that listens at the endpoint and waits for its answer.
-    Call(EndpointId),
+    Call(EndpointId, Patience),
     /// Answers the last call, if there was one, and waits for the next.
     Serve(EndpointId),
     /// Waits until somebody resumes it, unless somebody already has.

@@ -10,7 +10,9 @@ use sched::{CpuId, CpuMask, LatencyClass, Nanos, Weight};
 
 use crate::audit::Broken;
 use crate::campaign;
-use crate::scenario::{Arrival, Delay, Fault, Faults, Scenario, Span, Step, Strategy, Thread, ThreadKind};
+use crate::scenario::{
+    Arrival, Delay, Fault, Faults, Patience, Scenario, Span, Step, Strategy, Thread, ThreadKind,
+};
 
 /// Seeds that each attempt is given.
 const SEEDS: u64 = 8;
@@ -207,6 +209,10 @@ const THREAD: &[Edit<Thread>] = &[
 
 /// A step that takes the same length of time each time, and a round one.
 fn simplify(step: &mut Step) {
+    if let Step::Call(_, patience) = step {
+        *patience = Patience::Unbounded;
+        return;
+    }
     let (Step::Run(span) | Step::Sleep(span)) = step else {
         return;
     };
@@ -268,7 +274,7 @@ fn tidied(mut scenario: Scenario) -> Scenario {
         _ => None,
     });
     let endpoints = needed(|step| match step {
-        Step::Call(endpoint) | Step::Serve(endpoint) => Some(endpoint.0),
+        Step::Call(endpoint, _) | Step::Serve(endpoint) => Some(endpoint.0),
         _ => None,
     });
     let timers = needed(|step| match step {

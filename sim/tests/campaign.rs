@@ -26,7 +26,7 @@ fn l1_two_thousand_seeds_break_no_rule_and_repeat_exactly() {
     assert!(report.canary_caught, "a machine that loses wake-ups passed");
     let (seen, possible) = (report.coverage.seen(), report.coverage.possible());
     assert!(
-        seen * 100 >= possible * 93,
+        seen * 100 >= possible * 87,
         "only {seen} of {possible} pairs of steps: {:?}",
         report.coverage.missing().collect::<Vec<_>>()
     );

@@ -52,6 +52,37 @@ fn e17_a_set_of_95_hundredths_misses_no_deadline_beside_hogs_and_many_without_re
 }
 
 #[test]
+fn e4_a_chain_of_servers_works_with_its_callers_reservation_and_no_job_is_late() {
+    let scenario = checked_in("chain.toml");
+    for policy in Policy::ALL {
+        let mut timed = scenario.clone();
+        timed.machine.policy = policy;
+        let mut machine = Machine::new(&timed);
+        machine.supply = Some(sim::supply::Supply::default());
+        assert_eq!(machine.run().broken, None, "{policy:?}");
+        let [control, poor, ..] = machine.jobs() else {
+            panic!("{:?}", machine.jobs());
+        };
+        assert!(control.done > 190 && control.missed == 0, "{control:?}");
+        assert!(poor.done > 15, "{poor:?}");
+        assert!(machine.loans() > 2 * control.done, "{} loans", machine.loans());
+        for track in machine.supply.iter().flat_map(|supply| supply.tracks()) {
+            let most = track.bound() + machine.lateness();
+            assert!(track.fullest() <= most, "{} of {most}", track.fullest());
+        }
+        let mut without = scenario.clone();
+        without
+            .threads
+            .iter_mut()
+            .for_each(|thread| thread.context = None);
+        assert!(
+            ran(&without, policy).jobs()[0].missed > 100,
+            "the hogs are in nobody's way"
+        );
+    }
+}
+
+#[test]
 fn e14_the_same_of_101_hundredths_is_refused_with_a_quote_that_holds() {
     let mut scenario = checked_in("refused.toml");
     let machine = ran(&scenario, Policy::Eevdf);

@@ -9,7 +9,7 @@ use sched::{CpuId, CpuMask, LatencyClass, Nanos, Overrun, Policy, Spec, Weight};
 use sim::input::toml::{read, write};
 use sim::scenario::{
     Arrival, Barrier, BarrierId, ConditionId, Context, ContextIndex, Deed, Delay, EndpointId, Explore, Fault,
-    Faults, LockId, Machine, MaskId, Phase, Pipe, PipeId, Program, Scenario, Span, Step,
+    Faults, LockId, Machine, MaskId, Patience, Phase, Pipe, PipeId, Program, Scenario, Span, Step,
     Strategy as Exploration, Thread, ThreadKind, Timer, TimerId,
 };
 
@@ -137,6 +137,14 @@ fn explore() -> impl Strategy<Value = Explore> {
     })
 }
 
+fn patience() -> impl Strategy<Value = Patience> {
+    prop_oneof![
+        Just(Patience::Unbounded),
+        nanos().prop_map(Patience::Within),
+        nanos().prop_map(Patience::For),
+    ]
+}
+
 fn step(threads: u16) -> impl Strategy<Value = Step> {
     let row = 0..ROWS;
     let pipe = (row.clone(), 0..=LEAST_CAPACITY).prop_map(|(pipe, bytes)| (PipeId(pipe), bytes));
@@ -160,7 +168,7 @@ fn step(threads: u16) -> impl Strategy<Value = Step> {
         row.clone().prop_map(|row| Step::Barrier(BarrierId(row))),
         pipe.clone().prop_map(|(pipe, bytes)| Step::Write { pipe, bytes }),
         pipe.prop_map(|(pipe, bytes)| Step::Read { pipe, bytes }),
-        row.clone().prop_map(|row| Step::Call(EndpointId(row))),
+        (row.clone(), patience()).prop_map(|(row, patience)| Step::Call(EndpointId(row), patience)),
         row.clone().prop_map(|row| Step::Serve(EndpointId(row))),
         Just(Step::Suspend),
         kind.clone().prop_map(Step::Resume),

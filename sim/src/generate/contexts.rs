@@ -1,11 +1,14 @@
 //! Random scenarios whose threads have scheduling contexts: limits and reservations of a part of a millisecond, which end and come back many times in
 //! a run. What they draw comes from numbers of their own, so all else is as it would be without.
 
-use sched::{Nanos, Overrun, Spec};
+use sched::{LatencyClass, Nanos, Overrun, Spec, Weight};
 
-use super::{FaultClass, HOGS, faults_of, plain};
+use super::{FaultClass, HOGS, faults_of, plain, run};
 use crate::random::Random;
-use crate::scenario::{Context, ContextIndex, Deed, Scenario, Step, ThreadKind};
+use crate::scenario::{
+    Arrival, Context, ContextIndex, Deed, EndpointId, Patience, Phase, Program, Scenario, Span, Step, Thread,
+    ThreadKind,
+};
 
 /// The scenario of a seed, with scheduling contexts for most kinds of its threads.
 #[must_use]
@@ -15,6 +18,9 @@ pub fn with_contexts(seed: u64) -> Scenario {
     give_contexts(&mut scenario, &mut random);
     if seed % HOGS != HOGS - 1 && random.below(2) == 0 {
         share_contexts(&mut scenario, &mut random);
+    }
+    if seed % HOGS != HOGS - 1 && random.below(3) > 0 {
+        call_each_other(&mut scenario, &mut random);
     }
     if seed % LATE_TIMERS == LATE_TIMERS - 1 {
         scenario.faults = faults_of(FaultClass::LateTimers, &mut random);
@@ -93,5 +99,67 @@ fn share_contexts(scenario: &mut Scenario, random: &mut Random) {
                 phase.steps.splice(place..place, steps);
             }
         }
+    }
+}
+
+/// Turns some kinds of threads into servers without time of their own, in a chain: the first is called by all others, each calls the next,
+/// and whoever is behind the last but one may as well call the first, or never answer.
+fn call_each_other(scenario: &mut Scenario, random: &mut Random) {
+    let servers = 1 + random.below(3) as u16;
+    let first = scenario.endpoints.len() as u16;
+    scenario
+        .endpoints
+        .extend((0..servers).map(|number| format!("chain {number}")));
+    let call = |random: &mut Random, endpoint: u16| {
+        let most = 1 << (5 + random.below(8));
+        let span = Nanos::from_micros(5 + random.below(most));
+        let patience = match random.below(6) {
+            0 => Patience::Within(span),
+            1..=3 => Patience::For(span),
+            _ => Patience::Unbounded,
+        };
+        Step::Call(EndpointId(first + endpoint), patience)
+    };
+    for thread in &mut scenario.threads {
+        for phase in &mut thread.program.phases {
+            for _ in 0..1 + random.below(3) {
+                let place = random.below(phase.steps.len() as u64 + 1) as usize;
+                let endpoint = random.below(2).min(u64::from(servers) - 1) as u16;
+                phase.steps.insert(place, call(random, endpoint));
+            }
+        }
+    }
+    for number in 0..servers {
+        let mut steps = vec![Step::Serve(EndpointId(first + number)), Step::Run(run(random))];
+        if number + 1 < servers {
+            steps.push(call(random, number + 1));
+        } else if random.below(4) == 0 {
+            // It waits for itself, or for whoever waits for it.
+            steps.push(call(random, 0));
+        }
+        steps.push(Step::Run(run(random)));
+        if random.below(12) == 0 {
+            steps.push(Step::Run(Span::FOREVER));
+        }
+        scenario.threads.push(Thread {
+            name: format!("server {number}"),
+            process: 1,
+            weight: Weight::new(1 << random.below(11)).unwrap_or_default(),
+            class: LatencyClass::IpcServer,
+            affinity: (random.below(3) == 0).then(|| random.one_of(&scenario.masks).clone()),
+            context: None,
+            arrival: Arrival::At {
+                start: Nanos(random.below(2_000_000)),
+                count: 1 + random.below(2) as u32,
+            },
+            program: Program {
+                phases: vec![Phase {
+                    name: String::new(),
+                    repeat: None,
+                    steps,
+                }],
+                repeat: None,
+            },
+        });
     }
 }

@@ -10,7 +10,7 @@ mod print;
 
 use super::objects::{Name, Objects};
 use super::{spans, words};
-use crate::scenario::{Span, Step};
+use crate::scenario::{Patience, Span, Step};
 
 pub(super) use print::print;
 
@@ -53,8 +53,8 @@ pub const FORMS: &[(&str, &str, &str)] = &[
     ),
     (
         "call",
-        "call files",
-        "calls the server at the endpoint and waits for its answer",
+        "call files within 5ms",
+        "calls the server at the endpoint and waits for its answer; `within 5ms` ends the call then, `for 5ms` only the wait",
     ),
     (
         "serve",
@@ -166,7 +166,16 @@ pub(super) fn parse(text: &str, objects: &mut Objects) -> Result<Step, StepError
                 Step::Read { pipe, bytes }
             }
         }
-        "call" => Step::Call(words.name("an endpoint", |name| objects.endpoint(name))?),
+        "call" => {
+            let endpoint = words.name("an endpoint", |name| objects.endpoint(name))?;
+            let patience = match words.word() {
+                None => Patience::Unbounded,
+                Some("within") => Patience::Within(words.argument("a length of time", spans::duration)?),
+                Some("for") => Patience::For(words.argument("a length of time", spans::duration)?),
+                Some(other) => return words.fail(format!("`{other}` is neither within nor for")),
+            };
+            Step::Call(endpoint, patience)
+        }
         "serve" => Step::Serve(words.name("an endpoint", |name| objects.endpoint(name))?),
         "suspend" => Step::Suspend,
         "resume" => Step::Resume(words.name("a thread", |name| objects.thread(name))?),

@@ -6,12 +6,11 @@
 //! back when the thread ends.
 
 use sched::context::capacity::USUAL_MOST;
-use sched::context::{Capacity, Kind, Refused};
+use sched::context::{Capacity, Holding, Kind, Refused};
 use sched::{Affinity, Budget, ContextId, CpuId, Entity, Instant, Nanos, Rank, Spec};
 
-use super::deeds::Shared;
-
 use super::Machine;
+use super::lending::Party;
 use super::service::Service;
 use super::threads::{Index, Task};
 use crate::audit::Rule;
@@ -32,8 +31,15 @@ pub(super) struct Contexts {
     pub(super) capacity: Vec<Capacity>,
     /// Whose context each was: their numbers count from 1.
     made: Vec<Maker>,
-    /// Those that threads make by their steps.
-    pub(super) shared: Vec<Shared>,
+    /// Who holds the time of each, and when it came into being; `None` for those that are gone or never were.
+    pub(super) holdings: Vec<Option<Holding<Index>>>,
+    pub(super) begun: Vec<Option<Instant>>,
+    /// Those that threads make by their steps, while they are there.
+    pub(super) shared: Vec<Option<ContextId>>,
+    /// What threads have to do with contexts, if there are any.
+    pub(super) parties: Vec<Party>,
+    /// How often time was lent.
+    pub(super) loans: u64,
     pub(super) refusals: Vec<Refusal>,
     /// What was charged to contexts that are gone.
     gone: Nanos,
@@ -78,7 +84,11 @@ impl Contexts {
                 || !scenario.contexts.is_empty(),
             capacity: (0..scenario.machine.cpus()).map(most).collect(),
             made: Vec::new(),
-            shared: scenario.contexts.iter().map(|_| Shared::Gone).collect(),
+            holdings: Vec::new(),
+            begun: Vec::new(),
+            shared: vec![None; scenario.contexts.len()],
+            parties: Vec::new(),
+            loans: 0,
             refusals: Vec::new(),
             gone: Nanos::ZERO,
             jobs: vec![Jobs::default(); scenario.threads.len()],
@@ -91,10 +101,19 @@ impl Contexts {
     /// The id of a context that comes into being.
     pub(super) fn make(&mut self, maker: Maker) -> ContextId {
         self.made.push(maker);
+        self.holdings.push(None);
+        self.begun.push(None);
         ContextId {
             number: self.made.len() as u64,
             generation: 1,
         }
+    }
+
+    /// A context that was made is there, its time at home.
+    pub(super) fn is_there(&mut self, budget: Box<Budget>, from: Instant) {
+        let place = budget.context().number as usize - 1;
+        self.holdings[place] = Some(Holding::new(budget));
+        self.begun[place] = Some(from);
     }
 
     /// A budget is about to be dropped: what it was charged stays known.
@@ -114,6 +133,7 @@ impl Machine {
     ) -> bool {
         let context = self.contexts.make(Maker::Thread(kind));
         self.contexts.service.begin(spec, self.now);
+        let mut admitted = None;
         if spec.kind() == Kind::Reservation {
             let mut last = Err(Refused::NoCapacity);
             let allowed = self.contexts.capacity.iter_mut().zip((0..).map(CpuId));
@@ -135,27 +155,34 @@ impl Machine {
                 return false;
             };
             thread.set_affinity(Affinity::One(at));
+            admitted = Some(at);
         }
         let now = self.read(cpu);
-        thread.change_parked_budget(|budget| *budget = Some(Budget::new(context, *spec, now)));
+        let budget = Machine::confined(Budget::new(context, *spec, now), admitted);
+        self.contexts.is_there(budget, now);
+        let own = Index(self.threads.len() as u32);
+        self.deal(cpu, context.number, |_, holding| {
+            holding.bound = Some(own);
+            thread.change_parked_budget(|budget| *budget = holding.home.take());
+        });
         true
     }
 
-    /// A thread is gone, and with it its context.
-    pub(super) fn end_context(&mut self, thread: &mut Entity<Task>) {
-        let mut budget = None;
-        thread.change_parked_budget(|own| budget = own.take());
-        let Some(budget) = budget else { return };
-        if let Some(Maker::Shared(shared)) = self.maker_of(budget.context()) {
-            return self.comes_home(shared, budget);
-        }
-        self.end_service(budget.context());
+    /// A thread is gone, and with it the context that it had from its start on.
+    pub(super) fn end_own_context(&mut self, number: u64) {
+        let id = ContextId {
+            number,
+            generation: 1,
+        };
+        let budget = self.contexts.holdings[number as usize - 1].take();
+        let budget = budget.and_then(|holding| holding.home);
+        self.end_service(id);
         if self.sabotage != Some(Sabotage::ForgetWhatWasUsed) {
-            self.contexts.forget(Some(&budget));
+            self.contexts.forget(budget.as_deref());
         }
         for capacity in &mut self.contexts.capacity {
             // It is on one of them, or on none if it is a limit.
-            if capacity.give_back(budget.context()).is_ok() {
+            if capacity.give_back(id).is_ok() {
                 break;
             }
         }
@@ -187,6 +214,18 @@ impl Machine {
         self.contexts.made.get(place).copied()
     }
 
+    /// How often time was lent along a call.
+    #[must_use]
+    pub const fn loans(&self) -> u64 {
+        self.contexts.loans
+    }
+
+    /// How late what is to happen at an instant may be noticed.
+    #[must_use]
+    pub const fn lateness(&self) -> Nanos {
+        self.audit.lateness
+    }
+
     /// The jobs of each kind of thread.
     #[must_use]
     pub fn jobs(&self) -> &[Jobs] {
@@ -209,6 +248,7 @@ impl Machine {
             if !budget.refills().is_sound() {
                 broken = Some(format!("the refills of {:?} do not add up", budget.context()));
             }
+            broken = broken.or_else(|| self.more_than_was_there(budget));
         }
         if served != charged {
             broken = Some(format!("{served} served in contexts, {charged} charged to them"));
@@ -217,8 +257,32 @@ impl Machine {
         if let Some(evidence) = broken {
             return self.fail(Rule::ContextsAddUp, evidence);
         }
+        if let Some(evidence) = self.loans_are_sound() {
+            return self.fail(Rule::LoansAreSound, evidence);
+        }
         self.look_at_all_service();
         self.deadlines_are_met();
+    }
+
+    /// E11: each use of a nanosecond puts that off by a period at least. So whatever was used of a context that was never divided has been put
+    /// off, what servers used beyond it among that: that is owed.
+    fn more_than_was_there(&self, budget: &Budget) -> Option<String> {
+        let Some(Maker::Thread(_)) = self.maker_of(budget.context()) else {
+            return None;
+        };
+        let begun = self.begun(budget.context())?;
+        let refills = budget.refills().entries().iter();
+        let put_off: u128 = refills
+            .map(|refill| u128::from(refill.amount.0) * u128::from(refill.at.since(begun).0))
+            .sum();
+        let used = u128::from(budget.used().0) * u128::from(budget.spec().period().0);
+        (!budget.spec().is_everything() && used > put_off).then(|| {
+            format!(
+                "{:?} was charged {}, and owes less",
+                budget.context(),
+                budget.used()
+            )
+        })
     }
 
     /// Every budget, wherever its thread is.
@@ -239,7 +303,8 @@ impl Machine {
             sched::Parking::Resting(thread) => thread.budget(),
             sched::Parking::Away { .. } => None,
         });
-        let at_home = self.contexts.shared.iter().filter_map(Shared::at_home);
+        let holdings = self.contexts.holdings.iter().flatten();
+        let at_home = holdings.filter_map(|holding| holding.home.as_deref());
         queued
             .chain(running)
             .chain(at_home)

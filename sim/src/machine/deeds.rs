@@ -1,14 +1,14 @@
 //! Contexts that threads make, use, divide and take from each other by their steps. Rules E1, E6, E10 and E13; the letters are those of
 //! docs/rules/contexts.md.
 //!
-//! The box of such a context is at home here (A), or with a thread wherever that is (B to E, G); every deed moves it, or what is in it,
+//! The box of such a context is at home (A), or with a thread wherever that is (B to G); every deed moves it, or what is in it,
 //! and the ledger is looked at behind each. What cannot be done leaves everything as it is.
 
 use sched::context::spec::LEAST_BUDGET;
 use sched::context::{Capacity, Kind, Refused};
-use sched::{Affinity, Budget, ContextId, CpuId, EnqueueReason, Entity, Instant, Spec};
+use sched::{Budget, ContextId, CpuId, EnqueueReason, Entity, Instant, Spec};
 
-use protocol::{Reached, Step};
+use protocol::{Reached, Step, lending};
 
 use super::Machine;
 use super::code::Action;
@@ -16,33 +16,9 @@ use super::contexts::{Maker, ROOT, Refusal};
 use super::threads::{Index, Task};
 use crate::scenario::{ContextIndex, Deed};
 
-/// Where the box of a shared context is.
-#[derive(Debug, Default)]
-pub(super) enum Shared {
-    /// There is none (Z).
-    #[default]
-    Gone,
-    /// Nobody uses it (A).
-    AtHome(Box<Budget>),
-    /// A thread has it (B to E, G).
-    With(Index, ContextId),
-}
-
-impl Shared {
-    pub(super) fn at_home(&self) -> Option<&Budget> {
-        match self {
-            Shared::AtHome(budget) => Some(budget),
-            Shared::Gone | Shared::With(..) => None,
-        }
-    }
-
-    fn id(&self) -> Option<ContextId> {
-        match self {
-            Shared::Gone => None,
-            Shared::AtHome(budget) => Some(budget.context()),
-            Shared::With(_, context) => Some(*context),
-        }
-    }
+/// The place of a context in the machine's lists, which its number counts from 1.
+pub(super) const fn place(number: u64) -> usize {
+    (number as usize).wrapping_sub(1)
 }
 
 impl Machine {
@@ -51,11 +27,7 @@ impl Machine {
         match deed {
             Deed::Carve => self.carve(cpu, own, context),
             Deed::Bind => self.bind(cpu, own, context),
-            Deed::Unbind => {
-                if let Some(budget) = self.take_box(cpu, context) {
-                    *self.shared(context) = Shared::AtHome(budget);
-                }
-            }
+            Deed::Unbind => self.unbind(cpu, context),
             Deed::Return => self.give_back(cpu, context),
             Deed::Revoke => self.revoke(cpu, context),
         }
@@ -66,13 +38,14 @@ impl Machine {
         self.look_at_contexts();
     }
 
-    fn shared(&mut self, context: ContextIndex) -> &mut Shared {
-        &mut self.contexts.shared[usize::from(context.0)]
+    /// The number of a shared context, if it is there.
+    fn number(&self, context: ContextIndex) -> Option<u64> {
+        Some(self.contexts.shared[usize::from(context.0)]?.number)
     }
 
     /// Z to A.
     fn carve(&mut self, cpu: CpuId, own: Index, context: ContextIndex) {
-        if self.shared(context).id().is_some() {
+        if self.number(context).is_some() {
             return;
         }
         let described = &self.scenario.contexts[usize::from(context.0)];
@@ -91,12 +64,9 @@ impl Machine {
         self.contexts.service.begin(&spec, begins);
         match carved {
             Ok((at, from)) => {
-                let budget = Budget::new(id, spec, from);
-                let budget = match at {
-                    Some(at) => budget.confined_to(Affinity::One(at)),
-                    None => budget,
-                };
-                *self.shared(context) = Shared::AtHome(budget);
+                let budget = Machine::confined(Budget::new(id, spec, from), at);
+                self.contexts.is_there(budget, from);
+                self.contexts.shared[usize::from(context.0)] = Some(id);
             }
             Err(refused) => {
                 let kind = self.kinds[own.at()];
@@ -125,11 +95,13 @@ impl Machine {
         id: ContextId,
         spec: &Spec,
     ) -> Result<(CpuId, Instant), Refused> {
-        let parent_id = self.shared(parent).id().ok_or(Refused::NoCapacity)?;
+        let parent_id = self.contexts.shared[usize::from(parent.0)].ok_or(Refused::NoCapacity)?;
         let at = self.capacity_of(parent_id).ok_or(Refused::NoCapacity)?;
         let taken = self.contexts.capacity[at].reserve(parent_id, id, spec)?.taken;
         let mut from = None;
-        self.with_box(cpu, parent, |budget, now| from = budget.carve(taken, now));
+        self.with_box(cpu, parent_id.number, |budget, now| {
+            from = budget.carve(taken, now)
+        });
         let Some(from) = from else {
             // What it would be left with is no budget, or its thread is about to end.
             let returned = self.contexts.capacity[at].give_back(id);
@@ -149,82 +121,111 @@ impl Machine {
 
     /// A to D: the thread that runs here uses it from now on.
     fn bind(&mut self, cpu: CpuId, own: Index, context: ContextIndex) {
-        let budget = match core::mem::take(self.shared(context)) {
-            Shared::AtHome(budget) => budget,
-            elsewhere => return *self.shared(context) = elsewhere,
+        let Some(number) = self.number(context) else {
+            return;
         };
-        let id = budget.context();
-        let mut hand = Some(budget);
-        self.change_budget(cpu, own, |of_thread, _| {
-            if of_thread.is_none() {
-                core::mem::swap(of_thread, &mut hand);
+        let party = self.contexts.parties[own.at()];
+        if party.own.is_some() || party.borrowed.is_some() {
+            return;
+        }
+        let is_bound = self.deal(cpu, number, |deal, holding| {
+            if holding.bound.is_some() {
+                return false;
             }
+            // What is on its way home finds who is bound.
+            let mut hand = holding.home.take();
+            lending::put(deal, &own, &mut hand);
+            holding.home = hand;
+            if holding.home.is_none() {
+                holding.bound = Some(own);
+            }
+            holding.bound.is_some()
         });
-        *self.shared(context) = match hand {
-            Some(budget) => Shared::AtHome(budget),
-            None => {
-                self.contexts.service.release(id, self.now);
-                Shared::With(own, id)
-            }
-        };
+        if is_bound == Some(true) {
+            self.contexts.parties[own.at()].own = Some(number);
+            let id = ContextId {
+                number,
+                generation: 1,
+            };
+            self.contexts.service.release(id, self.now);
+        }
     }
 
-    /// Takes the box from wherever it is; the record says what it said.
-    fn take_box(&mut self, cpu: CpuId, context: ContextIndex) -> Option<Box<Budget>> {
-        match core::mem::take(self.shared(context)) {
-            Shared::Gone => None,
-            Shared::AtHome(budget) => Some(budget),
-            Shared::With(thread, id) => {
-                *self.shared(context) = Shared::With(thread, id);
-                let mut taken = None;
-                self.change_budget(cpu, thread, |of_thread, _| {
-                    taken = of_thread.take_if(|budget| budget.context() == id);
-                });
-                taken
+    /// B to E, F or G to A: the time comes home. Nothing of it, if its thread is about to end and brings it.
+    fn unbind(&mut self, cpu: CpuId, context: ContextIndex) {
+        let Some(number) = self.number(context) else {
+            return;
+        };
+        let bound = self.deal(cpu, number, |deal, holding| {
+            lending::end_loans(deal, holding, 0);
+            let bound = holding.bound.take()?;
+            if let Some(time) = lending::take_from(deal, holding.id(), &bound) {
+                lending::deliver(deal, holding, time);
             }
+            Some(bound)
+        });
+        if let Some(Some(bound)) = bound {
+            self.contexts.parties[bound.at()].own = None;
         }
     }
 
     /// Does something with the box, wherever it is.
-    fn with_box(&mut self, cpu: CpuId, context: ContextIndex, mut act: impl FnMut(&mut Budget, Instant)) {
+    fn with_box(&mut self, cpu: CpuId, number: u64, mut act: impl FnMut(&mut Budget, Instant)) {
         let now = self.read(cpu);
-        match self.shared(context) {
-            Shared::Gone => {}
-            Shared::AtHome(budget) => act(budget, now),
-            Shared::With(thread, id) => {
-                let (thread, id) = (*thread, *id);
-                self.change_budget(cpu, thread, |of_thread, now| {
-                    if let Some(budget) = of_thread.as_mut().filter(|budget| budget.context() == id) {
-                        act(budget, now);
-                    }
-                });
+        self.deal(cpu, number, |deal, holding| {
+            if let Some(budget) = &mut holding.home {
+                return act(budget, now);
             }
+            let Some(holder) = holding.holder() else { return };
+            let id = holding.id();
+            deal.machine.change_budget(cpu, *holder, |of_thread, now| {
+                if let Some(budget) = of_thread.as_mut().filter(|budget| budget.context() == id) {
+                    act(budget, now);
+                }
+            });
+        });
+    }
+
+    /// A to Z, if nobody uses it and nothing is carved out of it.
+    fn give_back(&mut self, cpu: CpuId, context: ContextIndex) {
+        let Some(number) = self.number(context) else {
+            return;
+        };
+        let is_home = self.deal(cpu, number, |_, holding| holding.home.is_some());
+        if is_home == Some(true) {
+            self.end_shared(cpu, context);
         }
     }
 
-    /// A to Z, if nothing is carved out of it: the time goes to whom it was carved from.
-    fn give_back(&mut self, cpu: CpuId, context: ContextIndex) {
-        let Some(budget) = self.shared(context).at_home() else {
+    /// To Z: what was reserved goes to whom it was carved from, unless something is carved out of it.
+    fn end_shared(&mut self, cpu: CpuId, context: ContextIndex) {
+        let Some(id) = self.contexts.shared[usize::from(context.0)] else {
             return;
         };
-        let id = budget.context();
         if let Some(at) = self.capacity_of(id) {
             let Ok(returned) = self.contexts.capacity[at].give_back(id) else {
                 return;
             };
-            if let Some(Maker::Shared(parent)) = self.maker_of(returned.parent) {
+            if let Some(Maker::Shared(_)) = self.maker_of(returned.parent) {
+                let parent = returned.parent;
                 let mut restored = None;
-                self.with_box(cpu, parent, |budget, now| {
-                    restored = Some(budget.restore(returned.taken, now))
+                self.with_box(cpu, parent.number, |budget, now| {
+                    restored = Some(budget.restore(returned.taken, now));
                 });
                 debug_assert!(!matches!(restored, Some(Err(_))), "it was carved out of this");
-                self.contexts
-                    .service
-                    .give(returned.parent, returned.taken, self.now);
+                if restored.is_none() {
+                    // On its way home from a thread that ends.
+                    self.deal(cpu, parent.number, |_, holding| {
+                        holding.due.restored += returned.taken
+                    });
+                }
+                self.contexts.service.give(parent, returned.taken, self.now);
             }
         }
-        let gone = core::mem::take(self.shared(context));
-        self.contexts.forget(gone.at_home());
+        self.contexts.shared[usize::from(context.0)] = None;
+        let gone = self.contexts.holdings[place(id.number)].take();
+        self.contexts
+            .forget(gone.and_then(|holding| holding.home).as_deref());
         self.end_service(id);
     }
 
@@ -236,24 +237,18 @@ impl Machine {
                 self.revoke(cpu, ContextIndex(index as u16));
             }
         }
-        if let Some(budget) = self.take_box(cpu, context) {
-            *self.shared(context) = Shared::AtHome(budget);
-            self.give_back(cpu, context);
-        }
-    }
-
-    /// A thread has ended that had it (B to E, G to A).
-    pub(super) fn comes_home(&mut self, context: ContextIndex, budget: Box<Budget>) {
-        *self.shared(context) = Shared::AtHome(budget);
+        self.unbind(cpu, context);
+        self.end_shared(cpu, context);
     }
 
     /// Changes the budget of a thread, wherever that is.
-    fn change_budget(
+    pub(super) fn change_budget(
         &mut self,
         cpu: CpuId,
         thread: Index,
         mut change: impl FnMut(&mut Option<Box<Budget>>, Instant),
     ) {
+        self.contexts.parties[thread.at()].changed_at = self.now;
         if protocol::change_budget(&mut self.host(cpu), &thread, &mut change) != Reached::OnItsWay {
             return;
         }
@@ -289,12 +284,14 @@ impl Machine {
     /// E10, E13: every box is in one place, and has what its context has left of its reservation.
     pub(super) fn shared_add_up(&self) -> Option<String> {
         self.contexts.shared.iter().find_map(|shared| {
-            let id = shared.id()?;
+            let id = (*shared)?;
             let mut boxes = self.budgets().filter(|budget| budget.context() == id);
             let (Some(budget), None) = (boxes.next(), boxes.next()) else {
                 return Some(format!("the box of {id:?} is in no place, or in two"));
             };
-            let has = budget.spec().budget();
+            // What is due to it comes to it when it is at home.
+            let holding = self.contexts.holdings[place(id.number)].as_ref()?;
+            let has = budget.spec().budget() + holding.due.restored;
             let at = self.capacity_of(id)?;
             // It cannot be divided to nothing: what remains is a budget.
             let left = self.contexts.capacity[at]

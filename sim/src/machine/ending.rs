@@ -223,7 +223,7 @@ impl<'m> View<'m> {
         let record = &self.machine.threads[thread.at()];
         match self.stranded.get(&thread) {
             Some(somewhere) => *somewhere,
-            None => !record.place.is_resting() || record.granted || record.wish == Wish::Time,
+            None => !record.place.is_resting() || record.granted || record.armed.is_some(),
         }
     }
 
@@ -395,7 +395,7 @@ impl Offers {
                 self.signalled[usize::from(condition.0)] = true;
             }
             Step::Write { pipe, .. } | Step::Read { pipe, .. } => self.piped[usize::from(pipe.0)] = true,
-            Step::Call(endpoint) => self.called[usize::from(endpoint.0)] = true,
+            Step::Call(endpoint, _) => self.called[usize::from(endpoint.0)] = true,
             Step::Serve(endpoint) => self.served[usize::from(endpoint.0)] = true,
             Step::Resume(kind) => self.resumed[usize::from(kind.0)] = true,
             Step::Kill(kind) => self.ended[usize::from(kind.0)] = true,

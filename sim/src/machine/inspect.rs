@@ -249,7 +249,10 @@ impl Machine {
             for thread in ready {
                 let record = &self.threads[Index::of(thread.id()).at()];
                 let waited = self.now.since(record.ready_at);
-                if waited > patience
+                // Another CPU might have taken it since it may run there.
+                let changed_at = self.contexts.parties.get(Index::of(thread.id()).at());
+                let changed_at = changed_at.map_or(Instant::BOOT, |party| party.changed_at);
+                if self.now.since(record.ready_at.max(changed_at)) > patience
                     && let Some(idle) = idle.iter().find(|idle| {
                         cpu.running().is_some() && thread.affinity().allows(CpuId(**idle as u32))
                     })

@@ -6,6 +6,7 @@ use sched::{Affinity, Cpu, CpuId, EndReason, EnqueueReason, Entity, Instant, Lat
 use abi::trace::{Event, Thread};
 
 use super::agenda::Happening;
+use super::lending::Party;
 use super::threads::{Index, Owned, Record, Task, Wish};
 use super::{Action, Machine, POWER_ON};
 use crate::sabotage::Sabotage;
@@ -67,6 +68,10 @@ impl Machine {
         {
             return;
         }
+        if self.contexts.exist {
+            let own = thread.budget().map(|budget| budget.context().number);
+            self.contexts.parties.push(Party::new(own));
+        }
         self.threads.push(Record::new(id, spec.weight, spec.class));
         self.kinds.push(kind);
         self.instances[usize::from(kind.0)].push(own);
@@ -80,7 +85,6 @@ impl Machine {
 
     /// A thread is gone: whatever it was listed for, held or owed to others is settled.
     pub(super) fn bury(&mut self, cpu: CpuId, mut thread: Owned) {
-        self.end_context(&mut thread);
         let own = Index::of(thread.id());
         let record = &mut self.threads[own.at()];
         debug_assert!(record.alive, "a thread ends once");
@@ -98,11 +102,14 @@ impl Machine {
         self.instances[usize::from(thread.payload.kind.0)].retain(|other| *other != own);
         let waiting = self.objects.forget(wish, own);
         let locks = self.objects.release_all(own);
+        self.grant(cpu, waiting.into_iter().chain(locks));
+        self.end_context(cpu, &mut thread);
         let called = self.clients.remove(&own);
         self.clients.retain(|_, client| *client != own);
-        let clients = [called, thread.payload.client].into_iter().flatten();
-        let clients: Vec<Index> = clients.filter(|client| self.threads[client.at()].alive).collect();
-        self.grant(cpu, waiting.into_iter().chain(locks).chain(clients));
+        self.call_ended(cpu, own);
+        for client in called.into_iter().chain(thread.payload.client) {
+            self.answer(cpu, client, own);
+        }
         self.note(
             cpu,
             Event::ThreadExit {

@@ -1,8 +1,8 @@
 //! The machine: virtual CPUs that run the kernel's steps and the threads' programs, driven from event to event.
 //!
 //! Reading order: [`code`] is the kernel, step by step; [`program`] performs what threads ask for on [`objects`]; [`time`]
-//! is timers and user time; [`life`] is threads and CPUs coming and going; [`agenda`] is what happens next; [`ending`] says how a run
-//! ended.
+//! is timers and user time; [`calls`] is threads that call each other, [`lending`] the CPU time that goes along, and [`loans`] whether that is where it
+//! has to be; [`life`] is threads and CPUs coming and going; [`agenda`] is what happens next; [`ending`] says how a run ended.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use seat::Seat;
 use threads::{Index, Owned, Record, Task};
 
 mod agenda;
+mod calls;
 mod change;
 mod clock;
 mod code;
@@ -35,12 +36,15 @@ mod contexts;
 mod deeds;
 mod ending;
 mod inspect;
+mod lending;
 mod life;
+mod loans;
 mod objects;
 mod program;
 mod seat;
 mod service;
 mod shares;
+pub mod supply;
 mod threads;
 mod time;
 
@@ -146,6 +150,8 @@ pub struct Machine {
     most_events: u64,
     /// What happened.
     pub recorder: Recorder,
+    /// What became of the time of contexts, if that is measured.
+    pub supply: Option<supply::Supply>,
     /// How long woken threads waited, if that is measured.
     pub latencies: Option<Latencies>,
 }
@@ -206,6 +212,7 @@ impl Machine {
             sabotage: None,
             most_events: u64::MAX,
             recorder: Recorder::default(),
+            supply: None,
             latencies: None,
             scenario,
         };
@@ -351,6 +358,7 @@ impl Machine {
                 let ahead = self.read(cpu) + Nanos::from_millis(10);
                 let _ = self.cpus[cpu.index()].uncollected(ahead);
             }
+            self.sample();
             self.strike(cpu);
             self.look(cpu);
             if self.audit.broken.is_some() {

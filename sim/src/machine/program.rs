@@ -161,24 +161,10 @@ impl Machine {
                     Next::Wait(Wish::Pipe(pipe))
                 }
             }
-            Step::Call(endpoint) if stage == 0 => {
-                if let Some(server) = self.objects.call(endpoint, own) {
-                    self.clients.insert(server, own);
-                    self.grant(cpu, Some(server));
-                }
-                Next::Wait(Wish::Answer(endpoint))
-            }
-            Step::Serve(endpoint) => {
-                if stage == 0 {
-                    let answered = thread.payload.client.take();
-                    self.grant(cpu, answered);
-                    match self.objects.serve(endpoint, own) {
-                        None => return Next::Wait(Wish::Client(endpoint)),
-                        client => thread.payload.client = client,
-                    }
-                } else {
-                    thread.payload.client = self.clients.remove(&own);
-                }
+            Step::Call(endpoint, patience) if stage == 0 => self.call(cpu, own, endpoint, patience),
+            Step::Serve(endpoint) if stage == 0 => self.serve(cpu, thread, endpoint),
+            Step::Serve(_) => {
+                thread.payload.client = self.clients.remove(&own);
                 Next::Go
             }
             Step::Suspend if stage == 0 => {
@@ -230,7 +216,7 @@ impl Machine {
             | Step::Barrier(_)
             | Step::Write { .. }
             | Step::Read { .. }
-            | Step::Call(_)
+            | Step::Call(..)
             | Step::Suspend => Next::Go,
         }
     }

@@ -132,11 +132,11 @@ impl Service {
 }
 
 /// The context that is used on a CPU: a limit always when its thread runs, a reservation while that is due by a deadline, for what it does by
-/// weight is not charged to it.
+/// weight is not charged to it. A limit that is lent caps nobody: its server goes on, and that is owed.
 fn in_use(budget: Option<&Budget>, rank: Option<Rank>) -> Option<ContextId> {
     let budget = budget.filter(|budget| !budget.spec().is_everything())?;
     let is_charged = match budget.spec().kind() {
-        Kind::Limit => true,
+        Kind::Limit => !budget.is_lent(),
         Kind::Reservation => matches!(rank, Some(Rank::Deadline(..))),
     };
     is_charged.then(|| budget.context())

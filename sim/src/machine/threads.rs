@@ -85,6 +85,10 @@ pub(super) struct Record {
     pub(super) waits_since: Instant,
     /// Its wish has been fulfilled.
     pub(super) granted: bool,
+    /// The server that has received its call, until that ends.
+    pub(super) server: Option<Index>,
+    /// Its call ends when it has waited for as long as it wants to.
+    pub(super) hangs_up: bool,
     /// It was resumed while it was not suspended.
     pub(super) resumed: bool,
     pub(super) dying: bool,
@@ -107,6 +111,8 @@ impl Record {
             wish: Wish::Nothing,
             waits_since: Instant::BOOT,
             granted: false,
+            server: None,
+            hangs_up: false,
             resumed: false,
             dying: false,
             alive: true,

@@ -99,12 +99,17 @@ impl Machine {
 
     /// The running thread wants to sleep until this CPU's clock shows `until`.
     pub(super) fn sleep_until(&mut self, cpu: CpuId, thread: Index, until: Instant) -> Next {
+        self.arm(cpu, thread, until);
+        Next::Wait(Wish::Time)
+    }
+
+    /// A thread is to be woken when this CPU's clock shows `until`.
+    pub(super) fn arm(&mut self, cpu: CpuId, thread: Index, until: Instant) {
         let record = &mut self.threads[thread.at()];
         let memory = record.memory.take().unwrap_or_else(|| Deadline::new(thread));
         let key = self.sides[cpu.index()].deadlines.insert(until, memory);
         record.armed = Some((cpu.0, key));
         self.rearm(cpu);
-        Next::Wait(Wish::Time)
     }
 
     /// The instant until which a thread's periodic timer has it sleep; its first use starts the beat.

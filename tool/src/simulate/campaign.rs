@@ -179,9 +179,10 @@ impl Replay {
         machine.audit_every(1);
         if self.pictures.any() {
             machine.recorder.keep();
+            machine.supply = Some(sim::supply::Supply::default());
         }
         let outcome = machine.run();
-        self.pictures.write(&machine, &recipe())?;
+        self.pictures.write(&scenario, &machine, &recipe())?;
         println!(
             "seed {}: {} events, fingerprint {:016x}, {}",
             self.seed,

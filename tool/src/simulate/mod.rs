@@ -1,6 +1,7 @@
 //! `sundial sim`: the kernel's scheduler on virtual machines.
 
 mod campaign;
+mod contexts;
 mod orders;
 mod policies;
 mod run;
@@ -95,7 +96,7 @@ impl Pictures {
     }
 
     /// Writes what was asked for; `recipe` is the command that makes it again.
-    fn write(&self, machine: &sim::Machine, recipe: &str) -> Result<(), String> {
+    fn write(&self, scenario: &sim::Scenario, machine: &sim::Machine, recipe: &str) -> Result<(), String> {
         if !self.any() {
             return Ok(());
         }
@@ -118,11 +119,18 @@ impl Pictures {
         if let Some(folder) = &self.ctf {
             told(folder, lab::ctf::write(&trace, folder))?;
         }
+        let page = || {
+            let page = lab::report::of_trace(&trace, recipe);
+            match contexts::section(scenario, machine, recipe) {
+                Some(section) => page.section(section),
+                None => page,
+            }
+        };
         if let Some(file) = &self.html {
-            told(file, lab::report::of_trace(&trace, recipe).write(file))?;
+            told(file, page().write(file))?;
         }
         if let Some(file) = &self.markdown {
-            told(file, lab::report::of_trace(&trace, recipe).write_markdown(file))?;
+            told(file, page().write_markdown(file))?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Running scenario files.
 
-use super::{Pictures, recipe};
+use super::{Pictures, contexts, recipe};
 use clap::{Args, ValueEnum};
 use sched::context::{Binding, Refused};
 use sched::{ContextId, Nanos};
@@ -8,6 +8,7 @@ use serde_json::json;
 use sim::input::{self, rtapp};
 use sim::measure::Latencies;
 use sim::scenario::{Machine as Shape, ThreadKind};
+use sim::supply::Supply;
 use sim::{Ending, Jobs, Machine, Maker, RunResult, Scenario, campaign, shrink};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,6 +80,7 @@ impl Run {
             if self.pictures.any() {
                 machine.recorder.keep();
             }
+            machine.supply = Some(Supply::default());
             let mut outcome = machine.run();
             if outcome.broken.is_none() {
                 outcome.broken = campaign::compared(&outcome, &Machine::new(&scenario).run());
@@ -94,7 +96,7 @@ impl Run {
             } else if let Some(stuck) = outcome.stuck() {
                 broken += &format!("{}: {stuck}\n", file.display());
             }
-            self.pictures.write(&machine, &recipe())?;
+            self.pictures.write(&scenario, &machine, &recipe())?;
         }
         if broken.is_empty() { Ok(()) } else { Err(broken) }
     }
@@ -285,6 +287,9 @@ fn jobs(scenario: &Scenario, machine: &Machine) -> String {
             );
         }
     }
+    if machine.loans() > 0 {
+        text += &format!("  CPU time was lent along {} calls\n", machine.loans());
+    }
     for refusal in machine.refusals() {
         let name = &scenario.threads[usize::from(refusal.kind.0)].name;
         let called = |context: ContextId| match machine.maker_of(context) {
@@ -383,6 +388,7 @@ fn as_json(scenario: &Scenario, machine: &Machine, outcome: &RunResult) -> serde
         "preemptions": summary.preemptions, "wakes": summary.wakes, "handoffs": summary.handoffs,
         "migrations": summary.migrations, "steals": summary.steals, "interrupts": summary.interrupts,
         "threads": kinds, "refused": refused,
+        "loans": machine.loans(), "contexts": contexts::as_json(scenario, machine),
         "broken": outcome.broken.as_ref().map(|broken| json!({
             "rule": broken.rule.name(), "evidence": broken.evidence, "at_ns": broken.at.0, "event": broken.event,
         })),

@@ -109,6 +109,12 @@ impl Budget {
         self.is_lent = is_lent;
     }
 
+    /// Whether a server has it.
+    #[must_use]
+    pub const fn is_lent(&self) -> bool {
+        self.is_lent
+    }
+
     /// What has been told of it, and not been read.
     #[must_use]
     pub const fn news(&self) -> &News {
@@ -195,9 +201,8 @@ impl Budget {
             return Instant::NEVER;
         }
         match self.spec.kind() {
-            // It is looked at again when there is some that is served before others.
-            Kind::Reservation if self.is_lent && self.is_empty(now) => self.refills.first(),
-            Kind::Limit if self.is_lent && self.is_empty(now) => Instant::NEVER,
+            // It is looked at again when there is some: of a reservation that is served before others, and of both it ends again.
+            Kind::Reservation | Kind::Limit if self.is_lent && self.is_empty(now) => self.refills.first(),
             Kind::Limit => self.refills.lasts_until(now),
             Kind::Reservation if self.is_empty(now) => now,
             Kind::Reservation => now + self.refills.entries()[0].amount,
@@ -272,6 +277,14 @@ impl Budget {
         self.refills.wait_for(LEAST_SERVICE);
         if !self.is_empty(now) {
             self.is_overrun = false;
+        }
+    }
+
+    /// Who has it and stood like this is about to be entitled to something else. A server that had used up a reservation may have waited by
+    /// weight for longer than until there was some again: that counts from now on, or a backlog of periods would go before everybody.
+    pub(crate) fn catch_up(&mut self, stood: Standing, now: Instant) {
+        if stood == Standing::Fair && matches!(self.spec.kind(), Kind::Reservation) && !self.is_empty(now) {
+            self.refills.release(now);
         }
     }
 

@@ -65,6 +65,7 @@ impl<P> Cpu<P> {
             if matches!(why, EnqueueReason::New | EnqueueReason::Wake) {
                 budget.release(now);
             }
+            budget.catch_up(stood, now);
             entity.standing = budget.standing(now);
         }
         !stood.is_by_weight() && entity.standing.is_by_weight()
@@ -77,6 +78,7 @@ impl<P> Cpu<P> {
         swap(&mut entity.budget, &mut self.budget);
         let id = entity.id();
         if stays && let Some(budget) = &mut entity.budget {
+            budget.catch_up(stood, now);
             entity.standing = budget.settle_down(now, id);
             if !stood.is_by_weight() && entity.standing.is_by_weight() {
                 entity.share.limit_credit(self.clock.now());
@@ -104,6 +106,7 @@ impl<P> Cpu<P> {
         };
         let stood = running.standing;
         let was_used_up = budget.is_used_up();
+        budget.catch_up(stood, now);
         let stands = budget.settle_down(now, running.id);
         if let Standing::Spent(_) = stands {
             return match budget.spec().overrun() {

@@ -87,6 +87,7 @@ impl<P> Cpu<P> {
                 if is_other {
                     budget.release(now);
                 }
+                budget.catch_up(stood, now);
                 budget.standing(now)
             }
         };

@@ -2,7 +2,7 @@
 
 use crate::input::objects::Objects;
 use crate::input::{spans, words};
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{Patience, Scenario, Step};
 
 /// What [`parse`](super::parse) reads as `step`, when the tables are those of `scenario`.
 pub(in super::super) fn print(step: Step, scenario: &Scenario, objects: &Objects) -> String {
@@ -54,7 +54,14 @@ pub(in super::super) fn print(step: Step, scenario: &Scenario, objects: &Objects
         }
         Step::Write { pipe: id, bytes } => format!("write {} {bytes}", pipe(id.0)),
         Step::Read { pipe: id, bytes } => format!("read {} {bytes}", pipe(id.0)),
-        Step::Call(id) => format!("call {}", endpoint(id.0)),
+        Step::Call(id, patience) => {
+            let name = endpoint(id.0);
+            match patience {
+                Patience::Unbounded => format!("call {name}"),
+                Patience::Within(span) => format!("call {name} within {}", spans::print(span)),
+                Patience::For(span) => format!("call {name} for {}", spans::print(span)),
+            }
+        }
         Step::Serve(id) => format!("serve {}", endpoint(id.0)),
         Step::Suspend => "suspend".to_owned(),
         Step::Resume(id) => format!("resume {}", thread(id.0)),

@@ -22,7 +22,11 @@ impl Machine {
         let record = &mut self.threads[thread.at()];
         record.memory = Some(due);
         record.armed = None;
-        record.granted |= record.wish == Wish::Time;
+        match record.wish {
+            Wish::Time => record.granted = true,
+            Wish::Answer(endpoint) if !record.granted => self.gives_up(cpu, thread, endpoint),
+            _ => {}
+        }
     }
 
     pub(in super::super) fn timer_ends(&mut self, cpu: CpuId) {

@@ -30,6 +30,10 @@ pub(super) enum Action {
     Enter,
     /// The running thread is listed for something and comes to rest.
     Rest,
+    /// The running thread is about to rest, and lends its time to whom it has called.
+    Lend,
+    /// The running thread has lent its time and runs on: it takes that back.
+    TakeBack,
     /// Wakes a thread.
     Wake(Index),
     /// Handles the next deadline that has come, of at most so many.
@@ -49,7 +53,7 @@ pub(super) enum Action {
 }
 
 /// The names of the steps, in the order of [`Action::number`].
-pub const STEP_NAMES: [&str; 19] = [
+pub const STEP_NAMES: [&str; 21] = [
     "enter",
     "rest",
     "settle",
@@ -69,6 +73,8 @@ pub const STEP_NAMES: [&str; 19] = [
     "die",
     "kill",
     "go offline",
+    "lend",
+    "take back",
 ];
 
 impl Action {
@@ -94,6 +100,8 @@ impl Action {
             Action::Die => 16,
             Action::Kill(_) => 17,
             Action::GoOffline => 18,
+            Action::Lend => 19,
+            Action::TakeBack => 20,
         }
     }
 }
@@ -112,6 +120,8 @@ impl Machine {
             Action::Die => self.die(cpu),
             Action::Kill(thread) => self.kill(cpu, thread),
             Action::GoOffline => self.go_offline(cpu),
+            Action::Lend => self.begins_to_wait(cpu),
+            Action::TakeBack => self.take_back(cpu),
         }
     }
 
@@ -146,17 +156,19 @@ impl Machine {
         if let Some(mut running) = self.sides[cpu.index()].running.take() {
             let thread = Index::of(running.id());
             let ahead = protocol::ahead(&mut self.host(cpu), &mut running, &thread, false);
-            let side = &mut self.sides[cpu.index()];
-            side.running = Some(running);
+            self.sides[cpu.index()].running = Some(running);
             let next = match ahead {
                 Ahead::Die => Some(Action::Die),
+                Ahead::Block if self.has_called(thread) => Some(Action::Lend),
                 Ahead::Block => Some(Action::Rest),
                 Ahead::GoOn => Some(Action::Enter),
                 Ahead::Reconsider => Some(Action::Reconsider),
+                Ahead::Run if self.is_lender(thread) => Some(Action::TakeBack),
                 Ahead::Run => None,
             };
             if next.is_some() {
                 // Behind what asking has brought up.
+                let side = &mut self.sides[cpu.index()];
                 side.todo.extend(next);
                 return side.todo.pop_front();
             }

@@ -97,3 +97,27 @@ fn e10_what_is_carved_out_is_not_there_and_comes_back_a_period_later() {
         "a refused carving changes nothing"
     );
 }
+
+#[test]
+fn e11_what_came_while_a_server_waited_by_weight_counts_from_when_it_is_looked_at() {
+    let mut budget = reservation(Overrun::Throttle);
+    budget.lend(true);
+    budget.charge(at(0), MS(2), THREAD);
+    assert_eq!(budget.standing(at(2)), Standing::Fair);
+    // There is some again from 10 on, and from then on for each of three periods; it waits behind heavier threads until 35.
+    budget.catch_up(Standing::Fair, at(35));
+    assert_eq!(budget.standing(at(35)), Standing::Reserved(at(40)));
+    budget.charge(at(35), MS(2), THREAD);
+    assert_eq!(budget.standing(at(37)), Standing::Fair);
+    assert_eq!(budget.lasts_until(at(37)), at(45));
+}
+
+// A timer that is set for what a horizon says stays right for as long as only time passes.
+#[test]
+fn e11_a_lent_limit_that_is_used_up_is_looked_at_when_there_is_some_again() {
+    let mut budget = limit();
+    budget.lend(true);
+    budget.charge(at(0), MS(2), THREAD);
+    assert_eq!(budget.lasts_until(at(2)), at(10));
+    assert_eq!(budget.lasts_until(at(10)), at(12));
+}
