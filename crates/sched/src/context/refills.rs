@@ -21,6 +21,9 @@ use crate::time::{Instant, Nanos};
 /// How many refills a context has at most.
 pub const MOST_REFILLS: usize = 16;
 
+/// Dearer than anything else.
+const LEAVES_A_GAP: u64 = 1 << 63;
+
 /// Time that may be used from an instant on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refill {
@@ -38,6 +41,14 @@ pub struct Refills {
     len: usize,
     budget: Nanos,
     period: Nanos,
+    /// Of those between the first and the last two, none loses less than this by waiting for the next. Who is served for a moment again and
+    /// again has a full list, and this tells without a search that it is the last that loses least.
+    dearer: u64,
+}
+
+/// What one refill loses by waiting for the next: nanoseconds times how long they are late, halved.
+fn late(refill: Refill, next: Refill) -> u64 {
+    next.at.since(refill.at).0.saturating_mul(refill.amount.0) / 2
 }
 
 impl Refills {
@@ -50,6 +61,7 @@ impl Refills {
             len: 1,
             budget,
             period,
+            dearer: u64::MAX,
         }
     }
 
@@ -130,6 +142,7 @@ impl Refills {
             refill.at = refill.at.max(since) + periods;
         }
         self.join_equals();
+        self.dearer = 0;
         Nanos(amount.0 % self.budget.0)
     }
 
@@ -192,35 +205,70 @@ impl Refills {
             self.entries[place - 1].amount += refill.amount;
             return;
         }
+        if place == self.len && place > 0 {
+            let last = self.entries[place - 1];
+            let before = if place > 1 {
+                late(self.entries[place - 2], last)
+            } else {
+                u64::MAX
+            };
+            let dearer = self.dearer.min(before);
+            let is_in_use = last.at <= now + self.budget;
+            if place == MOST_REFILLS && late(last, refill) < dearer && !is_in_use {
+                self.entries[place - 1] = Refill {
+                    amount: last.amount + refill.amount,
+                    ..refill
+                };
+                return;
+            }
+            self.dearer = dearer;
+        } else {
+            self.dearer = 0;
+        }
         self.entries.copy_within(place..self.len, place + 1);
         self.entries[place] = refill;
         self.len += 1;
         if self.len > MOST_REFILLS {
-            self.join(self.cheapest(now));
+            let cheapest = self.cheapest(now);
+            self.dearer = self.least_without(cheapest);
+            self.join(cheapest);
         }
     }
 
     /// Which refill loses least by waiting for the one behind it: nanoseconds times how long they are late. Not the first, nor one that is
     /// in use at `now` and would leave a gap: the end of that was told to somebody. If all would, it is the least gap.
     fn cheapest(&self, now: Instant) -> usize {
-        let price = |pair: &[Refill]| {
-            let wait = pair[1].at.since(pair[0].at);
-            u128::from(wait.0) * u128::from(pair[0].amount.0)
-        };
-        let mut until = now;
-        let leaves_a_gap = self.entries().windows(2).map(|pair| {
-            let (is_in_use, is_there) = (pair[0].at <= until, pair[1].at <= until);
-            until = if is_in_use {
-                until + pair[0].amount
+        let entries = self.entries();
+        let (mut cheapest, mut least) = (1, u64::MAX);
+        let (mut index, mut until) = (0, now);
+        while index + 1 < entries.len() {
+            let (this, next) = (entries[index], entries[index + 1]);
+            let mut price = late(this, next);
+            if this.at <= until {
+                if next.at > until {
+                    price |= LEAVES_A_GAP;
+                }
+                until = until + this.amount;
             } else {
-                Instant::BOOT
-            };
-            is_in_use && !is_there
-        });
-        let prices = self.entries().windows(2).map(price);
-        let all = leaves_a_gap.zip(prices).enumerate().skip(1);
-        let cheapest = all.min_by_key(|(_, price)| *price);
-        cheapest.map_or(1, |(index, _)| index)
+                until = Instant::BOOT;
+            }
+            if price < least && index > 0 {
+                (cheapest, least) = (index, price);
+            }
+            index += 1;
+        }
+        cheapest
+    }
+
+    /// What none loses less than, of those between the first and the last two, once this one has gone.
+    fn least_without(&self, gone: usize) -> u64 {
+        let pairs = self.entries().windows(2).enumerate();
+        let between = pairs.take(self.len.saturating_sub(2)).skip(1);
+        let others = between.filter(|(index, _)| *index != gone);
+        others
+            .map(|(_, pair)| late(pair[0], pair[1]))
+            .min()
+            .unwrap_or(u64::MAX)
     }
 
     /// Has a refill wait for the one behind it.
@@ -250,7 +298,12 @@ impl Refills {
         let sum: u128 = entries.iter().map(|refill| u128::from(refill.amount.0)).sum();
         let in_order = entries.windows(2).all(|pair| pair[0].at <= pair[1].at);
         let all_count = entries.iter().all(|refill| refill.amount > Nanos::ZERO);
-        (1..=MOST_REFILLS).contains(&self.len) && sum == u128::from(self.budget.0) && in_order && all_count
+        let is_bound = self.least_without(MOST_REFILLS) >= self.dearer;
+        (1..=MOST_REFILLS).contains(&self.len)
+            && is_bound
+            && sum == u128::from(self.budget.0)
+            && in_order
+            && all_count
     }
 
     #[inline]

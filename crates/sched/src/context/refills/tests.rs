@@ -173,6 +173,66 @@ proptest! {
     }
 }
 
+/// What [`Refills::cheapest`] finds, as it is said: least late nanoseconds, those last that leave a gap in what is in use.
+fn cheapest_as_said(refills: &Refills, now: Instant) -> usize {
+    let mut until = now;
+    let mut all = Vec::new();
+    for (index, pair) in refills.entries().windows(2).enumerate() {
+        let is_in_use = pair[0].at <= until;
+        let leaves_a_gap = is_in_use && pair[1].at > until;
+        until = if is_in_use {
+            until + pair[0].amount
+        } else {
+            Instant::BOOT
+        };
+        let late = u128::from(pair[1].at.since(pair[0].at).0) * u128::from(pair[0].amount.0);
+        all.push((leaves_a_gap, late / 2, index));
+    }
+    all.iter().skip(1).min().map_or(1, |(.., index)| *index)
+}
+
+proptest! {
+    #[test]
+    fn e3_the_two_that_become_one_are_those_that_lose_least(
+        parts in proptest::collection::vec((1..5_000_000_u64, 1..10_000_000_u64), 2..=MOST_REFILLS),
+        now in 0..100_000_000_u64,
+    ) {
+        let mut refills = Refills::new(Nanos(1), Nanos(1), Instant(0));
+        let mut at = Instant(1);
+        for (place, (distance, amount)) in parts.iter().enumerate() {
+            at = at + Nanos(*distance);
+            refills.entries[place] = Refill { at, amount: Nanos(*amount) };
+        }
+        refills.len = parts.len();
+        prop_assert_eq!(refills.cheapest(Instant(now)), cheapest_as_said(&refills, Instant(now)));
+    }
+}
+
+proptest! {
+    // Whoever is served for moments has a full list. That the last two become one is found without a search, and is what a search finds.
+    #[test]
+    fn e3_a_full_list_is_the_same_whether_it_was_searched_or_not(
+        budget in 500..2_000_u64,
+        steps in proptest::collection::vec((1..40_u64, 1..6_u64, any::<bool>()), 1..200),
+    ) {
+        let mut refills = Refills::new(Nanos(budget), Nanos(10 * PERIOD), Instant(0));
+        let mut searched = refills.clone();
+        let mut now = 0;
+        for (pause, ran, wakes) in steps {
+            now += pause;
+            searched.dearer = 0;
+            for each in [&mut refills, &mut searched] {
+                if wakes {
+                    each.release(Instant(now));
+                }
+                each.spend(Nanos(ran), Instant(now), Instant(now + ran));
+            }
+            now += ran;
+            prop_assert_eq!(refills.entries(), searched.entries());
+        }
+    }
+}
+
 #[test]
 fn e8_service_in_one_piece_comes_back_in_one_piece_however_often_it_is_charged() {
     let mut refills = Refills::new(Nanos(100), Nanos(PERIOD), Instant(0));
