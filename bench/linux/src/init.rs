@@ -13,7 +13,12 @@ use crate::raw;
 const PLAN: &str = "/plan";
 
 /// Kind of file system and where it belongs.
-const MOUNTS: [(&str, &str); 3] = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")];
+const MOUNTS: [(&str, &str); 4] = [
+    ("proc", "/proc"),
+    ("sysfs", "/sys"),
+    ("devtmpfs", "/dev"),
+    ("debugfs", "/sys/kernel/debug"),
+];
 
 /// Does everything. `begun`: the tick at which the program began.
 pub(crate) fn run(begun: u64) -> ! {

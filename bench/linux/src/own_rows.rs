@@ -1,17 +1,21 @@
-//! Rows that only Linux has: calls by each of its ways (N3, S3), a single NOP of io_uring beside the null system call (N1),
-//! and a process that is forked and runs another program (N14). The boot (N12) is told in its own words.
+//! Rows that only Linux has: calls by each of its ways (N3, S3), a single NOP of io_uring beside the null system call (N1), reserved time
+//! that ends by a timer of its own (N10), and a process that is forked and runs another program (N14). The boot (N12) is told in its own words.
 
+use std::fs;
 use std::io::Error;
 
 use rustix::time::{ClockId, clock_gettime};
 use workloads::plan::{Plan, fact};
 use workloads::run::Row;
-use workloads::system::System;
-use workloads::{calls, entry, lives, services};
+use workloads::system::{Kind, System};
+use workloads::{calls, entry, lives, services, throttle};
 
 use crate::calls::Way;
 use crate::system::Linux;
 use crate::{processes, raw};
+
+/// What the scheduler does and what it leaves.
+const FEATURES: &str = "/sys/kernel/debug/sched/features";
 
 /// All of them.
 pub(crate) fn rows() -> Vec<Row<Linux>> {
@@ -27,6 +31,7 @@ pub(crate) fn rows() -> Vec<Row<Linux>> {
         ("call-futex", |system, plan| {
             calls::call_and_return(system, plan, "call-futex", Way::Futex)
         }),
+        ("throttle-hrtick", throttle_by_its_own_timer),
         ("process-fork", process_fork),
         ("services-pipe", |system, plan| {
             services::measure(system, plan, "services-pipe", Way::Pipe)
@@ -67,6 +72,15 @@ fn null_entry_uring(system: &Linux, plan: &Plan) -> Result<(), Error> {
         }
         Ok(wrong)
     })
+}
+
+/// N10 with a timer for the end of reserved time. Without this feature, which is off unless somebody asks for it, Linux looks at reserved time
+/// in its periodic tick (kernel/sched/features.h).
+fn throttle_by_its_own_timer(system: &Linux, _plan: &Plan) -> Result<(), Error> {
+    fs::write(FEATURES, "HRTICK_DL")?;
+    let measured = throttle::measure(system, "throttle-hrtick", Kind::Reservation);
+    fs::write(FEATURES, "NO_HRTICK_DL")?;
+    measured
 }
 
 /// N14 as a shell does it: fork, exec of a small static program, exit, wait.

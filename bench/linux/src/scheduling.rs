@@ -1,4 +1,4 @@
-//! Weights by nice values, the real-time class, sleeps to a moment, and what the kernel says threads have used.
+//! Weights by nice values, the real-time class, reserved time, sleeps to a moment, and what the kernel says threads have used.
 
 use std::fs;
 use std::io::Error;
@@ -6,7 +6,7 @@ use std::io::Error;
 use rustix::process::setpriority_process;
 use rustix::thread::{ClockId, clock_nanosleep_absolute, gettid};
 use rustix::time::{Timespec, clock_gettime};
-use workloads::system::{Account, Scheduling, WEIGHTS};
+use workloads::system::{Account, Budget, Budgets, Kind, Scheduling, WEIGHTS};
 
 use crate::raw;
 use crate::system::Linux;
@@ -51,6 +51,27 @@ impl Scheduling for Linux {
 
     fn runtimes(&self, accounts: &[Account]) -> Result<Vec<u64>, Error> {
         accounts.iter().map(runtime).collect()
+    }
+}
+
+/// By the class SCHED_DEADLINE. What caps in Linux is a group of processes and no thread, so there are no limits here.
+impl Budgets for Linux {
+    /// Nineteen twentieths of a CPU may be reserved (sched_rt_runtime_us and sched_rt_period_us), and the kernel itself reserves one for the
+    /// ordinary class since 6.12 (kernel/sched/deadline.c, the fair server).
+    const WHOLE_CPU: Budget = Budget {
+        kind: Kind::Reservation,
+        time_ns: 900_000_000,
+        period_ns: 1_000_000_000,
+    };
+
+    fn with_budget<T>(&self, budget: Budget, body: impl FnOnce() -> T) -> Result<T, Error> {
+        if budget.kind == Kind::Limit {
+            return Err(Error::other("there are no limits of single threads here"));
+        }
+        raw::reserve(budget.time_ns, budget.period_ns)?;
+        let result = body();
+        raw::reserve_no_more()?;
+        Ok(result)
     }
 }
 

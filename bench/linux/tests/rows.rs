@@ -107,6 +107,15 @@ fn d6_the_kernel_tells_what_threads_processes_and_pairs_have_used() {
 }
 
 #[test]
+fn n10_a_limit_of_a_single_thread_is_refused_in_words() {
+    let output = run(&["--rows", "throttle-limit"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("@error throttle-limit"), "{text}");
+    assert!(!text.contains("@fact throttle-limit"), "{text}");
+}
+
+#[test]
 fn the_help_tells_how_it_is_used_and_the_list_has_every_row() {
     let help = lines(&["--help"]).concat();
     assert!(

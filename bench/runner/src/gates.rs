@@ -1,49 +1,71 @@
-//! The gate of requirement A5: two workers against one must be at least as good as on Linux in the same run. It is judged on
-//! pairs of neighbouring boots, and only on enough of them: what cannot be told is not accepted.
+//! What a run must not show: [`judge`] looks at the rows that have a gate, and what does not pass is a failure of the run.
+//!
+//! * Two workers against one must be at least as good as on Linux in the same run (A5). It is judged on pairs of neighbouring boots, and
+//!   only on enough of them: what cannot be told is not accepted.
+//! * A budget that is all the time there is asks for no timer interrupt (E9).
+//! * Calls, turns and yields of threads without budgets cost no more than in the run that is checked in, but for what the code's
+//!   place in the image does to them.
 
 use super::measured::Measured;
 use super::series::ROUNDS;
 use super::system::System;
+use lab::bench::{Row, Rows};
 use lab::statistics::{median, quantile};
 use serde_json::json;
-
-/// Rows with a gate.
-const GATED: [&str; 2] = ["N15a", "N15b"];
 
 /// A gate's verdict, and the reason in a sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Verdict {
-    /// `None` when it cannot be told.
-    pub(super) at_least_linux: Option<bool>,
+    /// What must be.
+    pub(super) condition: &'static str,
+    /// Whether it is; `None` when it cannot be told.
+    pub(super) passed: Option<bool>,
     /// For the reader.
     pub(super) reason: String,
 }
 
-/// Judges the gated rows of a run and writes the verdicts into Sundial's: a sentence for each that is there.
-pub(super) fn judge(rows: &mut [Measured]) -> Vec<(&'static str, Verdict)> {
+const AT_LEAST_LINUX: &str = "at_least_linux";
+const NO_INTERRUPT: &str = "no_interrupt";
+const AS_BEFORE: &str = "no_dearer_than_before";
+
+/// How much dearer is the same: instructions come and go with what the compiler puts in line.
+const SAME: f64 = 1.02;
+
+/// Judges the gated rows of a run, some beside those that are checked in, and writes the verdicts into Sundial's: a sentence for each
+/// that is there.
+pub(super) fn judge(rows: &mut [Measured], reference: Option<&Rows>) -> Vec<(&'static str, Verdict)> {
     let mut verdicts = Vec::new();
-    for id in GATED {
-        let of = |system| {
-            rows.iter()
-                .position(|row| row.row.id == id && row.system == system)
+    for index in 0..rows.len() {
+        let row = &rows[index];
+        if row.system != System::Sundial {
+            continue;
+        }
+        let verdict = match row.row.id {
+            "N15a" | "N15b" => {
+                let theirs = |other: &&Measured| other.row.id == row.row.id && other.system == System::Linux;
+                beside_linux(row, rows.iter().find(theirs))
+            }
+            "E9" => without_interrupt(row),
+            "N3" | "N5" | "N6" => beside_before(row, reference),
+            _ => continue,
         };
-        let Some(ours) = of(System::Sundial) else { continue };
-        let verdict = verdict(&rows[ours], of(System::Linux).map(|theirs| &rows[theirs]));
-        let row = &mut rows[ours];
-        row.at_least_linux = Some(verdict.at_least_linux);
+        let row = &mut rows[index];
+        row.gate = Some((verdict.condition, verdict.passed));
         row.figures
             .details
             .insert("gate".to_owned(), json!(verdict.reason.clone()));
-        verdicts.push((id, verdict));
+        verdicts.push((row.row.id, verdict));
     }
     verdicts
 }
 
-fn verdict(ours: &Measured, theirs: Option<&Measured>) -> Verdict {
-    let untold = |reason: String| Verdict {
-        at_least_linux: None,
+fn beside_linux(ours: &Measured, theirs: Option<&Measured>) -> Verdict {
+    let told = |passed, reason| Verdict {
+        condition: AT_LEAST_LINUX,
+        passed,
         reason,
     };
+    let untold = |reason| told(None, reason);
     let Some(theirs) = theirs else {
         return untold("there is no row of Linux in this run".to_owned());
     };
@@ -63,74 +85,53 @@ fn verdict(ours: &Measured, theirs: Option<&Measured>) -> Verdict {
         .map(|(ours, theirs)| ours / theirs)
         .collect();
     let (least, middle, most) = (quantile(&ratios, 0.25), median(&ratios), quantile(&ratios, 0.75));
-    let told = format!(
+    let reason = format!(
         "{middle:.3} of Linux' speed-up in the middle pair, {least:.3} to {most:.3} in the middle half"
     );
     match middle {
-        middle if middle >= 1.0 => Verdict {
-            at_least_linux: Some(true),
-            reason: told,
-        },
+        middle if middle >= 1.0 => told(Some(true), reason),
         // Even the better quarter of the pairs begins below Linux.
-        _ if most < 1.0 => Verdict {
-            at_least_linux: Some(false),
-            reason: told,
-        },
-        _ => untold(format!("{told}: within the noise")),
+        _ if most < 1.0 => told(Some(false), reason),
+        _ => untold(format!("{reason}: within the noise")),
+    }
+}
+
+fn without_interrupt(row: &Measured) -> Verdict {
+    let rate = row.median();
+    Verdict {
+        condition: NO_INTERRUPT,
+        passed: rate.map(|rate| rate == 0.0),
+        reason: rate.map_or_else(
+            || "a check failed".to_owned(),
+            |rate| format!("{rate} timer interrupts in 10^9 instructions"),
+        ),
+    }
+}
+
+fn beside_before(row: &Measured, reference: Option<&Rows>) -> Verdict {
+    let told = |passed, reason: String| Verdict {
+        condition: AS_BEFORE,
+        passed,
+        reason,
+    };
+    let Some(now) = row.median() else {
+        return told(None, "a check failed".to_owned());
+    };
+    let is_it = |before: &&Row| {
+        before.row == row.row.id
+            && before.system == lab::bench::System::Sundial
+            && before.machine == row.machine
+            && before.unit == row.unit
+    };
+    let all = reference.map_or(&[][..], Rows::all);
+    match all.iter().find(is_it).and_then(Row::figure) {
+        None => told(None, "no such row is checked in".to_owned()),
+        Some(before) => told(
+            Some(now <= SAME * before),
+            format!("{:.3} of what is checked in", now / before),
+        ),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::boot::Clock;
-    use super::super::measured::Figures;
-    use super::*;
-    use xtask::qemu::Accelerator;
-
-    fn row(system: System, samples: &[f64]) -> Measured {
-        let figures = Figures::of(samples.to_vec());
-        Measured::new("N15a", system, Clock::Wall(Accelerator::Tcg), figures)
-    }
-
-    fn judged(ours: &[f64], theirs: &[f64]) -> Option<bool> {
-        let mut rows = [row(System::Sundial, ours), row(System::Linux, theirs)];
-        let verdicts = judge(&mut rows);
-        assert_eq!(rows[0].at_least_linux, Some(verdicts[0].1.at_least_linux));
-        assert_eq!(rows[1].at_least_linux, None);
-        verdicts[0].1.at_least_linux
-    }
-
-    #[test]
-    fn a5_at_least_linux_is_accepted_and_clearly_less_is_not() {
-        assert_eq!(judged(&[1.9; 10], &[1.9; 10]), Some(true));
-        assert_eq!(judged(&[1.8; 10], &[1.9; 10]), Some(false));
-    }
-
-    #[test]
-    fn a5_pairs_are_compared_and_not_all_with_all() {
-        // A host with fast and slow minutes: in each of them Sundial is ahead, whatever the middles say.
-        let ours = [1.5, 1.9, 1.5, 1.9, 1.5, 1.9, 1.5, 1.9, 1.5, 1.5];
-        let theirs = [1.4, 1.8, 1.4, 1.8, 1.4, 1.8, 1.4, 1.8, 1.8, 1.8];
-        assert!(median(&ours) < median(&theirs));
-        assert_eq!(judged(&ours, &theirs), Some(true));
-    }
-
-    #[test]
-    fn a5_what_cannot_be_told_is_not_accepted() {
-        let noisy = [1.7, 2.1, 1.7, 2.1, 1.7, 2.1, 1.7, 1.7, 1.7, 2.1];
-        assert_eq!(judged(&noisy, &[1.9; 10]), None);
-        assert_eq!(judged(&[1.9; 3], &[1.8; 3]), None, "too few");
-        assert_eq!(judged(&[1.9; 10], &[1.8; 9]), None, "a boot is missing");
-        assert_eq!(
-            judge(&mut [row(System::Sundial, &[1.9; 10])])[0].1.at_least_linux,
-            None
-        );
-    }
-
-    #[test]
-    fn a5_a_void_row_decides_nothing() {
-        let mut rows = [row(System::Sundial, &[1.9; 10]), row(System::Linux, &[1.8; 10])];
-        rows[1].figures.refuted = true;
-        assert_eq!(judge(&mut rows)[0].1.at_least_linux, None);
-    }
-}
+mod tests;

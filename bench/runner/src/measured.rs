@@ -76,8 +76,8 @@ pub(super) struct Measured {
     pub(super) machine: String,
     /// The system's own counters.
     pub(super) counters: Map<String, Value>,
-    /// The verdict of a gate, once it was judged: `Some(None)` is undecided.
-    pub(super) at_least_linux: Option<Option<bool>>,
+    /// The condition of a gate and whether it holds, once it was judged; `None` is undecided.
+    pub(super) gate: Option<(&'static str, Option<bool>)>,
 }
 
 impl Measured {
@@ -103,7 +103,7 @@ impl Measured {
             topology: clock.topology(),
             machine: clock.machine().to_owned(),
             counters: Map::new(),
-            at_least_linux: None,
+            gate: None,
         }
     }
 
@@ -179,8 +179,8 @@ impl Measured {
             "accelerator": self.accelerator, "topology": self.topology, "pinning": "none",
             "machine": self.machine, "counters": self.counters, "details": details,
         });
-        if let Some(verdict) = self.at_least_linux {
-            row["gate"] = json!({ "at_least_linux": verdict });
+        if let Some((condition, verdict)) = self.gate {
+            row["gate"] = json!({ condition: verdict });
         }
         row
     }

@@ -33,6 +33,7 @@ impl Plan {
             "thread_control",
             "park_space",
             "scheduling_policy",
+            "scheduling_context",
         ];
         let binaries: String = binaries.map(|name| format!("{name} = \"{name}\"\n")).concat();
         let caps: String = sources
@@ -40,6 +41,7 @@ impl Plan {
             .concat();
         format!(
             "[binaries]\n{binaries}\n[init]\nbinary = \"bench\"\ncaps = [\n{caps}]\n\n\
+             [kernel]\nreservable_permille = 950\n\n\
              [config]\nrows = {:?}\nrounds = {}\nwindow = {}\n",
             self.rows, self.rounds, self.window
         )

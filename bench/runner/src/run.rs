@@ -148,7 +148,8 @@ fn finish(
         (place, row.variant, row.system)
     };
     findings.rows.sort_by_key(place);
-    let verdicts = gates::judge(&mut findings.rows);
+    let checked_in = keep::reference();
+    let verdicts = gates::judge(&mut findings.rows, checked_in.as_ref());
     let voids = screen::voids(&findings.rows);
     let values = keep::values(&findings.rows, recipe);
     let kept = keep::keep(&values, recipe, arguments.reference)?;
@@ -161,12 +162,13 @@ fn finish(
     }
     if !arguments.json {
         for (id, verdict) in &verdicts {
-            let word = match verdict.at_least_linux {
+            let word = match verdict.passed {
                 Some(true) => "accepted",
                 Some(false) => "NOT ACCEPTED",
                 None => "not judged",
             };
-            println!("gate {id}, at least Linux: {word} ({})", verdict.reason);
+            let condition = verdict.condition.replace('_', " ").replace("linux", "Linux");
+            println!("gate {id}, {condition}: {word} ({})", verdict.reason);
         }
         println!("raw rows: {}", workspace::shown(&kept));
     }
@@ -181,9 +183,7 @@ fn finish(
     for trouble in voids.iter().chain(&findings.failures) {
         progress::say(format!("FAILED: {trouble}"));
     }
-    let refused = verdicts
-        .iter()
-        .any(|(_, verdict)| verdict.at_least_linux == Some(false));
+    let refused = verdicts.iter().any(|(_, verdict)| verdict.passed == Some(false));
     let failed = refused || !voids.is_empty() || !findings.failures.is_empty();
     Ok(if failed { exit::FAILED } else { exit::OK })
 }

@@ -1,8 +1,8 @@
 //! Where the figures of each row come from: on which systems, in which kind of boot, from which of the program's rows, by
-//! which formula. Some rows have several ways on Linux, told apart by their variant.
+//! which formula. Some rows have several ways, told apart by their variant.
 
 use super::boot::{Booted, Clock};
-use super::formulas::{self, fairness, latency, speed_up};
+use super::formulas::{self, calls, fairness, latency, speed_up, throttle};
 use super::measured::{Formula, Measured};
 use super::system::System;
 use anyhow::{Context, Result};
@@ -46,12 +46,17 @@ const fn timed(id: &'static str, on: On, names: &'static [&'static str], formula
     }
 }
 
-/// Another way to do it on Linux.
-const fn way(id: &'static str, variant: &'static str, names: &'static [&'static str]) -> Source {
+/// One of several ways to do it.
+const fn by(variant: &'static str, source: Source) -> Source {
     Source {
         variant: Some(variant),
-        ..counted(id, On::Linux, names, formulas::per_operation)
+        ..source
     }
+}
+
+/// Another way to do it on Linux.
+const fn way(id: &'static str, variant: &'static str, names: &'static [&'static str]) -> Source {
+    by(variant, counted(id, On::Linux, names, formulas::per_operation))
 }
 
 /// The same in wall time.
@@ -61,10 +66,7 @@ const fn timed_way(
     names: &'static [&'static str],
     formula: Formula,
 ) -> Source {
-    Source {
-        variant: Some(variant),
-        ..timed(id, On::Linux, names, formula)
-    }
+    by(variant, timed(id, On::Linux, names, formula))
 }
 
 const SOURCES: &[Source] = &[
@@ -76,16 +78,125 @@ const SOURCES: &[Source] = &[
     way("N3", "futex", &["call-futex"]),
     way("N3", "pipe", &["call-pipe"]),
     way("N3", "socket", &["call-socket"]),
+    by(
+        "limit",
+        counted(
+            "N4a",
+            On::Sundial,
+            &["call-own-limit", "call"],
+            calls::to_a_server_with_time,
+        ),
+    ),
+    by(
+        "reservation",
+        counted(
+            "N4a",
+            On::Sundial,
+            &["call-own-reservation", "call"],
+            calls::to_a_server_with_time,
+        ),
+    ),
+    by(
+        "limit",
+        counted(
+            "N4b",
+            On::Sundial,
+            &["call-lent-limit", "call"],
+            calls::to_a_server_that_is_lent_time,
+        ),
+    ),
+    by(
+        "reservation",
+        counted(
+            "N4b",
+            On::Sundial,
+            &["call-lent-reservation", "call"],
+            calls::to_a_server_that_is_lent_time,
+        ),
+    ),
     counted("N5", On::Both, &["park"], formulas::per_operation),
     counted("N5b", On::Sundial, &["park-apart"], formulas::per_operation),
     counted("N6", On::Both, &["yield"], formulas::yields),
     counted("N7a", On::Both, &["tick-idle"], formulas::interrupts),
     counted("N7b", On::Both, &["tick-alone"], formulas::interrupts),
     counted("N7c", On::Both, &["tick-shared"], formulas::interrupt_cost),
+    by(
+        "limit",
+        counted("N10a", On::Sundial, &["throttle-limit"], throttle::overhead),
+    ),
+    by(
+        "reservation",
+        counted("N10a", On::Both, &["throttle-reservation"], throttle::overhead),
+    ),
+    by(
+        "hrtick",
+        counted("N10a", On::Linux, &["throttle-hrtick"], throttle::overhead),
+    ),
+    by(
+        "limit",
+        counted("N10b", On::Sundial, &["throttle-limit"], throttle::jitter),
+    ),
+    by(
+        "reservation",
+        counted("N10b", On::Both, &["throttle-reservation"], throttle::jitter),
+    ),
+    by(
+        "hrtick",
+        counted("N10b", On::Linux, &["throttle-hrtick"], throttle::jitter),
+    ),
+    by(
+        "limit",
+        counted("N10c", On::Sundial, &["throttle-limit"], throttle::overrun),
+    ),
+    by(
+        "reservation",
+        counted("N10c", On::Both, &["throttle-reservation"], throttle::overrun),
+    ),
+    by(
+        "hrtick",
+        counted("N10c", On::Linux, &["throttle-hrtick"], throttle::overrun),
+    ),
     counted("N11a", On::Both, &["wake-idle"], latency::mean),
     counted("N11b", On::Both, &["wake-idle"], latency::worst),
     counted("N11c", On::Both, &["wake-hogs"], latency::mean),
     counted("N11d", On::Both, &["wake-hogs"], latency::worst),
+    counted("N11r-a", On::Sundial, &["wake-idle-reserved"], latency::mean),
+    by(
+        "deadline",
+        counted("N11r-a", On::Linux, &["wake-idle-reserved"], latency::mean),
+    ),
+    by(
+        "fifo",
+        counted("N11r-a", On::Linux, &["wake-idle"], latency::mean),
+    ),
+    counted("N11r-b", On::Sundial, &["wake-idle-reserved"], latency::worst),
+    by(
+        "deadline",
+        counted("N11r-b", On::Linux, &["wake-idle-reserved"], latency::worst),
+    ),
+    by(
+        "fifo",
+        counted("N11r-b", On::Linux, &["wake-idle"], latency::worst),
+    ),
+    counted("N11r-c", On::Sundial, &["wake-hogs-reserved"], latency::mean),
+    by(
+        "deadline",
+        counted("N11r-c", On::Linux, &["wake-hogs-reserved"], latency::mean),
+    ),
+    by(
+        "fifo",
+        counted("N11r-c", On::Linux, &["wake-hogs"], latency::mean),
+    ),
+    counted("N11r-d", On::Sundial, &["wake-hogs-reserved"], latency::worst),
+    by(
+        "deadline",
+        counted("N11r-d", On::Linux, &["wake-hogs-reserved"], latency::worst),
+    ),
+    by(
+        "fifo",
+        counted("N11r-d", On::Linux, &["wake-hogs"], latency::worst),
+    ),
+    counted("E9", On::Both, &["tick-budget"], formulas::interrupts),
     counted("N12a", On::Both, &["boot"], formulas::power_on),
     counted("N12b", On::Sundial, &["boot"], formulas::kernel_boot),
     counted("N13", On::Both, &["thread"], formulas::per_operation),
@@ -125,13 +236,17 @@ const SOURCES: &[Source] = &[
 ];
 
 impl Source {
-    /// Whether a system is measured this way. The real-time kernel is here for wake-ups alone.
+    /// Whether a system is measured this way. The real-time kernel is here for wake-ups and budgets alone.
     pub(super) fn is_for(&self, system: System) -> bool {
         match system {
             System::Sundial => self.on != On::Linux,
             System::Linux | System::LinuxShipped => self.on != On::Sundial,
-            System::LinuxRt => self.on != On::Sundial && self.id.starts_with("N11"),
+            System::LinuxRt => self.on != On::Sundial && self.is_about_real_time(),
         }
+    }
+
+    fn is_about_real_time(&self) -> bool {
+        self.id.starts_with("N10") || self.id.starts_with("N11")
     }
 
     /// The row of one boot.
@@ -198,10 +313,25 @@ mod tests {
     }
 
     #[test]
-    fn n11_the_real_time_kernel_is_asked_about_wake_ups_alone() {
+    fn n10_n11_the_real_time_kernel_is_asked_about_budgets_and_wake_ups_alone() {
         let counted = of(System::LinuxRt, false, |_| true);
-        assert_eq!(names(&counted), ["wake-idle", "wake-hogs"]);
+        let expected = [
+            "throttle-reservation",
+            "throttle-hrtick",
+            "wake-idle",
+            "wake-hogs",
+            "wake-idle-reserved",
+            "wake-hogs-reserved",
+        ];
+        assert_eq!(names(&counted), expected);
         assert!(of(System::LinuxRt, true, |_| true).is_empty());
+    }
+
+    #[test]
+    fn n4_the_plain_call_is_measured_in_the_same_boot() {
+        let names = names(&of(System::Sundial, false, |id| id == "N4b"));
+        assert_eq!(names, ["call-lent-limit", "call", "call-lent-reservation"]);
+        assert!(of(System::Linux, false, |id| id == "N4b").is_empty());
     }
 
     #[test]

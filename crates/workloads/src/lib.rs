@@ -4,7 +4,7 @@
 //! [`system`] says what a load needs of an operating system, and each program implements it; [`plan`] says what to
 //! measure and prints. The loads themselves are one file per idea: the way into the kernel ([`entry`]), calls between
 //! processes ([`calls`]), two threads that take turns ([`parking`], [`yielding`]), lives of threads and processes
-//! ([`lives`]), the timer ([`tick`]), and one worker against two: threads of a process ([`scale`]), shares of a task known in
+//! ([`lives`]), the timer ([`tick`]), a budget that ends again and again ([`throttle`]), and one worker against two: threads of a process ([`scale`]), shares of a task known in
 //! advance ([`map_reduce`]) or taken as they come ([`task_pool`]), steps that all take together ([`phases`], [`barrier`]),
 //! processes ([`processes`]) and clients with their servers ([`services`]), all on top of [`team`]. [`wake`] looks at how
 //! late a sleeper wakes, and [`fair`] at who gets how much of a CPU.
@@ -35,6 +35,7 @@ pub mod services;
 pub mod system;
 pub mod task_pool;
 pub mod team;
+pub mod throttle;
 pub mod tick;
 pub mod wake;
 pub mod yielding;

@@ -1,18 +1,18 @@
 //! Runs the rows of a plan, and the parts of the program that live in processes of their own.
 
 use crate::plan::{Plan, fact};
-use crate::system::{Calls, Counters, Entry, Processes, Scheduling, Threads};
+use crate::system::{Budgets, Calls, Counters, Entry, Processes, Threads};
 use crate::{
-    entry, fair, lives, map_reduce, parking, phases, processes, scale, services, task_pool, tick, wake,
-    yielding,
+    entry, fair, lives, map_reduce, parking, phases, processes, scale, services, task_pool, throttle, tick,
+    wake, yielding,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A system that has everything any load needs.
-pub trait Everything: Threads + Entry + Processes + Calls + Counters + Scheduling {}
+pub trait Everything: Threads + Entry + Processes + Calls + Counters + Budgets {}
 
-impl<S: Threads + Entry + Processes + Calls + Counters + Scheduling> Everything for S {}
+impl<S: Threads + Entry + Processes + Calls + Counters + Budgets> Everything for S {}
 
 /// A row: its name in a plan, and what measures it.
 pub type Row<S> = (
@@ -30,6 +30,9 @@ pub fn common_rows<S: Everything>() -> Vec<Row<S>> {
         ("tick-idle", tick::idle::<S>),
         ("tick-alone", tick::alone::<S>),
         ("tick-shared", tick::shared::<S>),
+        ("tick-budget", tick::alone_with_a_budget::<S>),
+        ("throttle-limit", throttle::limited::<S>),
+        ("throttle-reservation", throttle::reserved::<S>),
         ("thread", lives::create_and_join::<S>),
         ("process", lives::spawn_to_reaped::<S>),
         ("scale", scale::one_and_two_workers::<S>),
@@ -40,6 +43,8 @@ pub fn common_rows<S: Everything>() -> Vec<Row<S>> {
         ("services", services::one_and_two_clients::<S>),
         ("wake-idle", wake::idle::<S>),
         ("wake-hogs", wake::beside_hogs::<S>),
+        ("wake-idle-reserved", wake::idle_reserved::<S>),
+        ("wake-hogs-reserved", wake::beside_hogs_reserved::<S>),
         ("fair-hogs", fair::hogs::<S>),
         ("fair-sleepers", fair::sleepers::<S>),
         ("fair-calls", fair::calls::<S>),

@@ -185,6 +185,35 @@ pub struct Account {
     pub thread: Option<u32>,
 }
 
+/// CPU time that the kernel caps or guarantees.
+pub trait Budgets: Scheduling {
+    /// The most of a CPU that one thread can have.
+    const WHOLE_CPU: Budget;
+
+    /// Does something with a budget of the calling thread's own, which goes on without one afterwards.
+    fn with_budget<T>(&self, budget: Budget, body: impl FnOnce() -> T) -> Result<T, Self::Error>;
+}
+
+/// So much CPU time in each period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// At most, or at least.
+    pub kind: Kind,
+    /// So many nanoseconds,
+    pub time_ns: u64,
+    /// in every so many.
+    pub period_ns: u64,
+}
+
+/// What a budget does for its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It caps: the thread is served by its weight, and waits when it has had its budget.
+    Limit,
+    /// It guarantees: the thread is served before all who have none, and waits when it has had its budget.
+    Reservation,
+}
+
 /// What the kernel has counted.
 pub trait Counters: System {
     /// Timer interrupts of all CPUs.

@@ -1,5 +1,6 @@
 //! N11: a thread before all others is woken once in every millisecond, at moments that are fixed in advance: how much later than that
-//! it runs. Once with nobody else, and once beside two threads that do nothing but enter the kernel.
+//! it runs. Once with nobody else, and once beside two threads that do nothing but enter the kernel; and each of these by the
+//! class that goes first among those with a weight, and by a reservation, which goes before them.
 //!
 //! The moments are spread evenly over the millisecond. In step with the others' turns, which are whole milliseconds, a few
 //! instructions would decide whether all of them come at the same place in a turn, and which.
@@ -9,12 +10,14 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::plan::{Plan, fact};
-use crate::system::{Entry, Scheduling, Threads};
+use crate::system::{Budget, Budgets, Entry, Kind, Scheduling, System, Threads};
 
 const WAKES: usize = 1_000;
 /// Wakes before those that count: pages are touched, code is translated.
 const WARM_UP: usize = 10;
 const PERIOD_NS: u64 = 1_000_000;
+/// Of the thread's reservation: more than it ever uses.
+const RESERVED_NS: u64 = 500_000;
 /// Entries of a hog between two looks at whether it should stop.
 const ENTRIES: u64 = 100;
 
@@ -27,9 +30,35 @@ const fn due(wake: u64) -> u64 {
     wake * PERIOD_NS + ((within * PERIOD_NS) >> 32)
 }
 
-/// Wakes up again and again: how late each time, in nanoseconds, or `None` if it was too early.
-fn lateness<S: Scheduling>(system: &S) -> Result<Vec<Option<u64>>, S::Error> {
-    system.become_urgent()?;
+/// What puts the thread before the others.
+#[derive(Clone, Copy)]
+enum By {
+    Class,
+    Reservation,
+}
+
+/// How late each wake-up was, in nanoseconds; `None` if it was too early.
+type Lateness<S> = Result<Vec<Option<u64>>, <S as System>::Error>;
+
+fn sleeper<S: Budgets>(system: &S, by: By) -> Lateness<S> {
+    match by {
+        By::Class => {
+            system.become_urgent()?;
+            lateness(system)
+        }
+        By::Reservation => {
+            let budget = Budget {
+                kind: Kind::Reservation,
+                time_ns: RESERVED_NS,
+                period_ns: PERIOD_NS,
+            };
+            system.with_budget(budget, || lateness(system))?
+        }
+    }
+}
+
+/// Wakes up again and again.
+fn lateness<S: Scheduling>(system: &S) -> Lateness<S> {
     let mut late = Vec::with_capacity(WARM_UP + WAKES);
     let begin = system.moment() + PERIOD_NS;
     for wake in 0..(WARM_UP + WAKES) as u64 {
@@ -41,7 +70,7 @@ fn lateness<S: Scheduling>(system: &S) -> Result<Vec<Option<u64>>, S::Error> {
     Ok(late.split_off(WARM_UP))
 }
 
-fn measure<S: Threads + Entry + Scheduling>(system: &S, row: &str, hogs: usize) -> Result<(), S::Error> {
+fn measure<S: Threads + Entry + Budgets>(system: &S, row: &str, by: By, hogs: usize) -> Result<(), S::Error> {
     let tick_hz = system.tick_hz()?;
     let stop = Arc::new(AtomicBool::new(false));
     let hogs = (0..hogs)
@@ -58,7 +87,7 @@ fn measure<S: Threads + Entry + Scheduling>(system: &S, row: &str, hogs: usize) 
         .collect::<Result<Vec<_>, _>>()?;
     let sleeper = {
         let system = *system;
-        system.spawn(move || lateness(&system))?
+        system.spawn(move || sleeper(&system, by))?
     };
     let late = system.join(sleeper)?;
     stop.store(true, Ordering::Relaxed);
@@ -81,13 +110,23 @@ fn measure<S: Threads + Entry + Scheduling>(system: &S, row: &str, hogs: usize) 
 }
 
 /// Nobody else wants to run.
-pub fn idle<S: Threads + Entry + Scheduling>(system: &S, _plan: &Plan) -> Result<(), S::Error> {
-    measure(system, "wake-idle", 0)
+pub fn idle<S: Threads + Entry + Budgets>(system: &S, _plan: &Plan) -> Result<(), S::Error> {
+    measure(system, "wake-idle", By::Class, 0)
 }
 
 /// Two threads enter the kernel all the time.
-pub fn beside_hogs<S: Threads + Entry + Scheduling>(system: &S, _plan: &Plan) -> Result<(), S::Error> {
-    measure(system, "wake-hogs", 2)
+pub fn beside_hogs<S: Threads + Entry + Budgets>(system: &S, _plan: &Plan) -> Result<(), S::Error> {
+    measure(system, "wake-hogs", By::Class, 2)
+}
+
+/// Nobody else wants to run, and the thread has a reservation.
+pub fn idle_reserved<S: Threads + Entry + Budgets>(system: &S, _plan: &Plan) -> Result<(), S::Error> {
+    measure(system, "wake-idle-reserved", By::Reservation, 0)
+}
+
+/// Two threads enter the kernel all the time, and have no reservation.
+pub fn beside_hogs_reserved<S: Threads + Entry + Budgets>(system: &S, _plan: &Plan) -> Result<(), S::Error> {
+    measure(system, "wake-hogs-reserved", By::Reservation, 2)
 }
 
 #[cfg(test)]

@@ -50,6 +50,22 @@ fn n7_windows_come_with_the_hogs_verdicts() {
 }
 
 #[test]
+fn e9_a_window_with_a_budget_comes_with_the_hogs_verdict() {
+    is_right("tick-budget");
+}
+
+#[test]
+fn n10_both_threads_work_and_say_what_they_did() {
+    for row in ["throttle-limit", "throttle-reservation"] {
+        let host = Host::new().run(row);
+        assert_eq!(host.facts(row, "wrong"), [0], "{row}");
+        for name in ["steps-alone", "steps-held", "steps-other"] {
+            assert!(host.facts(row, name)[0] > 0, "{row} {name}");
+        }
+    }
+}
+
+#[test]
 fn b7_a_damaged_block_is_noticed() {
     is_right("scale");
     damage_is_noticed("scale");
@@ -87,8 +103,10 @@ fn s3_one_wrong_answer_of_a_service_is_noticed() {
 
 #[test]
 fn n11_a_thousand_wakes_are_printed_and_those_that_came_too_early_are_not() {
-    is_right("wake-idle");
-    damage_is_noticed("wake-idle");
+    for row in ["wake-idle", "wake-idle-reserved"] {
+        is_right(row);
+        damage_is_noticed(row);
+    }
 }
 
 #[test]

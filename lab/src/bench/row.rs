@@ -124,6 +124,7 @@ impl Row {
             name if name.starts_with("S3-") => Topic::SpeedUp,
             name if name.starts_with("D6-") => Topic::Fairness,
             name if name.strip_prefix('S').is_some_and(digits) => Topic::Growth,
+            "E9" => Topic::Costs,
             _ => match (number('N'), number('B')) {
                 (Some(11), _) => Topic::WakeUps,
                 (Some(12), _) => Topic::Boot,
@@ -212,10 +213,11 @@ mod tests {
     #[test]
     fn a4_a_row_knows_its_section() {
         let topic = |name: &str| row(&format!(r#"{{"row":"{name}"}}"#)).topic();
-        let costs = ["N1", "N5b", "N7c", "N13", "N14b"];
+        let costs = ["N1", "N4a", "N5b", "N7c", "N10a", "N13", "N14b", "E9"];
         assert!(costs.into_iter().all(|name| topic(name) == Topic::Costs));
         let others = [
             "N11a",
+            "N11r-a",
             "N12e",
             "N15b",
             "B7a",
@@ -229,6 +231,7 @@ mod tests {
         assert_eq!(
             others.map(topic),
             [
+                Topic::WakeUps,
                 Topic::WakeUps,
                 Topic::Boot,
                 Topic::SpeedUp,

@@ -1,22 +1,27 @@
-//! Calls to a process that serves them, by its endpoint. For empty messages the client enters the kernel once per call,
+//! Calls to a process that serves them, by its endpoint, with or without CPU time of its own. For empty messages the client enters the kernel once per call,
 //! and the server once: it answers one call and receives the next in the same entry.
 
 use abi::endpoint::HEADER_BYTES;
 use rt::cap::Client;
 use rt::endpoint::Endpoint;
 use rt::message::Aligned;
-use rt::process::ProcessHandle;
+use rt::process::{Grant, ProcessHandle};
 use rt::raw::{Operation, with_ring};
 use rt::{Env, Error};
 use workloads::calls::piece_of_work;
-use workloads::system::{Calls, Link, Service};
+use workloads::system::{Budget, Calls, Link, Service};
 
+use crate::budgets;
 use crate::processes::{SERVICE, spawn, stop};
 use crate::system::Sundial;
 
 /// Parts of this program that serve.
 const EMPTY: &str = "serve-empty";
+const EMPTY_IN_CONTEXT: &str = "serve-empty-in-context";
 const WORK: &str = "serve-work";
+
+/// A serving process' name for its context.
+const TIME: &str = "time";
 
 /// Methods of a serving process: a piece of work, and its process id.
 const PIECE: u16 = 0;
@@ -26,6 +31,10 @@ const WHO: u16 = 2;
 pub fn serve_part(env: &Env, part: &str) -> Option<i64> {
     let served = match part {
         EMPTY => serve_empty(env),
+        EMPTY_IN_CONTEXT => env
+            .get(TIME)
+            .and_then(|time| budgets::bind(&time))
+            .and_then(|()| serve_empty(env)),
         WORK => serve_work(env),
         _ => return None,
     };
@@ -81,19 +90,35 @@ pub struct Connection {
     kind: Service,
 }
 
+/// Calls go over endpoints. The serving thread may have CPU time of its own, for empty calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// It has none, and is lent its caller's, if that has any.
+    WithoutContext,
+    /// It has this much.
+    InContext(Budget),
+}
+
 impl Calls for Sundial {
-    /// There is one way.
-    type Way = ();
+    type Way = Way;
     type Link = Connection;
 
-    fn best_way(&self) {}
+    fn best_way(&self) -> Way {
+        Way::WithoutContext
+    }
 
-    fn connect(&self, (): (), kind: Service) -> Result<Connection, Error> {
-        let part = match kind {
-            Service::Empty => EMPTY,
-            Service::Work => WORK,
+    fn connect(&self, way: Way, kind: Service) -> Result<Connection, Error> {
+        let time = match way {
+            Way::WithoutContext => None,
+            Way::InContext(budget) => Some(budgets::make(&self.0, budget)?),
         };
-        let (handle, service) = spawn(&self.0, part)?;
+        let part = match (kind, &time) {
+            (Service::Empty, None) => EMPTY,
+            (Service::Empty, Some(_)) => EMPTY_IN_CONTEXT,
+            (Service::Work, _) => WORK,
+        };
+        let grants = time.iter().map(|time| Grant::give(TIME, time)).collect();
+        let (handle, service) = spawn(&self.0, part, grants)?;
         Ok(Connection {
             handle,
             service,

@@ -1,8 +1,8 @@
 //! What the kernel's operations cost: the loads of crates/workloads on Sundial.
 //!
 //! [`system`] says how Sundial does what a load needs: time, threads and the ring; [`processes`] and [`calls`] say it for
-//! processes and calls, [`turns`] for threads that wake each other, [`counters`] for what the kernel counted, [`scheduling`] for weights and times. [`own_rows`]
-//! has what only Sundial has.
+//! processes and calls, [`turns`] for threads that wake each other, [`counters`] for what the kernel counted, [`scheduling`] for weights and times, [`budgets`] for
+//! CPU time that is capped or reserved. [`own_rows`] and [`calls_in_context`] have what only Sundial has.
 //!
 //! The program is booted as the first process. The manifest's `[config]` says which rows to measure and how often;
 //! each row prints its raw samples, and `./x bench core` makes a table of them (docs/benchmarks.md). Loops that are
@@ -14,7 +14,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod budgets;
 pub mod calls;
+pub mod calls_in_context;
 pub mod counters;
 pub mod own_rows;
 pub mod processes;

@@ -9,6 +9,8 @@ use workloads::plan::{Plan, fact};
 use workloads::run::Row;
 use workloads::{calls, lives, parking};
 
+use crate::calls::Way;
+use crate::calls_in_context;
 use crate::processes::life;
 use crate::system::Sundial;
 use crate::turns::Turns;
@@ -18,13 +20,13 @@ const PADDING_PAGES: u64 = 64;
 
 /// All of them.
 pub fn rows() -> Vec<Row<Sundial>> {
-    alloc::vec![
+    let mut rows: Vec<Row<Sundial>> = alloc::vec![
         ("boot", first_instruction),
         ("call", |system, plan| calls::call_and_return(
             system,
             plan,
             "call",
-            ()
+            Way::WithoutContext
         )),
         ("park-apart", |system, plan| parking::measure(
             system,
@@ -33,7 +35,9 @@ pub fn rows() -> Vec<Row<Sundial>> {
             |system| Turns::<false>::new(&system.0)
         )),
         ("process-padded", spawn_padded),
-    ]
+    ];
+    rows.extend(calls_in_context::rows());
+    rows
 }
 
 /// N12: the way from power-on to this program, as the kernel's own clock and the processor's counter tell it. There is

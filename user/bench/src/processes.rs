@@ -1,5 +1,7 @@
 //! Processes: a part of this program in a process of its own, which answers its parent's questions on an endpoint.
 
+use alloc::vec::Vec;
+
 use abi::endpoint::HEADER_BYTES;
 use rt::cap::Client;
 use rt::endpoint::Endpoint;
@@ -26,13 +28,17 @@ pub(crate) const STOP: u16 = 1;
 
 const WORDS_BYTES: usize = size_of::<Words>();
 
-/// Starts a process that runs a part of this program: its handle, and a client of its endpoint.
-pub(crate) fn spawn(env: &Env, part: &str) -> Result<(ProcessHandle, Endpoint), Error> {
+/// Starts a process that runs a part of this program, with what else that is granted: its handle, and a client of its endpoint.
+pub(crate) fn spawn(
+    env: &Env,
+    part: &str,
+    mut grants: Vec<Grant>,
+) -> Result<(ProcessHandle, Endpoint), Error> {
     let spawner: ProcessSpawner = env.first()?;
-    let mut grants = alloc::vec![
+    grants.extend([
         Grant::kernel(SERVICE, KernelSource::Endpoint),
         Grant::kernel("memory", KernelSource::VirtualMemory),
-    ];
+    ]);
     // The child panics into the same output, if it does.
     if let Some(output) = env.capabilities().find(|entry| entry.name == "console") {
         grants.push(Grant::copy_entry(OUTPUT, &output));
@@ -60,7 +66,7 @@ impl Processes for Sundial {
     type Child = Part;
 
     fn start(&self, part: &str) -> Result<Part, Error> {
-        let (handle, service) = spawn(&self.0, part)?;
+        let (handle, service) = spawn(&self.0, part, Vec::new())?;
         Ok(Part {
             handle,
             service,

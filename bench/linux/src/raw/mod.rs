@@ -1,6 +1,7 @@
 //! All unsafe code of this program, behind functions that are safe to use: what the loads need of Linux and the safe
 //! wrappers leave out. docs/soundness/linux-bench.md says what each relies on.
 
+mod deadline;
 mod memory;
 mod nops;
 mod ports;
@@ -8,6 +9,7 @@ mod priority;
 mod processes;
 mod threads;
 
+pub(crate) use deadline::{reserve, reserve_no_more};
 pub(crate) use memory::{Exchange, map_exchange};
 pub(crate) use nops::NopRing;
 pub(crate) use ports::exit_machine;

@@ -1,9 +1,11 @@
-//! From what a boot printed to the figures of a row: costs, ticks and boots here, wake-ups in [`latency`], workers in
-//! [`speed_up`], shares in [`fairness`]. All are functions of the text alone.
+//! From what a boot printed to the figures of a row: costs, ticks and boots here, calls with CPU time in [`calls`], budgets in
+//! [`throttle`], wake-ups in [`latency`], workers in [`speed_up`], shares in [`fairness`]. All are functions of the text alone.
 
+pub(super) mod calls;
 pub(super) mod fairness;
 pub(super) mod latency;
 pub(super) mod speed_up;
+pub(super) mod throttle;
 
 use super::boot::Booted;
 use super::measured::Figures;

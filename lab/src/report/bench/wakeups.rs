@@ -1,4 +1,4 @@
-//! How late a periodic thread of the highest class is woken (N11), with nothing else to do and beside two hogs.
+//! How late a periodic thread is woken that is of the highest class or has reserved time (N11), with nothing else to do and beside two hogs.
 
 use super::{beside, words};
 use crate::bench::{Clock, Row, Rows, Topic};
@@ -7,8 +7,8 @@ use crate::report::page::{Figure, Section, Table};
 
 pub(super) fn section(rows: &Rows) -> Option<Section> {
     let mut section = Section::new("Wake-up latency").prose(
-        "A thread of the highest class sleeps to absolute deadlines, a millisecond apart; its latency is from the deadline to its first \
-         instruction. Both axes of the histograms are logarithmic: what matters is at the right, and rare.",
+        "A thread of the highest class, or with reserved time, sleeps to absolute deadlines, a millisecond apart; its latency is from the \
+         deadline to its first instruction. Both axes of the histograms are logarithmic: what matters is at the right, and rare.",
     );
     let mut found = false;
     for clock in Clock::BOTH {
@@ -17,7 +17,12 @@ pub(super) fn section(rows: &Rows) -> Option<Section> {
             continue;
         }
         found = true;
-        let cases = [("idle", ["N11a", "N11b"]), ("beside two hogs", ["N11c", "N11d"])];
+        let cases = [
+            ("idle", ["N11a", "N11b"]),
+            ("beside two hogs", ["N11c", "N11d"]),
+            ("reserved, idle", ["N11r-a", "N11r-b"]),
+            ("reserved, beside two hogs", ["N11r-c", "N11r-d"]),
+        ];
         for (case, names) in cases {
             let seen = latencies(&those, names);
             if let Some((first, ..)) = seen.first() {
