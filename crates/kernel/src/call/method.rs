@@ -216,7 +216,7 @@ pub(super) fn deliver(process: &Process, result: Buffer, answer: Answer) -> Outc
     let (bytes, made) = match answer {
         Ok(Reply::Void) => return Outcome::DONE,
         Ok(Reply::Pending) => return Outcome::Pending,
-        Ok(Reply::Again) => return Outcome::Again,
+        Ok(Reply::Again) => return Outcome::Unfinished,
         Ok(Reply::EndThread(code)) => return Outcome::EndThread(code),
         Ok(Reply::EmptyStruct) => (wire::EMPTY_STRUCT.to_vec(), None),
         Ok(Reply::Message(bytes)) => (bytes, None),

@@ -18,7 +18,7 @@ use abi::validate::{Buffer, Op};
 use crate::capability::Capability;
 use crate::endpoint::{self, Endpoint, Heading, leaving};
 use crate::objects;
-use crate::process::attention::Unparking;
+use crate::process::attention::{Asked, Rest};
 use crate::process::thread::Thread;
 use crate::run::Owned;
 use crate::run::cpus::CpuState;
@@ -46,10 +46,8 @@ pub enum Outcome {
     },
     /// It completes later, through its operation.
     Pending,
-    /// A piece of it is done; the thread goes on with the rest before it does anything else.
-    Unfinished(Unparking),
-    /// The same for a method: it is called again.
-    Again,
+    /// A piece of it is done; the thread keeps what is left, and goes on with that before it does anything else.
+    Unfinished,
     /// It is done, and the thread gives way.
     Yield,
     /// The thread ends, and nothing completes.
@@ -111,10 +109,18 @@ pub fn execute(caller: &mut Caller<'_>, opcode: Opcode, words: &[u64; SQE_WORDS]
     }
 }
 
-/// Works again on the call of a method of which a piece was done.
+/// Works again on the call of a method of which a piece was done. Its buffers were checked then; whoever unmaps one meanwhile is told so when
+/// it is used.
 #[cold]
-pub fn call_again(caller: &mut Caller<'_>, words: &[u64; SQE_WORDS]) -> Outcome {
-    execute(caller, Opcode::Call, words)
+pub fn call_again(caller: &mut Caller<'_>, asked: Asked) -> Outcome {
+    match caller
+        .thread
+        .process()
+        .with_capability(asked.cap, Capability::clone)
+    {
+        Some(capability) => ask(caller, &capability, asked),
+        None => failed(Failure::InvokeFailed),
+    }
 }
 
 /// What a capability leads to, taken out of the table so that its lock is not held meanwhile.
@@ -167,11 +173,35 @@ fn call(
         }
         Target::Yield => Outcome::Yield,
         Target::Object(capability) => {
-            let mut call = Call::new(caller, method, params, result);
-            let answer = objects::call(&mut call, &capability);
-            method::deliver(process, result, answer)
+            let asked = Asked {
+                user_data: caller.user_data,
+                cap,
+                method,
+                params,
+                result,
+            };
+            ask(caller, &capability, asked)
         }
     }
+}
+
+/// Asks an object of the kernel's. Out of line, so that the way to an endpoint keeps its registers.
+#[inline(never)]
+fn ask(caller: &mut Caller<'_>, capability: &Capability, asked: Asked) -> Outcome {
+    let Asked {
+        method,
+        params,
+        result,
+        ..
+    } = asked;
+    let mut call = Call::new(caller, method, params, result);
+    let answer = objects::call(&mut call, capability);
+    let thread = caller.thread;
+    let outcome = method::deliver(thread.process(), result, answer);
+    if matches!(outcome, Outcome::Unfinished) {
+        thread.attention.keep(Rest::Again(asked));
+    }
+    outcome
 }
 
 fn release(caller: &Caller<'_>, cap: u32) -> Outcome {

@@ -11,7 +11,7 @@ use super::{Caller, Outcome, failed};
 use crate::capability::Object;
 use crate::memory::account::Short;
 use crate::process::Process;
-use crate::process::attention::{Progress, Unparking};
+use crate::process::attention::{Progress, Rest, Unparking};
 use crate::ring::operation::WaitPlace;
 use crate::run::wake::now;
 
@@ -105,6 +105,9 @@ fn unpark_more(caller: &Caller<'_>, address: u64, max_waiters: u32, woken: u32) 
     };
     match begun.go_on(process) {
         Progress::Done(result) => Outcome::code(result),
-        Progress::Unfinished(rest) => Outcome::Unfinished(rest),
+        Progress::Unfinished(rest) => {
+            caller.thread.attention.keep(Rest::Unparking(rest));
+            Outcome::Unfinished
+        }
     }
 }

@@ -5,7 +5,7 @@ use core::sync::atomic::AtomicU8;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::park::ParkResult;
-use abi::ring::SQE_WORDS;
+use abi::validate::Buffer;
 use machine::Lock;
 
 use super::Process;
@@ -24,7 +24,21 @@ pub enum Rest {
     /// Threads to wake.
     Unparking(Unparking),
     /// The call of a method, which is made again as if anew; the thread keeps how far it is ([`super::thread::Thread::asking`]).
-    Again([u64; SQE_WORDS]),
+    Again(Asked),
+}
+
+/// The call of a method, by what its submission said. Nothing came with it.
+pub struct Asked {
+    /// The submission's.
+    pub user_data: u64,
+    /// The capability that was called,
+    pub cap: u32,
+    /// and which of its methods.
+    pub method: u16,
+    /// Where its parameters are,
+    pub params: Buffer,
+    /// and where its result goes.
+    pub result: Buffer,
 }
 
 /// Threads that an UNPARK wakes before it looks whether its CPU has something else to do.

@@ -60,37 +60,30 @@ pub fn go_on(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>) -
         None => return true,
         Some(Rest::Unparking(unparking)) => {
             let user_data = unparking.user_data;
-            let outcome = match unparking.go_on(thread.process()) {
-                Progress::Done(result) => Outcome::code(result),
-                Progress::Unfinished(rest) => Outcome::Unfinished(rest),
-            };
-            (user_data, outcome)
+            match unparking.go_on(thread.process()) {
+                Progress::Done(result) => (user_data, Outcome::code(result)),
+                Progress::Unfinished(rest) => {
+                    thread.attention.keep(Rest::Unparking(rest));
+                    return false;
+                }
+            }
         }
-        Some(Rest::Again(words)) => {
-            let user_data = words[1];
+        Some(Rest::Again(asked)) => {
+            let user_data = asked.user_data;
             let mut caller = Caller {
                 cpu,
                 entity,
                 thread,
                 user_data,
             };
-            match call::call_again(&mut caller, &words) {
-                Outcome::Again => {
-                    thread.attention.keep(Rest::Again(words));
-                    return false;
-                }
-                outcome => (user_data, outcome),
-            }
+            (user_data, call::call_again(&mut caller, asked))
         }
     };
     let completion = match outcome {
         Outcome::Completed { result, records } => Cqe::plain(user_data, result).with_records(records),
-        Outcome::Unfinished(rest) => {
-            thread.attention.keep(Rest::Unparking(rest));
-            return false;
-        }
+        Outcome::Unfinished => return false,
         Outcome::Yield => Cqe::plain(user_data, 0),
-        Outcome::Pending | Outcome::Again => return true,
+        Outcome::Pending => return true,
         Outcome::EndThread(code) => {
             exit::end_thread(thread, entity, code);
             return true;
@@ -275,13 +268,7 @@ fn perform<'a>(
                         Some(Cqe::plain(user_data, result).with_records(records))
                     }
                     Outcome::Pending => None,
-                    Outcome::Unfinished(rest) => {
-                        thread.attention.keep(Rest::Unparking(rest));
-                        pass.stopped = Stopped::Unfinished;
-                        return state;
-                    }
-                    Outcome::Again => {
-                        thread.attention.keep(Rest::Again(words));
+                    Outcome::Unfinished => {
                         pass.stopped = Stopped::Unfinished;
                         return state;
                     }
