@@ -396,6 +396,12 @@ impl<P> Cpu<P> {
 
     /// The queued thread that would be served next.
     fn head(&self) -> Option<&Entity<P>> {
-        self.waiting.first(self.policy, self.clock.now())
+        self.head_as::<MIXED>()
+    }
+
+    /// The same, where it may be known that weights alone decide.
+    #[inline]
+    fn head_as<const PLAIN: bool>(&self) -> Option<&Entity<P>> {
+        self.waiting.first_as::<PLAIN>(self.policy, self.clock.now())
     }
 }

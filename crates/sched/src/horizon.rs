@@ -89,6 +89,13 @@ impl OneShot {
         (at != Instant::NEVER).then_some(Horizon { at, why: *why })
     }
 
+    /// Whether what runs has one.
+    #[must_use]
+    #[inline]
+    pub fn has_horizon(&self) -> bool {
+        self.horizon.load(Relaxed) != Instant::NEVER.0
+    }
+
     /// What the hardware is set for.
     #[must_use]
     pub fn armed(&self) -> Option<Instant> {

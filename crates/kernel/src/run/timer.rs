@@ -71,6 +71,12 @@ pub fn disarm(armed: Armed) -> Option<Box<Deadline<Timer>>> {
 #[inline]
 pub fn rearm(cpu: &CpuState) {
     let head = cpu.deadlines.lock().next();
+    rearm_for(cpu, head);
+}
+
+/// The same with the first of the deadlines.
+#[inline]
+fn rearm_for(cpu: &CpuState, head: Option<Instant>) {
     if let Some(at) = cpu.timer.arm(head) {
         apic::timer::arm_at(at.0);
     }
@@ -94,9 +100,17 @@ pub fn fired(cpu: &CpuState, now: Instant) {
     cpu.timer.fired();
     let mode = mode(cpu);
     let mut work = 0;
-    while work < BATCH {
-        let due = cpu.deadlines.lock().pop_due(now);
-        let Some(mut due) = due else { break };
+    let head = loop {
+        let mut deadlines = cpu.deadlines.lock();
+        let due = if work < BATCH {
+            deadlines.pop_due(now)
+        } else {
+            None
+        };
+        let Some(mut due) = due else {
+            break deadlines.next();
+        };
+        drop(deadlines);
         work += 1;
         match core::mem::replace(&mut due.waiter, Timer::None) {
             Timer::None => {}
@@ -106,22 +120,22 @@ pub fn fired(cpu: &CpuState, now: Instant) {
             }
             Timer::End { of, name, code } => work += of.end(name, code, due),
         }
-    }
+    };
     let reached = cpu.timer.reached(now);
     if reached.is_some() {
         cpu.reschedule.store(true, Relaxed);
     }
     cpu.counters.timer(work > 0, reached, mode);
-    rearm(cpu);
+    rearm_for(cpu, head);
 }
 
 /// What this CPU does.
 fn mode(cpu: &CpuState) -> Mode {
     if cpu.current.load(Relaxed) == 0 {
         Mode::Idle
-    } else if cpu.timer.horizon().is_none() {
-        Mode::Alone
-    } else {
+    } else if cpu.timer.has_horizon() {
         Mode::Shared
+    } else {
+        Mode::Alone
     }
 }

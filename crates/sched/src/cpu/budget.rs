@@ -206,6 +206,16 @@ impl<P> Cpu<P> {
         self.earliest(self.running().and_then(Running::horizon), now)
     }
 
+    /// The same, where it may be known that weights alone decide: with a turn that ends as given.
+    #[inline(always)]
+    pub(super) fn earliest_as<const PLAIN: bool>(
+        &self,
+        turn: Option<Horizon>,
+        now: Instant,
+    ) -> Option<Horizon> {
+        if PLAIN { turn } else { self.earliest(turn, now) }
+    }
+
     /// The same with a turn that ends as given.
     #[inline(always)]
     pub(super) fn earliest(&self, turn: Option<Horizon>, now: Instant) -> Option<Horizon> {

@@ -3,12 +3,12 @@
 use alloc::boxed::Box;
 
 use super::budget::Stands;
-use super::{Cpu, MIXED, Running, SHORTEST_TURN, State};
+use super::{Cpu, MIXED, PLAIN, Running, SHORTEST_TURN, State};
 use crate::accounting::Charge;
 use crate::entity::Entity;
 use crate::fair::{Policy, Share};
 use crate::horizon::Horizon;
-use crate::rank::Rank;
+use crate::rank::{Rank, Standing};
 use crate::time::{Instant, VirtualTime};
 
 /// Why a thread stops running.
@@ -197,11 +197,27 @@ impl<P> Cpu<P> {
     /// Decides anew whether the running thread goes on: called after a reschedule interrupt, a weight change or
     /// when the horizon has come. Depends only on the queue and the time, so calling it too often is harmless.
     pub fn reconsider(&mut self, now: Instant) -> Verdict {
-        self.settle(now);
+        let is_fair = |running: &Running| running.standing == Standing::Fair;
+        if self.is_plain() && self.running().is_none_or(is_fair) {
+            self.reconsider_as::<PLAIN>(now)
+        } else {
+            self.reconsider_mixed(now)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reconsider_mixed(&mut self, now: Instant) -> Verdict {
+        self.reconsider_as::<MIXED>(now)
+    }
+
+    #[inline(always)]
+    fn reconsider_as<const PLAIN: bool>(&mut self, now: Instant) -> Verdict {
+        self.settle_as::<PLAIN>(now);
         if self.running_may_have_to_leave() {
             return Verdict::Switch;
         }
-        if self.budget.is_some() {
+        if !PLAIN && self.budget.is_some() {
             match self.stand_running(now) {
                 Stands::GoesOn => {}
                 // It begins its next turn at once, if it is still its turn, and in between it is told.
@@ -209,27 +225,28 @@ impl<P> Cpu<P> {
                 Stands::Faults => return Verdict::Fault,
             }
         }
-        let next = self.head().map(Entity::rank);
+        let next = self.head_as::<PLAIN>().map(Entity::rank_as::<PLAIN>);
         let somebody_waits = self.somebody_waits();
         let State::Busy(running) = &mut self.state else {
             return if somebody_waits {
                 Verdict::Switch
             } else {
-                Verdict::Keep(self.earliest(None, now))
+                Verdict::Keep(self.earliest_as::<PLAIN>(None, now))
             };
         };
         if !somebody_waits {
             running.is_bounded = false;
-            return Verdict::Keep(self.earliest(None, now));
+            return Verdict::Keep(self.earliest_as::<PLAIN>(None, now));
         }
-        let by_weight = running.standing.is_by_weight();
+        let standing = running.standing_as::<PLAIN>();
+        let by_weight = standing.is_by_weight();
         let turn_is_over = by_weight && now >= running.turn_ends;
         let vfinish = if turn_is_over {
             running.share.next_vfinish()
         } else {
             running.share.vfinish()
         };
-        let own = running.standing.rank(vfinish, running.id);
+        let own = standing.rank(vfinish, running.id);
         let own_may = may_be_served(self.policy, own, &running.share, self.clock.now());
         let next_wins = match next {
             None => false,
@@ -247,7 +264,7 @@ impl<P> Cpu<P> {
         }
         running.is_bounded = by_weight;
         let turn_ends = running.turn_ends;
-        Verdict::Keep(self.counted_horizon::<MIXED>(by_weight, turn_ends, now))
+        Verdict::Keep(self.counted_horizon::<PLAIN>(by_weight, turn_ends, now))
     }
 
     /// The horizon of a thread that begins or goes on, counted.
@@ -265,7 +282,7 @@ impl<P> Cpu<P> {
             self.counters.slices_not_needed += 1;
             None
         };
-        if PLAIN { turn } else { self.earliest(turn, now) }
+        self.earliest_as::<PLAIN>(turn, now)
     }
 }
 

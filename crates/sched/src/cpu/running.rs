@@ -46,6 +46,16 @@ impl Running {
         self.standing.is_by_weight()
     }
 
+    /// What it is entitled to, which is known where weights alone decide.
+    #[inline(always)]
+    pub(super) const fn standing_as<const PLAIN: bool>(&self) -> Standing {
+        if !PLAIN {
+            return self.standing;
+        }
+        debug_assert!(matches!(self.standing, Standing::Fair));
+        Standing::Fair
+    }
+
     /// Where it would wait if it waited.
     #[must_use]
     #[inline]
