@@ -107,3 +107,26 @@ fn tiny_program() -> Vec<u8> {
     }
     image
 }
+
+/// A chain of servers works with its caller's time: the numbers are in JSON, the pictures in the report.
+#[test]
+fn e8_a_simulation_shows_what_became_of_each_contexts_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/chain.toml");
+    let ran = sundial(folder.path(), &["sim", chain, "--json", "--html", "r.html"]);
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    let result: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert!(result["loans"].as_u64() > Some(100));
+    let contexts = result["contexts"].as_array().unwrap();
+    let names: Vec<_> = contexts.iter().map(|context| &context["name"]).collect();
+    assert_eq!(names, ["control", "poor"]);
+    for context in contexts {
+        let number = |key: &str| context[key].as_u64().unwrap();
+        assert!(number("used_ns") > 0 && number("missed") == 0, "{context}");
+        assert!(number("fullest_window_ns") <= number("window_bound_ns") + number("late_at_most_ns"));
+    }
+    assert!(contexts[1]["throttled_ns"].as_u64() > Some(1_000_000), "it owes");
+    let report = std::fs::read_to_string(folder.path().join("r.html")).unwrap();
+    let section = report.split("<h2>Scheduling contexts").nth(1).unwrap();
+    assert_eq!(section.matches("<svg").count(), 3);
+}

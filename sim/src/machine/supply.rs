@@ -56,6 +56,8 @@ pub struct Track {
     pub misses: u64,
     /// Service that it was entitled to, from when to when.
     service: Vec<(Nanos, Nanos)>,
+    /// What comes back after the last sample, and when.
+    coming: Vec<(Nanos, Nanos)>,
 }
 
 /// All that are followed, by their numbers from 1.
@@ -72,10 +74,30 @@ impl Track {
             overruns: 0,
             misses: 0,
             service: Vec::new(),
+            coming: Vec::new(),
+        }
+    }
+
+    /// What has come back meanwhile, if it was not in use: nobody looks at that moment.
+    fn catch_up(&mut self, now: Nanos) {
+        for (at, amount) in core::mem::take(&mut self.coming) {
+            if let Some(last) = self.samples.last().copied()
+                && last.at < at
+                && at < now
+                && !matches!(last.state, State::Served | State::Lent)
+            {
+                let remaining = last.remaining + amount;
+                self.samples.push(Sample {
+                    at,
+                    remaining,
+                    ..last
+                });
+            }
         }
     }
 
     fn saw(&mut self, sample: Sample) {
+        self.catch_up(sample.at);
         let before = self.samples.last().map(|last| last.state);
         let is_served = |state| matches!(state, State::Served | State::Lent);
         match (before.is_some_and(is_served), is_served(sample.state)) {
@@ -143,7 +165,13 @@ impl Supply {
         self.0.iter().flatten()
     }
 
-    fn saw(&mut self, budget: &Budget, maker: Option<Maker>, sample: Sample) {
+    fn saw(
+        &mut self,
+        budget: &Budget,
+        maker: Option<Maker>,
+        sample: Sample,
+        coming: impl Iterator<Item = (Nanos, Nanos)>,
+    ) {
         let (Some(maker), Ok(number)) = (maker, usize::try_from(budget.context().number)) else {
             return;
         };
@@ -155,6 +183,7 @@ impl Supply {
         }
         let track = self.0[number - 1].get_or_insert_with(|| Track::new(maker, *budget.spec()));
         track.saw(sample);
+        track.coming.extend(coming);
         track.used = budget.used();
         track.overruns = budget.overruns();
         track.misses = budget.misses();
@@ -176,7 +205,7 @@ impl Machine {
                     State::ByWeight => budget.remaining(now),
                     _ => budget.remaining(now).saturating_sub(since),
                 };
-                self.saw(&mut supply, budget, remaining, state);
+                self.saw(&mut supply, budget, (cpu, remaining), state);
             }
             for waiting in seat.queued() {
                 let is_throttled = matches!(waiting.rank(), Rank::Throttled(..));
@@ -185,35 +214,47 @@ impl Machine {
                 } else {
                     State::Waiting
                 };
-                self.saw_with(&mut supply, waiting, now, state);
+                self.saw_with(&mut supply, waiting, (cpu, now), state);
             }
         }
-        let now = self.read(CpuId(0));
+        let first = CpuId(0);
+        let now = self.read(first);
         for record in &self.threads {
             if let sched::Parking::Resting(thread) = &record.place {
-                self.saw_with(&mut supply, thread, now, State::Unused);
+                self.saw_with(&mut supply, thread, (first, now), State::Unused);
             }
         }
         let holdings = self.contexts.holdings.iter().flatten();
         for budget in holdings.filter_map(|holding| holding.home.as_deref()) {
-            self.saw(&mut supply, budget, budget.remaining(now), State::Unused);
+            self.saw(&mut supply, budget, (first, budget.remaining(now)), State::Unused);
         }
         self.supply = Some(supply);
     }
 
-    fn saw_with(&self, supply: &mut Supply, thread: &Entity<Task>, now: Instant, state: State) {
+    fn saw_with(
+        &self,
+        supply: &mut Supply,
+        thread: &Entity<Task>,
+        (cpu, now): (CpuId, Instant),
+        state: State,
+    ) {
         if let Some(budget) = thread.budget() {
-            self.saw(supply, budget, budget.remaining(now), state);
+            self.saw(supply, budget, (cpu, budget.remaining(now)), state);
         }
     }
 
-    fn saw(&self, supply: &mut Supply, budget: &Budget, remaining: Nanos, state: State) {
+    /// `remaining` is by the clock of that CPU.
+    fn saw(&self, supply: &mut Supply, budget: &Budget, (cpu, remaining): (CpuId, Nanos), state: State) {
+        let side = &self.sides[cpu.index()];
+        let now = side.clock.read(self.now);
+        let later = budget.refills().entries().iter().filter(|refill| refill.at > now);
+        let coming = later.map(|refill| (side.clock.when(refill.at).since(POWER_ON), refill.amount));
         let sample = Sample {
             at: self.now.since(POWER_ON),
             remaining,
             state,
         };
-        supply.saw(budget, self.maker_of(budget.context()), sample);
+        supply.saw(budget, self.maker_of(budget.context()), sample, coming);
     }
 }
 

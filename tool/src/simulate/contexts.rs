@@ -164,6 +164,9 @@ fn budgets(tracks: &[&Track], names: &[String], drawn: Nanos, unit: TimeUnit) ->
             }
             points.push((unit.of(sample.at.0), percent(sample.remaining, track)));
         }
+        if let Some((_, last)) = points.last().copied() {
+            points.push((unit.of(drawn.0), last));
+        }
         Series {
             name: name.clone(),
             points,
@@ -224,16 +227,21 @@ fn windows(tracks: &[&Track], names: &[String], end: Nanos) -> String {
                 .map(|(at, served)| (unit.of(at.0), percent(served, track)))
                 .collect(),
         });
-    let bound = Series {
-        name: "bound of a limit".to_owned(),
-        points: vec![(0.0, 100.0), (unit.of(end.0), 100.0)],
-    };
+    let kinds = [Kind::Limit, Kind::Reservation].into_iter();
+    let bounds = kinds.filter_map(|kind| {
+        let track = tracks.iter().find(|track| track.spec.kind() == kind)?;
+        let bound = percent(track.bound(), track);
+        Some(Series {
+            name: format!("bound of a {}", self::kind(track)),
+            points: vec![(0.0, bound), (unit.of(end.0), bound)],
+        })
+    });
     Lines {
         title: "Service in each window".to_owned(),
         x: Axis::linear(format!("time ({})", unit.name)),
         y: Axis::linear("service within a period (% of the budget)"),
-        series: series.chain([bound]).collect(),
-        steps: false,
+        series: series.chain(bounds).collect(),
+        steps: true,
     }
     .svg()
 }
