@@ -57,6 +57,10 @@ impl Owner for Thread {
         }
     }
 
+    fn is_woken(self: Arc<Thread>) {
+        lending::takes_back(&self);
+    }
+
     fn turn(self: Arc<Thread>, cpu: &'static CpuState, entity: Owned) -> Option<Owned> {
         run(cpu, &self, entity)
     }
@@ -145,7 +149,7 @@ enum SeenTo {
 #[inline(never)]
 fn attend(cpu: &'static CpuState, entity: &mut Owned, thread: &Arc<Thread>) -> SeenTo {
     if thread.attention.is_lender() {
-        lending::runs_again(thread);
+        lending::takes_back(thread);
         return SeenTo::Some;
     }
     if thread.attention.frees_what_it_lent() {

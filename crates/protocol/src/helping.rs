@@ -5,19 +5,15 @@
 //! the thread makes way for it.
 
 use sched::context::Holding;
-use sched::{Budget, ContextId, Instant, Nanos, Standing};
+use sched::{Budget, Instant, Standing};
 
 use crate::lending::{Parties, end_loans};
 
 /// Time that would help, as it is now.
 #[derive(Clone, Copy, Debug)]
 pub struct Help {
-    /// Whose it is.
-    pub context: ContextId,
     /// What it entitles to; nothing if it is used up.
-    pub standing: Option<Standing>,
-    /// All that was ever used of it.
-    pub used: Nanos,
+    standing: Option<Standing>,
 }
 
 impl Help {
@@ -25,9 +21,7 @@ impl Help {
     #[must_use]
     pub fn of(budget: &Budget, now: Instant) -> Help {
         Help {
-            context: budget.context(),
             standing: usable(budget, now),
-            used: budget.used(),
         }
     }
 
@@ -45,16 +39,16 @@ impl Help {
 #[must_use = "who helps later has to be remembered"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// It works with the other's time no more.
-    Made,
-    /// That gets its work done as soon. It may be used up later.
-    NotNow,
+    /// It works with the other's time no more, which was lent by this ticket, and whether for the call that it works for.
+    Made(u64, bool),
+    /// That gets its work done as soon. It may be used up later. Whether it was lent for a call that the thread has received.
+    NotNow(bool),
     /// It has not got this time: it has lent it on, or has ended.
     NotHere,
 }
 
-/// A thread works with this context's time, and somebody waits for it. If the time that would help is better, the loan ends, and its maker owes
-/// what the helper spends until its call has ended.
+/// A thread works with this context's time, and somebody waits for it. If the time that would help is better, the loan ends. If that was for the call
+/// that the thread works for, its maker owes what the helper spends until its call has ended.
 pub fn make_way<P: Parties>(
     parties: &mut P,
     holding: &mut Holding<P::Thread>,
@@ -62,8 +56,8 @@ pub fn make_way<P: Parties>(
     help: &Help,
     now: Instant,
 ) -> Way {
-    let last = holding.depth().checked_sub(1);
-    let (Some(last), true) = (last, holding.holder() == Some(thread)) else {
+    let last = holding.last_loan();
+    let (Some((ticket, is_received)), true) = (last, holding.holder() == Some(thread)) else {
         return Way::NotHere;
     };
     let (id, mut there) = (holding.id(), None);
@@ -74,11 +68,10 @@ pub fn make_way<P: Parties>(
     match there {
         None => Way::NotHere,
         Some(standing) if help.is_better_than(standing) => {
-            holding.is_helped(help.context, help.used);
-            end_loans(parties, holding, last);
-            Way::Made
+            end_loans(parties, holding, holding.depth() - 1);
+            Way::Made(ticket, is_received)
         }
-        Some(_) => Way::NotNow,
+        Some(_) => Way::NotNow(is_received),
     }
 }
 
@@ -92,14 +85,7 @@ mod tests {
 
     #[test]
     fn e11_time_helps_that_gets_the_work_done_sooner() {
-        let help = |standing| Help {
-            context: ContextId {
-                number: 1,
-                generation: 1,
-            },
-            standing,
-            used: Nanos::ZERO,
-        };
+        let help = |standing| Help { standing };
         let (soon, late) = (Standing::Reserved(Instant(5)), Standing::Reserved(Instant(9)));
         let order = [Some(soon), Some(late), Some(Standing::Fair), None];
         for (place, better) in order.iter().enumerate() {

@@ -51,13 +51,14 @@ pub enum Lender {
     Running,
 }
 
-/// Lends from who has the time to a thread that has none, and is not on the way from its owner to there; the ticket.
+/// Lends from who has the time to a thread that has none, and is not on the way from its owner to there: it has received the call, or works for
+/// others that are before. The ticket.
 pub fn lend<P: Parties>(
     parties: &mut P,
     holding: &mut Holding<P::Thread>,
     context: &P::Context,
     (from, place): (&P::Thread, Lender),
-    to: &P::Thread,
+    (to, is_received): (&P::Thread, bool),
 ) -> Option<u64> {
     // Whoever has time, if lent on, or works with somebody else's, takes no other.
     if !holding.may_lend(from, to) || !parties.borrows(to, context) {
@@ -81,7 +82,7 @@ pub fn lend<P: Parties>(
         deliver(parties, holding, budget);
         return None;
     }
-    let ticket = holding.is_lent_to(to.clone());
+    let ticket = holding.is_lent_to(to.clone(), is_received);
     parties.lends(from);
     Some(ticket)
 }
@@ -109,11 +110,15 @@ pub fn end_loans<P: Parties>(parties: &mut P, holding: &mut Holding<P::Thread>, 
         Some(holder) => take_from(parties, holding.id(), holder),
         None => None,
     };
+    if let Some(budget) = &hand {
+        holding.end_with(first, budget.used());
+    }
     while holding.depth() > first {
         end_last_loan(parties, holding);
     }
-    if let Some(budget) = hand {
-        deliver(parties, holding, budget);
+    match hand {
+        Some(budget) => deliver(parties, holding, budget),
+        None => holder_lends_no_more(parties, holding),
     }
 }
 
@@ -158,7 +163,7 @@ pub fn deliver<P: Parties>(parties: &mut P, holding: &mut Holding<P::Thread>, mu
         hand.iter_mut().for_each(|budget| budget.lend(is_lent));
         put(parties, holder, &mut hand);
         if hand.is_none() {
-            return;
+            return holder_lends_no_more(parties, holding);
         }
         if !is_lent {
             break;
@@ -189,12 +194,17 @@ pub fn put<P: Parties>(parties: &mut P, thread: &P::Thread, hand: &mut Option<Bo
     });
 }
 
-/// The last who was lent the time works for nobody any more, and who lent it lends no more.
+/// The last who was lent the time works for nobody any more.
 fn end_last_loan<P: Parties>(parties: &mut P, holding: &mut Holding<P::Thread>) {
+    holder_lends_no_more(parties, holding);
     if let Some(borrower) = holding.end_last_loan() {
         parties.borrows_no_more(borrower);
     }
-    if let Some(lender) = holding.holder() {
-        parties.lends_no_more(lender);
+}
+
+/// Who is to have the time has lent it to nobody. Said when the time is there, as it runs from here on without looking.
+fn holder_lends_no_more<P: Parties>(parties: &mut P, holding: &Holding<P::Thread>) {
+    if let Some(holder) = holding.holder() {
+        parties.lends_no_more(holder);
     }
 }

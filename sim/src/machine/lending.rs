@@ -178,7 +178,7 @@ impl Machine {
             return false;
         };
         let loan = self.deal(cpu, number, |deal, holding| {
-            lending::lend(deal, holding, &number, (&client, place), &server)
+            lending::lend(deal, holding, &number, (&client, place), (&server, true))
         });
         let loan = loan.flatten();
         self.contexts.parties[client.at()].loan = loan;

@@ -42,6 +42,7 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
     helped::who_waits_helps_a_server_without_time(env)?;
     helped::who_was_helped_owes(env)?;
     helped::who_waits_helps_when_others_time_is_used_up(env)?;
+    helped::who_helps_no_longer_is_owed_no_more(env)?;
     lent::a_caller_that_waits_no_longer_takes_its_time_back(env)?;
     lent::a_server_that_ends_brings_the_time_back(env)?;
     lent::lent_time_can_be_revoked(env)?;

@@ -130,6 +130,8 @@ impl Asking {
         if let Err(NotCarved::Changed) = carved {
             self.changes += 1;
             self.admission = None;
+            // The one that was made for it has ended.
+            self.holder = next_id();
             return (self.changes == MOST_CHANGES).then_some(Err(Denied::NotNow(
                 "others reserve and give back all the time: ask again",
             )));

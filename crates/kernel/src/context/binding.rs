@@ -59,12 +59,13 @@ impl Context {
                 core::mem::swap(budget, &mut hand);
             }
         });
-        if hand.is_none() {
+        // Time that is on its way from a thread that has ended comes to this one.
+        if hand.is_none() && reached == Reached::Done {
             thread.has_time(true);
             return Ok(());
         }
         // The thread ends, or works with somebody else's time.
-        state.home = hand;
+        state.home = state.home.take().or(hand);
         state.bound = None;
         let place = thread.context.lock().take();
         drop(state);
@@ -95,7 +96,7 @@ impl Context {
         }
         drop(state);
         drop((place, thread));
-        self.free_spare();
+        self.let_go_of_others();
         Ok(())
     }
 
@@ -135,7 +136,7 @@ impl Context {
     /// It has ended: lets go of what it left, and tells who waits for news of it.
     pub(super) fn is_over(&self, remains: Remains) {
         drop(remains);
-        self.free_spare();
+        self.let_go_of_others();
         self.tell_that_it_is_gone();
     }
 
@@ -177,6 +178,8 @@ impl Context {
 /// bound to is bound no more.
 pub fn thread_has_ended(thread: &Thread, mut time: Option<Box<Budget>>) {
     let called = thread.called.lock().take();
+    let asking = thread.asking.lock().take();
+    drop(asking);
     let borrowed = thread.borrowed.lock().clone();
     if let Some(context) = borrowed {
         let its = time.take_if(|budget| budget.context() == context.id());
@@ -222,6 +225,13 @@ impl Context {
         let time = lending::deliver_unless_gone(&mut Threads, &mut state, time);
         drop(state);
         drop((bound, place, time));
+        self.let_go_of_others();
+    }
+
+    /// Nobody works with it any more: frees what loans have let go of, and whoever waits to help.
+    fn let_go_of_others(&self) {
         self.free_spare();
+        let helper = self.helper.lock().take();
+        drop(helper);
     }
 }

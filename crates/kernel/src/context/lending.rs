@@ -30,14 +30,16 @@ use crate::run::wake::{now, wake};
 pub struct Called {
     pub(super) operation: Operation,
     pub(super) server: Arc<Thread>,
+    pub(super) is_received: bool,
 }
 
 impl Called {
-    /// A call by this operation, which waits for `server`.
+    /// A call by this operation, which `server` has received.
     pub fn new(operation: &Operation, server: &Arc<Thread>) -> Called {
         Called {
             operation: operation.clone(),
             server: server.clone(),
+            is_received: true,
         }
     }
 }
@@ -58,21 +60,15 @@ pub fn was_received(caller: &Thread, called: Called) {
 /// A call has been received whose caller may wait already: then it lends now, if it did not before to the same server.
 #[cold]
 pub fn was_received_later(caller: &Arc<Thread>, called: Called) {
-    if called
-        .operation
-        .keeps_loan(|ticket| is_with(ticket, &called.server))
-    {
-        return;
-    }
     // Before the next loan, as it may not have run since the last.
     is_back(caller);
     if lend(caller, &called, Lender::AtRest) {
         return;
     }
-    let is_at_rest = caller.task().cell.lock().is_resting();
+    let has_time = called.server.may_lend();
     was_received(caller, called);
-    if !is_at_rest {
-        // It may be on its way to rest and have looked already: then it looks again before it does.
+    if !has_time {
+        // It was not at rest. It may be on its way there and have looked already: then it looks again.
         wake(caller.task());
     }
 }
@@ -83,15 +79,18 @@ pub fn begins_to_wait(caller: &Arc<Thread>) {
     caller.attention.has_lent_what_it_called();
     let called = caller.called.lock().take();
     if let Some(called) = called {
+        // Before the next loan, as it may not have been in user mode since the last.
+        is_back(caller);
         // If the server has time, or works for somebody else, each goes on with its own.
         let _ = lend(caller, &called, Lender::Running);
     }
 }
 
-/// A thread runs again that has lent its time: it takes it back.
+/// A thread that has lent its time is about to be woken, or runs again: it takes it back.
 #[cold]
-pub fn runs_again(lender: &Arc<Thread>) {
+pub fn takes_back(lender: &Arc<Thread>) {
     lender.attention.lends_no_more();
+    lender.task().note_lending(false);
     // One of the two is what it has lent.
     let borrowed = lender.borrowed.lock().clone();
     let own = lender.context.lock().clone();
@@ -119,7 +118,7 @@ pub fn ended(ticket: u64) {
         debt = state.settle(ticket);
     });
     if let Some(debt) = debt {
-        helping::settle(ticket, debt);
+        helping::settle(debt);
     }
 }
 
@@ -129,21 +128,12 @@ pub(super) fn lend(lender: &Arc<Thread>, called: &Called, place: Lender) -> bool
         return false;
     };
     if called.server.may_lend() {
-        helping::make_way(lender, called, &context);
+        return helping::lend(lender, called, place, &context);
     }
-    called
-        .operation
-        .lend(|| context.lend(lender, &called.server, place))
-}
-
-/// Whether the time of this ticket's context is with this thread.
-fn is_with(ticket: u64, server: &Arc<Thread>) -> bool {
-    let mut is_there = false;
-    with(context_of(ticket), |context| {
-        let state = context.state.lock();
-        is_there = state.loan(ticket).is_some() && state.holder() == Some(server);
-    });
-    is_there
+    called.operation.lend(
+        |ticket| helping::is_right(ticket, called),
+        || context.lend(lender, called, place),
+    )
 }
 
 /// The context whose time a thread uses: what it was lent, else its own.
@@ -154,15 +144,19 @@ pub fn time_of(thread: &Thread) -> Option<Arc<Context>> {
 
 impl Context {
     /// Lends from who has the time to a thread that has none; the ticket.
-    fn lend(self: &Arc<Context>, from: &Arc<Thread>, to: &Arc<Thread>, place: Lender) -> Option<u64> {
+    pub(super) fn lend(
+        self: &Arc<Context>,
+        from: &Arc<Thread>,
+        called: &Called,
+        place: Lender,
+    ) -> Option<u64> {
         let mut state = self.state.lock();
+        let to = (&called.server, called.is_received);
         lending::lend(&mut Threads, &mut state, self, (from, place), to)
     }
 
-    /// Frees what earlier loans have let go of, and who was to help.
+    /// Frees what earlier loans have let go of.
     pub(super) fn free_spare(&self) {
-        let helper = self.helper.lock().take();
-        drop(helper);
         loop {
             let spare = self.state.lock().take_spare();
             if spare.is_none() {
@@ -214,7 +208,7 @@ impl Parties for Threads {
         if resting.budget().is_some_and(|budget| budget.context() == context) {
             resting.change_parked_budget(|budget| hand = budget.take());
             // Before anybody can wake it: it does not run without.
-            thread.attention.lends();
+            self.lends(thread);
         }
         hand
     }
@@ -240,10 +234,12 @@ impl Parties for Threads {
 
     fn lends(&mut self, thread: &Arc<Thread>) {
         thread.attention.lends();
+        thread.task().note_lending(true);
     }
 
     fn lends_no_more(&mut self, thread: &Arc<Thread>) {
         thread.attention.has_lent();
+        thread.task().note_lending(false);
     }
 
     fn arrives(&mut self, budget: &mut Budget, due: Due) {

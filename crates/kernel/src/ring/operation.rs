@@ -230,33 +230,20 @@ impl Operation {
     }
 
     /// Makes a loan that ends with it, if it is still under way and nobody is about to end it: `lend` is called with the ring locked, and says
-    /// the ticket. Whether there is one.
-    pub fn lend(&self, lend: impl FnOnce() -> Option<u64>) -> bool {
+    /// the ticket. One that it has already, and that is not right, ends before. Whether there is one.
+    pub fn lend(&self, is_right: impl FnOnce(u64) -> bool, lend: impl FnOnce() -> Option<u64>) -> bool {
         let mut state = self.ring.lock();
-        let details = state.operations.details_mut(self.name);
-        let free = details.filter(|details| details.loan == 0);
-        match free.and_then(|details| Some((details, lend()?))) {
-            Some((details, ticket)) => {
-                details.loan = ticket;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Whether it has a loan that `is_right`, called with the ring locked; one that is not ends.
-    pub fn keeps_loan(&self, is_right: impl FnOnce(u64) -> bool) -> bool {
-        let mut state = self.ring.lock();
-        let details = state.operations.details_mut(self.name);
-        let Some(details) = details.filter(|details| details.loan != 0) else {
+        let Some(details) = state.operations.details_mut(self.name) else {
             return false;
         };
-        if is_right(details.loan) {
-            return true;
+        if details.loan != 0 {
+            if is_right(details.loan) {
+                return true;
+            }
+            WHEN_A_LOAN_ENDS.get()(details.loan);
         }
-        WHEN_A_LOAN_ENDS.get()(details.loan);
-        details.loan = 0;
-        false
+        details.loan = lend().unwrap_or(0);
+        details.loan != 0
     }
 
     /// Whether it is still under way.

@@ -16,6 +16,8 @@ pub trait Owner: Send + Sync {
     fn completions(&self) -> &dyn Completions;
     /// Does what is to be done before it waits for what it was listed for outside of the call that began the wait.
     fn is_about_to_wait(self: Arc<Self>);
+    /// It is about to be woken, and has lent its CPU time.
+    fn is_woken(self: Arc<Self>);
     /// Runs on this CPU until it leaves it; the task that was chosen to follow it, if one was.
     fn turn(self: Arc<Self>, cpu: &'static CpuState, entity: Owned) -> Option<Owned>;
 }

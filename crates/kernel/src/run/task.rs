@@ -42,6 +42,8 @@ pub struct Task {
     /// Its parking cell: where it is while it is blocked, and whether it was woken while it was not.
     pub cell: Lock<Parking<Owned>>,
     dying: AtomicBool,
+    /// It has lent its CPU time, and is to have it again before it is woken.
+    lends: AtomicBool,
     /// In which queue it was put last, and at which rank.
     pub queued: Whereabouts,
     /// Where it may run, as set last.
@@ -71,6 +73,7 @@ impl Task {
             pages,
             cell: Site::ParkingCell.lock(Parking::new()),
             dying: AtomicBool::new(false),
+            lends: AtomicBool::new(false),
             queued: Whereabouts::new(),
             affinity: Lock::new(Affinity::Any),
             policy: AtomicU32::new(pack(Weight::default(), LatencyClass::Normal)),
@@ -102,6 +105,17 @@ impl Task {
     #[inline]
     pub fn usage(&self) -> &Usage {
         &self.usage
+    }
+
+    /// Whether it has lent its CPU time, as of lately.
+    #[inline]
+    pub fn lends(&self) -> bool {
+        self.lends.load(Relaxed)
+    }
+
+    /// Notes that.
+    pub fn note_lending(&self, lends: bool) {
+        self.lends.store(lends, Relaxed);
     }
 
     /// It is to end as soon as it is safe. Locks order this with the search for the task (`protocol::reach`).

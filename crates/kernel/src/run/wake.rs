@@ -18,9 +18,25 @@ pub fn now() -> Instant {
     Instant(clock::now_ns())
 }
 
+/// A task that is about to be woken has lent its CPU time: it gets that back first, so that it comes to its place with it.
+#[cold]
+fn get_time_back(task: &Task) {
+    let owner = task
+        .cell
+        .lock()
+        .resting_mut()
+        .map(|entity| entity.payload.owner.clone());
+    if let Some(owner) = owner {
+        owner.is_woken();
+    }
+}
+
 /// Makes a blocked task runnable. One that is not blocked (yet) will not block the next time it wants to, so that no
 /// wake-up is lost (docs/mutants.md, row 3).
 pub fn wake(task: &Task) {
+    if task.lends() {
+        get_time_back(task);
+    }
     let _guard = NoAllocation::begin();
     protocol::wake(&mut Host::here(), task);
 }
@@ -29,6 +45,9 @@ pub fn wake(task: &Task) {
 /// waits for those, and no time-out has to be taken back, its system call ends here and it need not look again.
 #[inline(always)]
 pub fn end_wait(task: Arc<Task>, listing: Listing, available: u32) {
+    if task.lends() {
+        get_time_back(&task);
+    }
     let _guard = NoAllocation::begin();
     let host = &mut Host::here();
     let Some(mut entity) = protocol::take_parked(host, &task) else {

@@ -126,15 +126,22 @@ impl Budget {
         self.news.read()
     }
 
-    /// Whether somebody waits for news, and is to be told at once.
+    /// Whether somebody waits for news from now on, and is to be told at once. What there is already it looks at itself.
     pub const fn await_news(&mut self, is_awaited: bool) {
         self.news.is_awaited = is_awaited;
+        self.news.is_new = false;
     }
 
-    /// Whether somebody waits for news, and there is some.
+    /// Somebody waits for news, and has not looked at what there is.
+    pub(crate) const fn await_any_news(&mut self) {
+        self.news.is_awaited = true;
+        self.news.is_new = self.news.is_any();
+    }
+
+    /// Whether something was noted since somebody waits for news.
     #[must_use]
     pub const fn has_awaited_news(&self) -> bool {
-        self.news.is_awaited && self.news.is_any()
+        self.news.is_awaited && self.news.is_new
     }
 
     /// Whose time it is.
@@ -306,7 +313,12 @@ impl Budget {
     /// Takes `amount` away for another context; from when on that may have it. The rest must be a budget.
     pub fn carve(&mut self, amount: Nanos, now: Instant) -> Option<Instant> {
         let rest = self.spec.budget().saturating_sub(amount);
+        let was_everything = self.spec.is_everything();
         self.spec = self.spec.with_budget(rest).ok()?;
+        if was_everything {
+            // What was used of that was never counted.
+            self.refills.release(now);
+        }
         Some(self.refills.take(amount).max(now))
     }
 

@@ -24,6 +24,8 @@ const COUNT_BITS: u32 = 20;
 pub struct Loan<T> {
     to: T,
     ticket: u64,
+    /// The call by which it was made has been received; before, its maker helps with what is before it.
+    is_received: bool,
 }
 
 /// Who holds the time of one context. `T` names threads.
@@ -43,17 +45,21 @@ pub struct Holding<T> {
     spare: Vec<T>,
     /// What is to be done with its time, which is on its way here from a thread that has ended.
     pub due: Due,
+    /// How many tickets there were.
+    tickets: u64,
     debt: Option<Debt>,
+    /// Of a loan that helps others no more, and what had been used in all by then.
+    counted: Option<(u64, Nanos)>,
 }
 
-/// Somebody who waited gave time of its own to get a call of this context's owner done.
+/// Somebody who waited gives time of its own to get a call of this context's owner done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Debt {
     /// The call's ticket: what is owed is settled when it ends.
-    ticket: u64,
-    /// Whose time it was.
-    pub helper: ContextId,
-    /// All that had been used of that before.
+    pub ticket: u64,
+    /// The ticket of the loan that helps.
+    pub helper: u64,
+    /// All that had been used of that time before.
     pub before: Nanos,
 }
 
@@ -80,7 +86,7 @@ impl Due {
             budget.owe(self.owed);
         }
         if self.is_awaited {
-            budget.await_news(true);
+            budget.await_any_news();
         }
     }
 }
@@ -108,7 +114,9 @@ impl<T> Holding<T> {
                 owed: Nanos::ZERO,
                 is_awaited: false,
             },
+            tickets: 0,
             debt: None,
+            counted: None,
         }
     }
 
@@ -171,13 +179,58 @@ impl<T> Holding<T> {
         (first < self.loans.len()).then_some(first)
     }
 
-    /// It has been lent on: the ticket.
+    /// It has been lent on, by a call that was received, or that waits behind others: the ticket.
     #[must_use = "the loan ends by its ticket"]
-    pub fn is_lent_to(&mut self, to: T) -> u64 {
+    pub fn is_lent_to(&mut self, to: T, is_received: bool) -> u64 {
         self.lent += 1;
-        let ticket = self.id.number << COUNT_BITS | self.lent & ((1 << COUNT_BITS) - 1);
-        self.loans.push(Loan { to, ticket });
+        let ticket = self.next_ticket();
+        self.loans.push(Loan {
+            to,
+            ticket,
+            is_received,
+        });
         ticket
+    }
+
+    /// A ticket for a call of the owner's by which nothing is lent.
+    #[must_use = "what is owed for the call is settled by its ticket"]
+    pub const fn next_ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.id.number << COUNT_BITS | self.tickets & ((1 << COUNT_BITS) - 1)
+    }
+
+    /// The ticket of the last loan, and whether its call has been received.
+    #[must_use]
+    pub fn last_loan(&self) -> Option<(u64, bool)> {
+        self.loans.last().map(|loan| (loan.ticket, loan.is_received))
+    }
+
+    /// The call of this loan has been received, when so much had been used in all: it helps nobody from here on.
+    pub fn is_received(&mut self, ticket: u64, used: Nanos) {
+        let helps = |loan: &&mut Loan<T>| loan.ticket == ticket && !loan.is_received;
+        if let Some(loan) = self.loans.iter_mut().find(helps) {
+            loan.is_received = true;
+            self.counted = Some((ticket, used));
+        }
+    }
+
+    /// The loans from this one on are about to end, when so much had been used in all.
+    pub fn end_with(&mut self, first: usize, used: Nanos) {
+        let helps = self.loans.get(first).filter(|loan| !loan.is_received);
+        if let Some(loan) = helps {
+            self.counted = Some((loan.ticket, used));
+        }
+    }
+
+    /// What a loan has helped with since so much had been used in all, which is `now` now: until its call was received, or it ended.
+    #[must_use]
+    pub fn helped_with(&self, ticket: u64, before: Nanos, now: Nanos) -> Nanos {
+        let until = match self.counted {
+            Some((counted, used)) if counted == ticket => used,
+            _ if self.loan(ticket).is_some() => now,
+            _ => before,
+        };
+        until.saturating_sub(before)
     }
 
     /// The last who was lent the time works for nobody any more. It is kept until [`Holding::take_spare`], as this may be where nothing may be
@@ -188,14 +241,9 @@ impl<T> Holding<T> {
         self.spare.last()
     }
 
-    /// The last loan ends because `helper` lends to the same thread, who has used so much `before`: until its call ends, the owner owes
-    /// what that spends.
-    pub fn is_helped(&mut self, helper: ContextId, before: Nanos) {
-        self.debt = self.loans.last().map(|loan| Debt {
-            ticket: loan.ticket,
-            helper,
-            before,
-        });
+    /// Until this call ends its owner owes what another's loan helps with.
+    pub const fn owes(&mut self, debt: Debt) {
+        self.debt = Some(debt);
     }
 
     /// A call has ended: what is owed for it.
@@ -240,7 +288,7 @@ mod tests {
         assert!(!holding.may_lend(&2, &3), "2 has not got it");
         for to in 2..10 {
             assert!(holding.may_lend(&(to - 1), &to));
-            let ticket = holding.is_lent_to(to);
+            let ticket = holding.is_lent_to(to, true);
             assert_eq!(context_of(ticket), 5);
             assert_eq!(holding.loan(ticket), Some(to as usize - 2));
             assert!((1..=to).all(|before| !holding.may_lend(&to, &before)), "a circle");
@@ -253,7 +301,7 @@ mod tests {
     fn e4_a_loan_is_found_by_who_made_it_and_by_who_got_it() {
         let mut holding = holding();
         for to in 2..5 {
-            let _ = holding.is_lent_to(to);
+            let _ = holding.is_lent_to(to, true);
         }
         let by = |holding: &Holding<u32>, maker: u32| holding.loan_by(|thread| *thread == maker);
         assert_eq!(
@@ -275,20 +323,49 @@ mod tests {
     #[test]
     fn e11_what_is_owed_for_a_call_is_settled_once_when_that_ends() {
         let mut holding = holding();
-        let helper = ContextId {
-            number: 9,
-            generation: 1,
+        let ticket = holding.is_lent_to(2, true);
+        let debt = Debt {
+            ticket,
+            helper: 77,
+            before: Nanos(7),
         };
-        let first = holding.is_lent_to(2);
-        holding.is_helped(helper, Nanos(7));
+        holding.owes(debt);
         assert_eq!(holding.end_last_loan(), Some(&2));
-        let other = holding.is_lent_to(3);
+        let other = holding.is_lent_to(3, true);
         assert_eq!(holding.settle(other), None, "another call");
-        let debt = holding.settle(first);
+        assert_eq!(holding.settle(ticket), Some(debt));
+        assert_eq!(holding.settle(ticket), None);
+    }
+
+    #[test]
+    fn e11_a_loan_helps_until_its_call_is_received_or_it_ends() {
+        let helped = |holding: &Holding<u32>, ticket| holding.helped_with(ticket, Nanos(10), Nanos(50));
+        let mut holding = holding();
+        let ticket = holding.is_lent_to(2, false);
+        assert_eq!(holding.last_loan(), Some((ticket, false)));
+        assert_eq!(helped(&holding, ticket), Nanos(40), "it helps still");
+        holding.is_received(ticket, Nanos(30));
+        assert_eq!(holding.last_loan(), Some((ticket, true)));
+        assert_eq!(helped(&holding, ticket), Nanos(20));
+        // What it does after that is for its own call, and the end changes nothing.
+        holding.is_received(ticket, Nanos(45));
+        holding.end_with(0, Nanos(50));
+        let _ = holding.end_last_loan();
+        assert_eq!(helped(&holding, ticket), Nanos(20));
+
+        let ticket = holding.is_lent_to(2, false);
+        holding.end_with(0, Nanos(25));
+        let _ = holding.end_last_loan();
+        assert_eq!(helped(&holding, ticket), Nanos(15));
+        let later = holding.is_lent_to(2, false);
+        assert_eq!(helped(&holding, ticket), Nanos(15));
+        holding.end_with(0, Nanos(50));
+        let _ = holding.end_last_loan();
+        assert_eq!(helped(&holding, later), Nanos(40));
         assert_eq!(
-            debt.map(|debt| (debt.helper, debt.before)),
-            Some((helper, Nanos(7)))
+            helped(&holding, ticket),
+            Nanos::ZERO,
+            "it is too long ago to tell"
         );
-        assert_eq!(holding.settle(first), None);
     }
 }

@@ -41,6 +41,8 @@ pub struct News {
     pub missed: Cell,
     /// Somebody waits for news, and is to be told at once.
     pub(crate) is_awaited: bool,
+    /// Something was noted since somebody began to wait.
+    pub(crate) is_new: bool,
 }
 
 impl News {
@@ -50,6 +52,7 @@ impl News {
             Happening::UsedUp => &mut self.used_up,
             Happening::DeadlineMissed => &mut self.missed,
         };
+        self.is_new = true;
         *cell = Cell {
             is_present: true,
             sequence: cell.sequence + 1,

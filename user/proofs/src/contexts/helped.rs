@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use rt::Env;
 use rt::context::{Context, ms};
+use rt::pending::wait_any;
 use rt::thread::{JoinHandle, Threads};
 use rt::time::Timer;
 
@@ -12,7 +13,7 @@ use super::lent::{Ask, Servers, bound_client, lent, limit};
 use super::served::Hog;
 use super::{granted, standing, time, used};
 use crate::ensure;
-use crate::tools::{Wrong, wait_until};
+use crate::tools::{Wrong, compute, wait_until};
 use schema_gen::system::SchedulingContextStanding as Standing;
 
 /// What the one that is first asks for, in thousands of turns: some milliseconds.
@@ -139,10 +140,18 @@ pub(super) fn who_was_helped_owes(env: &Env) -> Result<(), Wrong> {
 /// Who waits behind time that is as good as its own helps when that is used up.
 pub(super) fn who_waits_helps_when_others_time_is_used_up(env: &Env) -> Result<(), Wrong> {
     let scene = Scene::set(env, limit(env, ms(90), ms(100))?)?;
-    let other = limit(env, ms(4), ms(1_000))?;
+    let other = limit(env, ms(4), ms(40))?;
+    // It was used up before, and nobody has asked about that.
+    let hog = Hog::start(env, Some(&other))?;
+    let timer: Timer = env.first()?;
+    timer.sleep_ns(ms(30))?;
+    granted(other.unbind()?, "unbinding a hog")?;
+    hog.stop()?;
+    timer.sleep_ns(ms(40))?;
+    let before = used(&other)?.0;
     let (_, first) = bound_client(env, &other, asks(&scene))?;
     let seen = scene.ask_too(env)?;
-    let paid = used(&other)?.0;
+    let paid = used(&other)?.0 - before;
     ensure!(
         paid >= ms(4) && paid < ms(5) && seen.paid_ns > seen.ran_ns - ms(6),
         "who was first paid {paid} of {} ns itself, and who waited {}",
@@ -151,4 +160,37 @@ pub(super) fn who_waits_helps_when_others_time_is_used_up(env: &Env) -> Result<(
     );
     granted(other.revoke()?, "revoking what is owed")?;
     scene.end(first)
+}
+
+/// Who helped and stops waiting pays for itself from then on.
+pub(super) fn who_helps_no_longer_is_owed_no_more(env: &Env) -> Result<(), Wrong> {
+    let scene = Scene::with_reservation(env)?;
+    let timer: Timer = env.first()?;
+    let poor = limit(env, ms(1), ms(100))?;
+    let begun = timer.now_ns()?;
+    let (_, first) = bound_client(env, &poor, asks(&scene))?;
+    wait_until(&timer, "who was first has used up its time", || {
+        Ok(used(&poor)?.0 >= ms(1))
+    })?;
+    granted(scene.mine.bind()?, "binding this thread")?;
+    let pending = scene.servers.start_asking(Ask::Compute, 1)?;
+    // What came before is not waited for.
+    let _ = wait_any(0);
+    let _ = wait_any(ms(4));
+    ensure!(!pending.is_ready(), "the server was too quick");
+    let helped = used(&scene.mine)?.0;
+    // More than all that it helped with.
+    while used(&scene.mine)?.0 < helped + ms(15) {
+        compute(1_000);
+    }
+    pending.wait()?;
+    granted(scene.mine.unbind()?, "unbinding this thread")?;
+    scene.end(first)?;
+    let went_on = timer.now_ns()? - begun;
+    let periods = helped / ms(1);
+    ensure!(
+        (2..=5).contains(&periods) && went_on < (periods + 5) * ms(100),
+        "{helped} ns were spent for who has 1 ms in 100, and it went on after {went_on}"
+    );
+    Ok(())
 }

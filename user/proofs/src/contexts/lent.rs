@@ -79,7 +79,7 @@ impl Servers {
     }
 
     /// The same without waiting.
-    fn start_asking(&self, what: Ask, turns: u32) -> Result<Pending<()>, Error> {
+    pub(super) fn start_asking(&self, what: Ask, turns: u32) -> Result<Pending<()>, Error> {
         let target = self.endpoints[0].cap().method(what as u16);
         Pending::start(target, turns.to_le_bytes().to_vec(), 64, |_| Ok(()))
     }

@@ -287,7 +287,11 @@ pub(in crate::objects) fn show_usage(
         shown.set_overruns(overruns);
         shown.set_misses(misses);
     }
-    if let Some(Reserved { cpu, parent, carved }) = ledger::reserved(context.id()) {
+    let reserved = match context.spec().kind() {
+        sched::context::Kind::Reservation => ledger::reserved(context.id()),
+        sched::context::Kind::Limit => None,
+    };
+    if let Some(Reserved { cpu, parent, carved }) = reserved {
         shown.set_cpu(cpu.0);
         shown.set_carved_ns(carved.0);
         show_identity(shown.init_parent(), parent);
