@@ -14,13 +14,15 @@ Examples:
   ./x bench --quick                      fewer rounds and boots, under five minutes; for a look, not for the record
   ./x bench core                         Sundial alone
   ./x bench --only N3 --only N13         some rows
+  ./x bench --only N4b --only N10a --only N11r-c    CPU time: lent with calls, ended again and again, woken by; beside SCHED_DEADLINE
   ./x bench core --compare old.jsonl     measure, and say what changed since an older run
   ./x bench --compare old.jsonl new.jsonl    compare two runs without measuring
   ./x bench attribution --row N3         locks, waiting and holding in a call and return
   ./x bench --json                       one JSON object per row instead of the table
 
-Exit code 1 when a row could not be measured, its check failed, Linux could not be had, or two workers are clearly slower
-than on Linux. A missed aim is printed as missed; it is no error."
+Exit code 1 when a row could not be measured, its check failed, Linux could not be had, or a gate is not passed: two workers are
+clearly slower than on Linux, a lone thread whose budget is all the time there is was interrupted by a timer, or a call, a turn or a yield
+without budgets costs more than in bench/results/reference.jsonl. A missed aim is printed as missed; it is no error."
 )]
 pub(super) struct BenchArguments {
     /// What to measure.

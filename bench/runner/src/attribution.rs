@@ -25,10 +25,12 @@ use cost::Samples;
 use table::Table;
 
 /// Rows that can be attributed: the id of the big table and the program's name.
-const ROWS: [(&str, &str); 8] = [
+const ROWS: [(&str, &str); 10] = [
     ("N1", "null-entry"),
     ("N2", "nop-batch"),
     ("N3", "call"),
+    ("N4a", "call-own-limit"),
+    ("N4b", "call-lent-limit"),
     ("N5", "park"),
     ("N5b", "park-apart"),
     ("N6", "yield"),

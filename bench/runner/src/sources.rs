@@ -126,7 +126,7 @@ const SOURCES: &[Source] = &[
     ),
     by(
         "reservation",
-        counted("N10a", On::Both, &["throttle-reservation"], throttle::overhead),
+        counted("N10a", On::Sundial, &["throttle-reservation"], throttle::overhead),
     ),
     by(
         "hrtick",
@@ -138,7 +138,7 @@ const SOURCES: &[Source] = &[
     ),
     by(
         "reservation",
-        counted("N10b", On::Both, &["throttle-reservation"], throttle::jitter),
+        counted("N10b", On::Sundial, &["throttle-reservation"], throttle::jitter),
     ),
     by(
         "hrtick",
@@ -150,7 +150,7 @@ const SOURCES: &[Source] = &[
     ),
     by(
         "reservation",
-        counted("N10c", On::Both, &["throttle-reservation"], throttle::overrun),
+        counted("N10c", On::Sundial, &["throttle-reservation"], throttle::overrun),
     ),
     by(
         "hrtick",
@@ -316,7 +316,6 @@ mod tests {
     fn n10_n11_the_real_time_kernel_is_asked_about_budgets_and_wake_ups_alone() {
         let counted = of(System::LinuxRt, false, |_| true);
         let expected = [
-            "throttle-reservation",
             "throttle-hrtick",
             "wake-idle",
             "wake-hogs",
