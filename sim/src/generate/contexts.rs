@@ -60,7 +60,10 @@ fn share_contexts(scenario: &mut Scenario, random: &mut Random) {
     let part = |spec: Nanos, random: &mut Random| Nanos(spec.0 * (20 + random.below(60)) / 100);
     let mut budget = Nanos(period.0 / 2);
     for number in 0..3_u16 {
-        let spec = Spec::reservation(budget, period, Nanos::ZERO, Overrun::Throttle);
+        // Who divides may have a shorter period than its part, and gets that back with much of it used.
+        let times = *random.one_of(&[1, 1, 3, 10]);
+        let [budget_then, period_then] = [budget, period].map(|time| Nanos(time.0 * times));
+        let spec = Spec::reservation(budget_then, period_then, Nanos::ZERO, Overrun::Throttle);
         scenario.contexts.extend(spec.ok().map(|spec| Context {
             name: format!("context {number}"),
             spec,

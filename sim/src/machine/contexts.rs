@@ -176,13 +176,16 @@ impl Machine {
         };
         let budget = self.contexts.holdings[number as usize - 1].take();
         let budget = budget.and_then(|holding| holding.home);
+        let from = budget
+            .as_ref()
+            .map_or(Instant::BOOT, |budget| budget.whole_from());
         self.end_service(id);
         if self.sabotage != Some(Sabotage::ForgetWhatWasUsed) {
             self.contexts.forget(budget.as_deref());
         }
         for capacity in &mut self.contexts.capacity {
             // It is on one of them, or on none if it is a limit.
-            if capacity.give_back(id).is_ok() {
+            if capacity.give_back(id, from).is_ok() {
                 break;
             }
         }

@@ -53,7 +53,9 @@ impl Machine {
         let id = self.contexts.make(Maker::Shared(context));
         let carved = match (spec.kind(), from) {
             (Kind::Limit, _) => Ok((None, self.read(cpu))),
-            (Kind::Reservation, None) => self.carve_of_root(id, &spec).map(|at| (Some(at), self.read(cpu))),
+            (Kind::Reservation, None) => self
+                .carve_of_root(id, &spec)
+                .map(|(at, from)| (Some(at), self.read(cpu).max(from))),
             (Kind::Reservation, Some(parent)) => self
                 .carve_of(cpu, parent, id, &spec)
                 .map(|(at, from)| (Some(at), from)),
@@ -76,11 +78,11 @@ impl Machine {
     }
 
     /// Out of what may be reserved of the first CPU that has room.
-    fn carve_of_root(&mut self, id: ContextId, spec: &Spec) -> Result<CpuId, Refused> {
+    fn carve_of_root(&mut self, id: ContextId, spec: &Spec) -> Result<(CpuId, Instant), Refused> {
         let mut last = Refused::NoCapacity;
         for (capacity, at) in self.contexts.capacity.iter_mut().zip((0..).map(CpuId)) {
             match capacity.reserve(ROOT, id, spec) {
-                Ok(_) => return Ok(at),
+                Ok(granted) => return Ok((at, granted.from)),
                 Err(refused) => last = refused,
             }
         }
@@ -104,7 +106,7 @@ impl Machine {
         });
         let Some(from) = from else {
             // What it would be left with is no budget, or its thread is about to end.
-            let returned = self.contexts.capacity[at].give_back(id);
+            let returned = self.contexts.capacity[at].give_back(id, Instant::BOOT);
             debug_assert!(returned.is_ok(), "it was carved a moment ago");
             return Err(Refused::NoCapacity);
         };
@@ -203,20 +205,26 @@ impl Machine {
             return;
         };
         if let Some(at) = self.capacity_of(id) {
-            let Ok(returned) = self.contexts.capacity[at].give_back(id) else {
+            let period = self.scenario.contexts[usize::from(context.0)].spec.period();
+            let used_up = self.read(cpu) + period;
+            let home = self.deal(cpu, id.number, |_, holding| {
+                holding.home.as_ref().map(|budget| budget.whole_from())
+            });
+            let from = home.flatten().unwrap_or(used_up);
+            let Ok(returned) = self.contexts.capacity[at].give_back(id, from) else {
                 return;
             };
             if let Some(Maker::Shared(_)) = self.maker_of(returned.parent) {
                 let parent = returned.parent;
                 let mut restored = None;
                 self.with_box(cpu, parent.number, |budget, now| {
-                    restored = Some(budget.restore(returned.taken, now));
+                    restored = Some(budget.restore(returned.taken, now, from));
                 });
                 debug_assert!(!matches!(restored, Some(Err(_))), "it was carved out of this");
                 if restored.is_none() {
                     // On its way home from a thread that ends.
                     self.deal(cpu, parent.number, |_, holding| {
-                        holding.due.restored += returned.taken
+                        holding.due.restore(returned.taken, from)
                     });
                 }
                 self.contexts.service.give(parent, returned.taken, self.now);

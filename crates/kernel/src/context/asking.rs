@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use sched::context::admission::{Admission, NotCarved};
-use sched::context::capacity::{Binding, MOST_RESERVATIONS, Refused};
+use sched::context::capacity::{Binding, Granted, MOST_RESERVATIONS, Refused};
 use sched::{Affinity, ContextId, CpuId, Instant, Nanos, Spec};
 
 use super::ledger::{self, ROOT};
@@ -190,9 +190,9 @@ impl Asking {
         };
         let begun = ledger::with_capacity(cpu, |capacity| {
             let granted = admission.carve(capacity)?;
-            let begun = begin(&held.0, parent, granted.taken);
+            let begun = begin(&held.0, parent, &granted);
             if begun.is_err() {
-                let returned = capacity.give_back(self.holder);
+                let returned = capacity.give_back(self.holder, Instant::BOOT);
                 assert!(returned.is_ok(), "what was reserved just now is not there");
             }
             Ok(begun)
@@ -207,10 +207,14 @@ fn origin(parent: Option<&Arc<Context>>) -> ContextId {
     parent.map_or(ROOT, |parent| parent.id())
 }
 
-/// A reservation begins, once what was granted has been taken out of its parent's time.
-fn begin(child: &Context, parent: Option<&Arc<Context>>, taken: Nanos) -> Result<(), Denied> {
-    if let Some(parent) = parent {
-        child.begins_at(carve_out(parent, taken)?);
+/// A reservation begins, once what was granted has been taken out of its parent's time, or when what others had of it is there again.
+fn begin(child: &Context, parent: Option<&Arc<Context>>, granted: &Granted) -> Result<(), Denied> {
+    let from = match parent {
+        Some(parent) => carve_out(parent, granted.taken)?,
+        None => granted.from,
+    };
+    if from > now() {
+        child.begins_at(from);
     }
     Ok(())
 }

@@ -31,7 +31,18 @@ pub enum Refused {
 pub(super) struct Remains {
     _thread: Option<Arc<Thread>>,
     _place: Option<Arc<Context>>,
-    _time: Option<Box<Budget>>,
+    time: Option<Box<Budget>>,
+}
+
+impl Remains {
+    /// From when on all of what the context was granted would be there, if it were there still.
+    pub(super) fn whole_from(&self, context: &Context) -> Instant {
+        match &self.time {
+            Some(time) => time.whole_from(),
+            // Whoever ends just now has used it, perhaps all of it.
+            None => now() + context.spec.period(),
+        }
+    }
 }
 
 impl Context {
@@ -107,8 +118,9 @@ impl Context {
     /// It is gone already.
     pub fn revoke(&self) -> Result<(), Refused> {
         let remains = self.end()?;
+        let whole_from = remains.whole_from(self);
         self.is_over(remains);
-        ledger::release(self);
+        ledger::release(self, whole_from);
         Ok(())
     }
 
@@ -129,7 +141,7 @@ impl Context {
         Ok(Remains {
             _thread: thread,
             _place: place,
-            _time: time,
+            time,
         })
     }
 

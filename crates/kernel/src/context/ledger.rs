@@ -8,10 +8,11 @@ use alloc::vec::Vec;
 
 use machine::Lock;
 use sched::context::capacity::{Capacity, MOST_RESERVATIONS, SECOND};
-use sched::{Budget, ContextId, CpuId, Nanos};
+use sched::{Budget, ContextId, CpuId, Instant, Nanos};
 
 use super::binding::Remains;
 use super::{Context, find};
+use crate::run::wake::now;
 
 /// Whom the first process's context is in the ledger. No other has its number.
 pub const ROOT: ContextId = ContextId {
@@ -40,18 +41,20 @@ pub(super) fn cpus() -> u32 {
 }
 
 /// Gives time back to the context that it was carved out of, unless that is gone as well.
-fn restore(parent: &Context, taken: Nanos) {
+fn restore(parent: &Context, taken: Nanos, from: Instant) {
     let mut state = parent.state.lock();
-    let restored = parent.with_time(&mut state, |budget: &mut Budget, now| budget.restore(taken, now));
+    let restored = parent.with_time(&mut state, |budget: &mut Budget, now| {
+        budget.restore(taken, now, from)
+    });
     match restored {
         Some(restored) => assert!(restored.is_ok(), "more came back than was carved out"),
         // On its way; or of no time any more, which is all the same.
-        None => state.due.restored += taken,
+        None => state.due.restore(taken, from),
     }
 }
 
 /// A context is gone: what it reserved goes back, and all that was carved out of it, the last first.
-pub(super) fn release(context: &Context) {
+pub(super) fn release(context: &Context, whole_from: Instant) {
     // Whoever was carved out of it ends in here, and is seen to when the ledger is free again.
     let mut ended = [const { None }; MOST_RESERVATIONS];
     for cpu in 0.. {
@@ -64,7 +67,7 @@ pub(super) fn release(context: &Context) {
             .iter()
             .any(|reserved| reserved.holder == context.id())
         {
-            release_on(capacity, context.id(), &mut ended);
+            release_on(capacity, (context.id(), whole_from), &mut ended);
             break;
         }
     }
@@ -77,26 +80,35 @@ pub(super) fn release(context: &Context) {
 type Ended = Option<(Arc<Context>, Remains)>;
 
 /// The same on the CPU that it is on. Reservations are few, so this is a bounded number of steps.
-fn release_on(capacity: &mut Capacity, context: ContextId, ended: &mut [Ended; MOST_RESERVATIONS]) {
+fn release_on(
+    capacity: &mut Capacity,
+    (context, whole_from): (ContextId, Instant),
+    ended: &mut [Ended; MOST_RESERVATIONS],
+) {
     let mut places = ended.iter_mut();
     loop {
-        let mut last = context;
+        let (mut last, mut from) = (context, whole_from);
         while let Some(child) = capacity.children(last).next() {
             last = child;
         }
         // One that is being revoked just now, by whoever holds it, is gone already and waits for this ledger, with its record.
         if last != context
             && let Some(child) = find(last.number)
-            && let Ok(remains) = child.end()
-            && let Some(place) = places.next()
         {
-            *place = Some((child, remains));
+            // As if it had used all of it a moment ago, unless something else is known.
+            from = now() + child.spec().period();
+            if let Ok(remains) = child.end()
+                && let Some(place) = places.next()
+            {
+                from = remains.whole_from(&child);
+                *place = Some((child, remains));
+            }
         }
-        if let Ok(returned) = capacity.give_back(last)
+        if let Ok(returned) = capacity.give_back(last, from)
             && returned.parent != ROOT
             && let Some(parent) = find(returned.parent.number)
         {
-            restore(&parent, returned.taken);
+            restore(&parent, returned.taken, from);
         }
         if last == context {
             return;

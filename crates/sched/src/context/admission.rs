@@ -133,7 +133,7 @@ impl Admission {
         if taken(task, self.from.period) > self.from.left {
             return Err(None);
         }
-        let Granted { taken: _ } = self.tried.carve(self.from, self.holder, task);
+        let Granted { .. } = self.tried.carve(self.from, self.holder, task);
         Search::new(&self.tried.reservations).map_err(|misfit| {
             self.tried.take_out_last(self.from);
             Some(misfit)

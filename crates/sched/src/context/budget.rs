@@ -322,13 +322,24 @@ impl Budget {
         Some(self.refills.take(amount).max(now))
     }
 
-    /// What was carved comes back: it counts from a period later on, so nobody uses it twice.
+    /// From when on all of it is there, if nobody uses it: until then some of what it granted has been used. Whoever gets its capacity waits for
+    /// that.
+    #[must_use]
+    pub fn whole_from(&self) -> Instant {
+        if self.spec.is_everything() {
+            return self.served_to + self.spec.period();
+        }
+        self.refills.last()
+    }
+
+    /// What was carved comes back, whose last user had not used anything from `from` on: it counts from a period later on, or from then on, so
+    /// nobody uses it twice.
     ///
     /// # Errors
     /// The budget would not fit into its period any more: this was never carved out of it.
-    pub fn restore(&mut self, amount: Nanos, now: Instant) -> Result<(), SpecError> {
+    pub fn restore(&mut self, amount: Nanos, now: Instant, from: Instant) -> Result<(), SpecError> {
         self.spec = self.spec.with_budget(self.spec.budget() + amount)?;
-        self.refills.give(amount, now);
+        self.refills.give(amount, now, from);
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use super::budget::ContextId;
 use super::demand::{Misfit, Reservation, Task, largest};
 use super::spec::{LEAST_BUDGET, Spec};
 use crate::ids::CpuId;
-use crate::time::Nanos;
+use crate::time::{Instant, Nanos};
 
 /// The root's period: its capacity is so much of every second.
 pub const SECOND: Nanos = Nanos::from_secs(1);
@@ -38,6 +38,8 @@ pub struct Capacity {
     given: Nanos,
     carved: Nanos,
     pub(super) reservations: Vec<Reservation>,
+    /// Some of what was given back to the root had been used, up to then: reservations out of it begin no earlier.
+    free_from: Instant,
 }
 
 /// What was granted.
@@ -46,6 +48,8 @@ pub struct Capacity {
 pub struct Granted {
     /// What the parent has less in each of its periods.
     pub taken: Nanos,
+    /// From when on it may be used, as far as that does not depend on what the parent has used.
+    pub from: Instant,
 }
 
 /// What was given back.
@@ -138,6 +142,7 @@ impl Capacity {
             given: most.min(SECOND),
             carved: Nanos::ZERO,
             reservations: Vec::new(),
+            free_from: Instant::BOOT,
         }
     }
 
@@ -176,11 +181,11 @@ impl Capacity {
         admission.carve(self).map_err(|_| Refused::NoMemory)
     }
 
-    /// Gives a reservation back to whom it was carved out of.
+    /// Gives a reservation back to whom it was carved out of. All of it is there from `whole_from` on ([`super::Budget::whole_from`]).
     ///
     /// # Errors
     /// It is not there, or others were carved out of it.
-    pub fn give_back(&mut self, holder: ContextId) -> Result<Returned, NotReturned> {
+    pub fn give_back(&mut self, holder: ContextId, whole_from: Instant) -> Result<Returned, NotReturned> {
         let index = self.find(holder).ok_or(NotReturned::NotReserved)?;
         if self.reservations[index].carved > Nanos::ZERO {
             return Err(NotReturned::HasChildren);
@@ -196,6 +201,7 @@ impl Capacity {
         let returned = match reservation.parent {
             None => {
                 let taken = taken(reservation.task, SECOND);
+                self.free_from = self.free_from.max(whole_from);
                 self.carved = self.carved.saturating_sub(taken);
                 Returned {
                     parent: self.root,
@@ -298,7 +304,13 @@ impl Capacity {
             Some(index) => self.reservations[index].carved += taken,
         }
         self.assert_sound();
-        Granted { taken }
+        Granted {
+            taken,
+            from: match from.index {
+                None => self.free_from,
+                Some(_) => Instant::BOOT,
+            },
+        }
     }
 
     /// The same, with room for one more; nothing if there is no memory for that.

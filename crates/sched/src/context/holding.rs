@@ -69,6 +69,8 @@ pub struct Debt {
 pub struct Due {
     /// So much of it comes back that had been carved out.
     pub restored: Nanos,
+    /// And is to be used from then on.
+    pub restored_from: Instant,
     /// So much is owed for what others spent on its owner's calls.
     pub owed: Nanos,
     /// Somebody waits for news of it.
@@ -76,10 +78,16 @@ pub struct Due {
 }
 
 impl Due {
+    /// So much comes back that had been carved out, to be used from this instant on.
+    pub fn restore(&mut self, amount: Nanos, from: Instant) {
+        self.restored += amount;
+        self.restored_from = self.restored_from.max(from);
+    }
+
     /// The time is here: does what was to be done with it.
     pub fn do_with(self, budget: &mut Budget, now: Instant) {
         if self.restored > Nanos::ZERO {
-            let restored = budget.restore(self.restored, now);
+            let restored = budget.restore(self.restored, now, self.restored_from);
             assert!(restored.is_ok(), "more came back than was carved out");
         }
         if self.owed > Nanos::ZERO {
@@ -111,6 +119,7 @@ impl<T> Holding<T> {
             spare: Vec::new(),
             due: Due {
                 restored: Nanos::ZERO,
+                restored_from: Instant::BOOT,
                 owed: Nanos::ZERO,
                 is_awaited: false,
             },

@@ -185,9 +185,10 @@ impl Refills {
         from
     }
 
-    /// Adds `amount`, to be used from one period after `now` on, or with the last refill if that comes later. The budget is that much larger.
-    pub fn give(&mut self, amount: Nanos, now: Instant) {
-        let at = (now + self.period).max(self.last());
+    /// Adds `amount`, to be used from one period after `now` on, or from `from` on, or with the last refill, whichever comes last. The budget is that
+    /// much larger.
+    pub fn give(&mut self, amount: Nanos, now: Instant, from: Instant) {
+        let at = (now + self.period).max(from).max(self.last());
         self.budget += amount;
         if amount > Nanos::ZERO {
             self.push(Refill { at, amount }, now);

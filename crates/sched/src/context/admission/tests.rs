@@ -8,6 +8,7 @@ use super::super::capacity::USUAL_MOST;
 use super::super::spec::Overrun;
 use super::*;
 use crate::ids::CpuId;
+use crate::time::Instant;
 
 const ROOT: ContextId = context(0);
 
@@ -97,8 +98,8 @@ fn e10_what_was_found_of_other_reservations_counts_for_nothing() {
     assert_eq!(admission.carve(&mut now), Err(NotCarved::Changed));
     assert_eq!(now, with_third, "and nothing has changed");
     // The same budget for somebody else is another reservation, too.
-    let _ = now.give_back(context(3)).unwrap();
-    let _ = now.give_back(context(1)).unwrap();
+    let _ = now.give_back(context(3), Instant::BOOT).unwrap();
+    let _ = now.give_back(context(1), Instant::BOOT).unwrap();
     let _ = now.reserve(ROOT, context(4), &spec(2_000, 10_000, 0)).unwrap();
     assert_eq!(admission.carve(&mut now), Err(NotCarved::Changed));
     let mut again = before;
@@ -126,7 +127,7 @@ fn e10_who_divides_leaves_half_of_the_places_to_the_others() {
     assert_eq!(fill(0, 300), 16, "what is left is everybody's");
     let refused = capacity.reserve(ROOT, context(400), &spec(100, 1_000_000, 0));
     assert_eq!(refused, Err(Refused::TooMany));
-    let _ = capacity.give_back(context(100)).unwrap();
+    let _ = capacity.give_back(context(100), Instant::BOOT).unwrap();
     assert!(
         capacity
             .reserve(context(2), context(400), &spec(100, 1_000_000, 0))

@@ -84,15 +84,22 @@ fn e10_what_is_carved_out_is_not_there_and_comes_back_a_period_later() {
     let mut budget = limit();
     assert_eq!(budget.carve(MS(1), at(1)), Some(at(1)));
     assert_eq!((budget.remaining(at(1)), budget.spec().budget()), (MS(1), MS(1)));
-    budget.restore(MS(1), at(2)).unwrap();
+    budget.restore(MS(1), at(2), at(0)).unwrap();
     assert_eq!(
         (budget.remaining(at(11)), budget.remaining(at(12))),
         (MS(1), MS(2))
     );
-    let all_but_a_crumb = MS(2).saturating_sub(Nanos(99_999));
-    assert_eq!(budget.carve(all_but_a_crumb, at(20)), None);
+    // Whoever had it used some of it that would not be there before 40.
+    assert_eq!(budget.carve(MS(1), at(13)), Some(at(13)));
+    budget.restore(MS(1), at(14), at(40)).unwrap();
     assert_eq!(
-        budget.remaining(at(20)),
+        (budget.remaining(at(39)), budget.remaining(at(40))),
+        (MS(1), MS(2))
+    );
+    let all_but_a_crumb = MS(2).saturating_sub(Nanos(99_999));
+    assert_eq!(budget.carve(all_but_a_crumb, at(41)), None);
+    assert_eq!(
+        budget.remaining(at(41)),
         MS(2),
         "a refused carving changes nothing"
     );
@@ -120,4 +127,12 @@ fn e11_a_lent_limit_that_is_used_up_is_looked_at_when_there_is_some_again() {
     budget.charge(at(0), MS(2), THREAD);
     assert_eq!(budget.lasts_until(at(2)), at(10));
     assert_eq!(budget.lasts_until(at(10)), at(12));
+}
+
+#[test]
+fn e10_a_budget_is_whole_when_all_that_was_used_is_there_again() {
+    let mut budget = reservation(Overrun::Throttle);
+    assert!(budget.whole_from() <= at(0));
+    budget.charge(at(0), MS(1), THREAD);
+    assert_eq!(budget.whole_from(), at(10));
 }

@@ -49,8 +49,11 @@ fn e10_what_a_context_has_is_divided_and_comes_back() {
         (Nanos::from_micros(2_400), Nanos::from_millis(10))
     );
     assert_eq!(capacity.children(context(1)).collect::<Vec<_>>(), [context(2)]);
-    assert_eq!(capacity.give_back(context(1)), Err(NotReturned::HasChildren));
-    let returned = capacity.give_back(context(2)).unwrap();
+    assert_eq!(
+        capacity.give_back(context(1), Instant::BOOT),
+        Err(NotReturned::HasChildren)
+    );
+    let returned = capacity.give_back(context(2), Instant::BOOT).unwrap();
     assert_eq!(
         returned,
         Returned {
@@ -58,9 +61,15 @@ fn e10_what_a_context_has_is_divided_and_comes_back() {
             taken: child.taken
         }
     );
-    assert_eq!(capacity.give_back(context(1)).unwrap().parent, ROOT);
+    assert_eq!(
+        capacity.give_back(context(1), Instant::BOOT).unwrap().parent,
+        ROOT
+    );
     assert_eq!(capacity, untouched);
-    assert_eq!(capacity.give_back(context(1)), Err(NotReturned::NotReserved));
+    assert_eq!(
+        capacity.give_back(context(1), Instant::BOOT),
+        Err(NotReturned::NotReserved)
+    );
 }
 
 #[test]
@@ -186,7 +195,7 @@ proptest! {
         for (gives_back, parent, holder, spec) in steps {
             let before = capacity.clone();
             let refused = if gives_back {
-                capacity.give_back(context(holder)).is_err()
+                capacity.give_back(context(holder), Instant::BOOT).is_err()
             } else {
                 capacity.reserve(context(parent), context(holder), &spec).is_err()
             };
@@ -195,7 +204,7 @@ proptest! {
         }
         // Whatever was done, it can be undone, the youngest first.
         while let Some(last) = capacity.reservations().last().map(|reservation| reservation.holder) {
-            prop_assert!(capacity.give_back(last).is_ok());
+            prop_assert!(capacity.give_back(last, Instant::BOOT).is_ok());
         }
         prop_assert_eq!(capacity, untouched);
     }
@@ -215,5 +224,27 @@ fn e10_what_a_child_takes_is_rounded_against_it() {
     assert_eq!(
         capacity.left(context(1)).unwrap().0,
         Nanos(5_000_000 - 3_333_334 - 100_000)
+    );
+}
+
+#[test]
+fn e10_what_the_root_has_back_is_had_by_others_when_its_use_is_over() {
+    let mut capacity = capacity();
+    let wish = spec(1_000, 10_000, 0);
+    let reserve = |capacity: &mut Capacity, parent, holder| {
+        let granted = capacity.reserve(context(parent), context(holder), &wish);
+        granted.map(|granted| granted.from)
+    };
+    assert_eq!(reserve(&mut capacity, 0, 1), Ok(Instant::BOOT));
+    assert_eq!(reserve(&mut capacity, 0, 2), Ok(Instant::BOOT));
+    let _ = capacity.give_back(context(1), Instant(70)).unwrap();
+    let _ = capacity.give_back(context(2), Instant(40)).unwrap();
+    assert_eq!(reserve(&mut capacity, 0, 3), Ok(Instant(70)));
+    let wish = spec(100, 10_000, 0);
+    let child = capacity.reserve(context(3), context(4), &wish).unwrap();
+    assert_eq!(
+        child.from,
+        Instant::BOOT,
+        "that is for what its parent has used to say"
     );
 }

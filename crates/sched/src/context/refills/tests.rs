@@ -162,7 +162,7 @@ proptest! {
                     budget -= amount;
                 }
                 _ => {
-                    refills.give(Nanos(amount), Instant(now));
+                    refills.give(Nanos(amount), Instant(now), Instant::BOOT);
                     budget += amount;
                 }
             }
