@@ -104,20 +104,39 @@ fn tell<H: Host>(
     host: &H,
     locked: H::Locked<'_>,
     name: Name,
-    ended: Ended<H::Details, H::Place, H::Timer>,
+    ended: Ended<H::Details, H::Place>,
     completion: H::Completion,
 ) -> u32 {
     let Ended {
         details,
         place,
-        timer,
+        is_timed,
     } = ended;
+    let woken = if is_timed {
+        tell_timed(host, locked, name, details, completion)
+    } else {
+        host.post(locked, details, completion)
+    };
+    // Whoever completes it has taken it out of where it waited, or is about to.
+    drop(place);
+    woken
+}
+
+/// The same with a time-out. Out of line: few have one.
+#[cold]
+#[inline(never)]
+fn tell_timed<H: Host>(
+    host: &H,
+    mut locked: H::Locked<'_>,
+    name: Name,
+    details: H::Details,
+    completion: H::Completion,
+) -> u32 {
+    let timer = H::table(&mut locked).take_timer(name);
     let woken = host.post(locked, details, completion);
     if let Some(timer) = timer {
         disarm(host, name, timer);
     }
-    // Whoever completes it has taken it out of where it waited, or is about to.
-    drop(place);
     woken
 }
 
@@ -125,9 +144,11 @@ fn tell<H: Host>(
 #[cold]
 #[inline(never)]
 fn forgo<H: Host>(host: &H, mut locked: H::Locked<'_>, name: Name) {
-    let ended = H::table(&mut locked).end_claimed(name);
+    let table = H::table(&mut locked);
+    let is_timed = table.end_claimed(name).is_some_and(|ended| ended.is_timed);
+    let timer = if is_timed { table.take_timer(name) } else { None };
     drop(locked);
-    if let Some(timer) = ended.and_then(|ended| ended.timer) {
+    if let Some(timer) = timer {
         disarm(host, name, timer);
     }
 }
@@ -186,11 +207,11 @@ pub fn abandon_all<H: Host>(host: &H) {
             host.wait();
             continue;
         };
-        let ended = table.end(name);
-        drop(locked);
-        let Some(Ended { place, timer, .. }) = ended else {
+        let Some(Ended { place, is_timed, .. }) = table.end(name) else {
             continue;
         };
+        let timer = if is_timed { table.take_timer(name) } else { None };
+        drop(locked);
         if let Some(timer) = timer {
             disarm(host, name, timer);
         }

@@ -34,25 +34,17 @@ struct Slot<D, P, T, M> {
     memory: Option<M>,
 }
 
-impl<D, P, T, M> Slot<D, P, T, M> {
-    /// Out of line: few operations have a time-out.
-    #[cold]
-    #[inline(never)]
-    fn take_timer(&mut self) -> Option<T> {
-        self.timer.take()
-    }
-}
-
 /// What is left of an operation that has ended, to be let go of without the table's lock.
 #[must_use = "its completion has to be posted, and its time-out disarmed"]
 #[derive(Debug)]
-pub struct Ended<D, P, T> {
+pub struct Ended<D, P> {
     /// What its submission said.
     pub details: D,
     /// Where it waited.
     pub place: Option<P>,
-    /// Its time-out, if that is armed.
-    pub timer: Option<T>,
+    /// Whether its time-out is armed, which is then taken before the lock is let go of ([`Table::take_timer`]). Few have one, and who
+    /// ends the others carries no room for it.
+    pub is_timed: bool,
 }
 
 /// The operations of one ring: their details `D`, where they wait `P`, their armed time-outs `T` and the memory `M` of those
@@ -174,18 +166,18 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
 
     /// Ends an operation, if it is still under way and nobody has claimed it.
     #[inline(always)]
-    pub fn end(&mut self, name: Name) -> Option<Ended<D, P, T>> {
+    pub fn end(&mut self, name: Name) -> Option<Ended<D, P>> {
         self.end_in(name, State::UnderWay)
     }
 
     /// Ends an operation that was claimed, by whoever claimed it.
     #[inline(always)]
-    pub fn end_claimed(&mut self, name: Name) -> Option<Ended<D, P, T>> {
+    pub fn end_claimed(&mut self, name: Name) -> Option<Ended<D, P>> {
         self.end_in(name, State::Claimed)
     }
 
     #[inline(always)]
-    fn end_in(&mut self, name: Name, state: State) -> Option<Ended<D, P, T>> {
+    fn end_in(&mut self, name: Name, state: State) -> Option<Ended<D, P>> {
         let slot = self.in_state(name, state)?;
         // A stale name never fits again: 2^64 reuses do not happen.
         slot.generation += 1;
@@ -193,10 +185,17 @@ impl<D: Copy + Default, P, T, M> Table<D, P, T, M> {
         let ended = Ended {
             details: slot.details,
             place: slot.place.take(),
-            timer: slot.timer.is_some().then(|| slot.take_timer()).flatten(),
+            is_timed: slot.timer.is_some(),
         };
         self.free.push(name.slot);
         Some(ended)
+    }
+
+    /// The armed time-out of an operation that has just ended.
+    #[cold]
+    #[inline(never)]
+    pub fn take_timer(&mut self, name: Name) -> Option<T> {
+        self.slots.get_mut(usize::from(name.slot))?.timer.take()
     }
 
     /// The memory for a time-out that its slot keeps, if it is still under way and the slot keeps any.
@@ -257,7 +256,10 @@ mod tests {
         assert_eq!(table.begin(8, None), Err(Full));
         assert_eq!(table.details(first), Some(7));
         let ended = table.end(first).unwrap();
-        assert_eq!((ended.details, ended.place, ended.timer), (7, Some("here"), None));
+        assert_eq!(
+            (ended.details, ended.place, ended.is_timed),
+            (7, Some("here"), false)
+        );
         assert!(table.end(first).is_none() && table.is_empty());
         let second = table.begin(9, None).unwrap();
         assert!(table.end(first).is_none() && table.details(first).is_none());
@@ -273,11 +275,15 @@ mod tests {
         let first = table.begin(1, None).unwrap();
         assert_eq!(table.take_memory(first), Some(None));
         assert_eq!(table.set_timer(first, 11), Ok(()));
-        assert_eq!(table.end(first).unwrap().timer, Some(11));
+        assert!(table.end(first).unwrap().is_timed);
+        assert_eq!(
+            (table.take_timer(first), table.take_timer(first)),
+            (Some(11), None)
+        );
         assert_eq!(table.keep_memory(first, 5), None);
         let second = table.begin(2, None).unwrap();
         assert_eq!(table.take_memory(second), Some(Some(5)));
-        assert_eq!(table.end(second).unwrap().timer, None);
+        assert!(!table.end(second).unwrap().is_timed);
     }
 
     #[test]
@@ -304,6 +310,6 @@ mod tests {
         assert_eq!(table.set_timer(name, 11), Ok(()));
         assert_eq!(table.timer_came(name), Some("queue"));
         let ended = table.end(name).unwrap();
-        assert_eq!((ended.place, ended.timer), (None, None));
+        assert_eq!((ended.place, ended.is_timed), (None, false));
     }
 }
