@@ -9,6 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use rt::context::Context;
 use rt::endpoint::Endpoint;
 use rt::memory::{MemoryObject, VirtualMemory};
 use rt::pipe::Pipe;
@@ -38,6 +39,9 @@ pub fn may_be_missing(address: u64) -> bool {
     (ARENA..ARENA + hands::ARENA_BYTES).contains(&address)
 }
 
+/// With how much CPU time an actor begins at most.
+const MOST_TIMES: usize = 8;
+
 /// How many threads an actor starts, one after the other.
 const LIVES: u64 = 4;
 
@@ -54,6 +58,8 @@ pub enum What {
     Reader,
     /// The end of some pipe to write to.
     Writer,
+    /// CPU time.
+    Time,
 }
 
 impl What {
@@ -65,6 +71,7 @@ impl What {
             What::Owner(number) => 3 | number << 8,
             What::Reader => 4,
             What::Writer => 5,
+            What::Time => 6,
         }
     }
 
@@ -76,6 +83,7 @@ impl What {
             3 => What::Owner(tag >> 8),
             4 => What::Reader,
             5 => What::Writer,
+            6 => What::Time,
             _ => return None,
         })
     }
@@ -109,6 +117,7 @@ pub fn act(env: &Env, details: &[String]) -> Result<i64, Error> {
             policy: env.first::<SchedulingPolicyCap>()?.cap().id(),
             park: env.first::<rt::park::ParkSpace>()?.cap().id(),
             spawner: env.first::<ProcessSpawner>()?.cap().id(),
+            time: env.get::<Context>("time")?.cap().id(),
             arena: memory.map(ARENA, hands::ARENA_BYTES, rt::memory::Protection::ReadWrite)?,
         };
         let (seed, ledger) = (u64::from(random.below(u32::MAX)) | life << 32, ledger.clone());
@@ -131,11 +140,12 @@ pub fn act(env: &Env, details: &[String]) -> Result<i64, Error> {
 }
 
 /// What each actor is granted besides what every child has.
-pub fn grants(ledger: &MemoryObject, spawner: &ProcessSpawner) -> Vec<Grant> {
+pub fn grants(ledger: &MemoryObject, spawner: &ProcessSpawner, time: &Context) -> Vec<Grant> {
     alloc::vec![
         Grant::kernel("policy", KernelSource::SchedulingPolicy),
         Grant::copy("ledger", ledger),
         Grant::copy("spawner", spawner),
+        Grant::copy("time", time),
     ]
 }
 
@@ -149,6 +159,13 @@ fn born_with(env: &Env) -> Vec<Possession> {
                 let id = endpoint.cap().id();
                 born.push(Possession { id, what });
             }
+        }
+    }
+    for number in 0..MOST_TIMES {
+        if let Ok(time) = env.get::<Context>(&format!("x{number}")) {
+            let id = time.cap().id();
+            let what = What::Time;
+            born.push(Possession { id, what });
         }
     }
     for number in 0..64 {
@@ -177,7 +194,9 @@ fn have_a_child(
     };
     let details = child.to_arguments();
     let details: Vec<&str> = details.iter().map(|detail| &**detail).collect();
-    let mut grants = grants(&env.get::<MemoryObject>("ledger").ok()?, &spawner);
+    let time: Context = env.get("time").ok()?;
+    let mut grants = grants(&env.get::<MemoryObject>("ledger").ok()?, &spawner, &time);
+    let mut times = 0;
     let (mut given, mut kept) = (Vec::new(), Vec::new());
     for possession in possessions.drain(..) {
         let goes = random.below(2) == 0
@@ -196,6 +215,11 @@ fn have_a_child(
             }
             What::Owner(index) if goes => {
                 grants.push(given_away::<Endpoint>(&format!("e{index}"), id));
+                given.push(possession);
+            }
+            What::Time if goes && times < MOST_TIMES => {
+                grants.push(given_away::<Context>(&format!("x{times}"), id));
+                times += 1;
                 given.push(possession);
             }
             _ => kept.push(possession),

@@ -37,6 +37,20 @@ pub enum Deed {
     Yield,
     /// Changes its own weight.
     Reweigh,
+    /// Makes CPU time that is a limit.
+    Limit,
+    /// Carves CPU time out of what it has.
+    Reserve,
+    /// Binds itself to CPU time.
+    Bind,
+    /// Takes CPU time from whom it is bound to.
+    Unbind,
+    /// Ends CPU time for ever.
+    Revoke,
+    /// Asks what CPU time was used for, or waits to be told.
+    Ask,
+    /// Computes, and so uses its CPU time up.
+    Compute,
     /// Submits nothing but NOPs.
     Nop,
     /// Waits for completions.
@@ -48,7 +62,7 @@ pub enum Deed {
 }
 
 /// Each with its name in manifests, and how often it is drawn beside the others.
-const ALL: [(Deed, &str, u32); 19] = [
+const ALL: [(Deed, &str, u32); 26] = [
     (Deed::Call, "call", 24),
     (Deed::Receive, "receive", 20),
     (Deed::Answer, "answer", 24),
@@ -64,6 +78,13 @@ const ALL: [(Deed, &str, u32); 19] = [
     (Deed::Unpark, "unpark", 5),
     (Deed::Yield, "yield", 4),
     (Deed::Reweigh, "reweigh", 2),
+    (Deed::Limit, "limit", 2),
+    (Deed::Reserve, "reserve", 3),
+    (Deed::Bind, "bind", 6),
+    (Deed::Unbind, "unbind", 3),
+    (Deed::Revoke, "revoke", 1),
+    (Deed::Ask, "ask", 4),
+    (Deed::Compute, "compute", 8),
     (Deed::Nop, "nop", 2),
     (Deed::Wait, "wait", 16),
     (Deed::Spawn, "spawn", 1),
@@ -139,7 +160,7 @@ mod tests {
     fn a_menu_offers_everything_but_what_is_left_out() {
         let menu = Menu::without(&[Deed::Call, Deed::Exit]);
         let mut random = Random(1);
-        let drawn: std::vec::Vec<Deed> = (0..4000).map(|_| menu.draw(&mut random)).collect();
+        let drawn: std::vec::Vec<Deed> = (0..6000).map(|_| menu.draw(&mut random)).collect();
         for (deed, name, _) in ALL {
             assert_eq!(Deed::from_name(name), Some(deed));
             assert_eq!(drawn.contains(&deed), menu.has(deed), "{name}");

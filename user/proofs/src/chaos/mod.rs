@@ -7,12 +7,14 @@
 //! - no call was received twice, answered twice or completed twice, and none completed that nobody answered ([`ledger`]);
 //! - nobody has missed a page but who had taken it away itself ([`ends`]);
 //! - every submission had one completion, and there was none without a submission (each actor watches its own ring);
+//! - nobody has CPU time any more of the [`bank`], which all shared, and no CPU time is reserved;
 //! - processes, threads and pages are as many as before, and the endpoints that the actors have fought over still serve.
 //!
 //! What an actor does is decided by its seed; on one CPU whose time is counted in instructions a run is the same each time. So a
 //! failure is repeated by its seed, and made small by leaving out kinds of deeds (`without`), actors and steps.
 
 pub mod actor;
+mod bank;
 pub mod deed;
 mod ends;
 pub mod ledger;
@@ -25,6 +27,7 @@ use alloc::vec::Vec;
 
 use abi::syscall::exit_code;
 use rt::config::BootPackage;
+use rt::context::Context;
 use rt::endpoint::Endpoint;
 use rt::memory::FrameAllocator;
 use rt::monitor::{Monitor, Supervisor};
@@ -34,6 +37,7 @@ use rt::{Env, Error, println};
 
 use crate::tools::{Wrong, free_pages, wait_until};
 use crate::{child, ensure};
+use bank::Bank;
 use ledger::Ledger;
 use plan::{Plan, Run};
 use rt::random::Random;
@@ -76,10 +80,11 @@ pub fn prove(env: &Env) -> Result<(), Wrong> {
         stage.settles(before).map_err(|wrong| in_round(seed, &wrong))?;
     }
     println!(
-        "chaos: {} rounds from seed {}, {} calls",
+        "chaos: {} rounds from seed {}, {} calls, CPU time lent {} times",
         run.rounds,
         run.seed,
-        stage.calls.get()
+        stage.calls.get(),
+        stage.loans.get()
     );
     Ok(())
 }
@@ -94,6 +99,8 @@ struct Census {
     processes: u32,
     threads: u32,
     pages: u64,
+    contexts: u32,
+    reserved: u64,
 }
 
 /// What all rounds need.
@@ -103,9 +110,11 @@ struct Stage<'e> {
     monitor: Monitor,
     supervisor: Supervisor,
     spawner: ProcessSpawner,
+    time: Context,
     ledger: Ledger,
     endpoints: Vec<Endpoint>,
     calls: core::cell::Cell<u64>,
+    loans: core::cell::Cell<u64>,
 }
 
 impl<'e> Stage<'e> {
@@ -119,9 +128,11 @@ impl<'e> Stage<'e> {
             monitor: env.first()?,
             supervisor: env.first()?,
             spawner: env.first()?,
+            time: env.first()?,
             ledger: Ledger::create(&env.first::<FrameAllocator>()?)?,
             endpoints: endpoints.collect::<Result<_, Error>>()?,
             calls: core::cell::Cell::new(0),
+            loans: core::cell::Cell::new(0),
         })
     }
 
@@ -130,19 +141,26 @@ impl<'e> Stage<'e> {
         let mut random = Random(seed);
         let ledger = &self.ledger;
         ledger.clear();
+        let bank = Bank::open(&self.time)?;
         let mut tokens = Vec::new();
         let mut actors: Vec<Child> = Vec::new();
         let mut begun = 0;
         while begun < run.actors * 2 {
             while (actors.len() as u64) < run.actors && begun < run.actors * 2 {
                 begun += 1;
-                actors.push(self.begin(run, begun, &mut random, &mut tokens)?);
+                actors.push(self.begin(run, begun, &mut random, &mut tokens, &bank)?);
             }
             let longest = PAUSES_NS[random.below(PAUSES_NS.len() as u32) as usize];
             self.timer.sleep_ns(u64::from(random.below(longest)))?;
             for token in &mut tokens {
                 token.drain()?;
             }
+            bank.forces_time_on(
+                &self.monitor,
+                &self.supervisor,
+                &mut random,
+                self.env.pid() as u32,
+            )?;
             let victim = actors.swap_remove(random.below(actors.len() as u32) as usize);
             end(&victim, ledger)?;
         }
@@ -152,6 +170,7 @@ impl<'e> Stage<'e> {
         drop(actors);
         self.end_the_others()?;
         ends::check(&self.monitor, run.menu)?;
+        self.loans.set(self.loans.get() + bank.closes(&self.timer)?);
         for token in &mut tokens {
             wait_until(&self.timer, "a token's pipe ends", || {
                 token.drain()?;
@@ -171,11 +190,13 @@ impl<'e> Stage<'e> {
         number: u64,
         random: &mut Random,
         tokens: &mut Vec<Token>,
+        bank: &Bank,
     ) -> Result<Child, Wrong> {
         let plan = Plan::new(run, number, u64::from(random.below(u32::MAX)));
         let details = plan.to_arguments();
         let details: Vec<&str> = details.iter().map(|detail| &**detail).collect();
-        let mut grants = actor::grants(&self.ledger.object, &self.spawner);
+        let mut grants = actor::grants(&self.ledger.object, &self.spawner, &self.time);
+        grants.extend(bank.copies());
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             // Everybody may call, most may receive.
             grants.push(Grant::client_of(&format!("c{index}"), endpoint, number));
@@ -238,9 +259,12 @@ impl<'e> Stage<'e> {
         let (processes, threads) = self
             .monitor
             .system(|info| Ok((info.get_process_count(), info.get_thread_count())))?;
+        let (contexts, reserved) = bank::all(&self.monitor)?;
         Ok(Census {
             processes,
             threads,
+            contexts,
+            reserved,
             pages: free_pages(&self.monitor)?,
         })
     }
@@ -252,6 +276,7 @@ impl<'e> Stage<'e> {
             after = self.census()?;
             Ok(after.processes == before.processes
                 && after.threads == before.threads
+                && (after.contexts, after.reserved) == (0, 0)
                 && after.pages + SLACK >= before.pages)
         });
         ensure!(settled.is_ok(), "{before:?} before, {after:?} after");
@@ -265,7 +290,13 @@ fn end(actor: &Child, ledger: &Ledger) -> Result<(), Wrong> {
     let code = actor.handle.wait()?;
     ensure!(code != SAW_WRONG, "{}", ledger.complaint());
     // Whether a fault was its own doing is asked of all that have ended, those that actors started among them.
-    let expected = [exit_code::TERMINATED, 0, child::REFUSED, ends::FAULTED];
+    let expected = [
+        exit_code::TERMINATED,
+        exit_code::OVERRUN,
+        0,
+        child::REFUSED,
+        ends::FAULTED,
+    ];
     ensure!(expected.contains(&code), "an actor ended with {code}");
     Ok(())
 }

@@ -51,6 +51,8 @@ pub struct Tools {
     pub park: u32,
     /// ProcessSpawner.
     pub spawner: u32,
+    /// The SchedulingContext that makes others.
+    pub time: u32,
     /// Where its memory begins.
     pub arena: u64,
 }
@@ -66,6 +68,8 @@ pub enum Errand {
     Answer(Option<u64>, Vec<Possession>),
     /// A new pipe.
     Pipe,
+    /// New CPU time.
+    Time,
     /// Anything whose answer nobody looks at.
     Other,
 }
@@ -261,14 +265,19 @@ impl<'r> Hands<'r> {
         }
     }
 
+    /// Writes a message into a slot: how long it is.
+    pub fn write(&self, slot: usize, message: &[u8]) -> u32 {
+        for (index, word) in (0..).zip(message.as_chunks::<8>().0) {
+            write_u64(self.params(slot) + 8 * index, u64::from_le_bytes(*word));
+        }
+        message.len() as u32
+    }
+
     /// Calls a method with a message, if there is memory for it: its user data.
     pub fn call(&mut self, cap: u32, method: u16, message: &[u8], errand: Errand) -> Option<u64> {
         let slot = self.free_slot()?;
-        let (words, _) = message.as_chunks::<8>();
-        for (index, word) in (0..).zip(words) {
-            write_u64(self.params(slot) + 8 * index, u64::from_le_bytes(*word));
-        }
-        let sqe = self.call_sqe(cap, method, slot, message.len() as u32);
+        let bytes = self.write(slot, message);
+        let sqe = self.call_sqe(cap, method, slot, bytes);
         Some(self.submit(sqe, Some(slot), errand))
     }
 
@@ -372,13 +381,20 @@ impl<'r> Hands<'r> {
                         self.complain(Complaint::ArrivedDead, number);
                     }
                 }
-                Some(what) if self.possessions.len() < MOST_POSSESSIONS => {
-                    self.possessions.push(Possession { id, what });
-                }
-                _ => self.release(id),
+                Some(what) => self.have(Possession { id, what }),
+                None => self.release(id),
             }
         }
         (call != u64::MAX).then_some(call)
+    }
+
+    /// Something has come that may be had in any number: it is kept, or dropped if there is much.
+    pub fn have(&mut self, possession: Possession) {
+        if self.possessions.len() < MOST_POSSESSIONS {
+            self.possessions.push(possession);
+        } else {
+            self.release(possession.id);
+        }
     }
 
     /// What becomes of capabilities that were to be moved: gone if `moved`, else still here. Where the answer does not say

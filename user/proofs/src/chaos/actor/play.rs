@@ -14,6 +14,7 @@ use super::super::plan::Plan;
 use super::super::wire;
 use super::hands::{Errand, HALF, Hands, LARGE, Landed, SLOTS, Taken};
 use super::{Possession, What};
+use crate::tools::compute;
 use rt::random::Random;
 
 /// How a life ended.
@@ -28,6 +29,19 @@ pub(super) enum Ended {
 
 /// Most capabilities that go with one message.
 const MOST_LUGGAGE: u32 = 3;
+/// Methods of SchedulingContext.
+const LIMIT: u16 = 1;
+const BIND: u16 = 2;
+const REVOKE: u16 = 3;
+const RESERVE: u16 = 5;
+const UNBIND: u16 = 6;
+/// Those that only look: what it is, what it was used for, what there is to be told, and waiting for that.
+const ASK: [u16; 4] = [0, 8, 4, 7];
+/// The smallest budget and period there is.
+const SHORTEST_NS: u64 = 100_000;
+/// Turns of the longest work.
+const LONGEST_WORK: u32 = 200_000;
+
 /// How often a page that was taken away is asked back for, before the thread goes on without.
 const ASKED_BACK: u32 = 50;
 
@@ -124,6 +138,16 @@ impl Life<'_> {
                 let long = u64::from(self.random.below(400_000));
                 self.call_with(tools.timer, 1, &[long], Errand::Other);
             }
+            Deed::Limit => self.make_time(tools.time, LIMIT),
+            Deed::Reserve => self.reserve(),
+            Deed::Bind => self.use_time(BIND),
+            Deed::Unbind => self.use_time(UNBIND),
+            Deed::Revoke => self.use_time(REVOKE),
+            Deed::Ask => {
+                let method = ASK[self.random.below(ASK.len() as u32) as usize];
+                self.use_time(method);
+            }
+            Deed::Compute => compute(self.random.below(LONGEST_WORK)),
             Deed::Park => self.park(),
             Deed::Unpark => self.unpark(),
             Deed::Yield => self.call_with(tools.control, 3, &[], Errand::Other),
@@ -320,6 +344,60 @@ impl Life<'_> {
         }
     }
 
+    /// Asks for CPU time of any size, mostly a sound one.
+    fn make_time(&mut self, of: u32, method: u16) {
+        let period = SHORTEST_NS << self.random.below(7);
+        let budget = match self.random.below(10) {
+            0 => u64::from(self.random.below(u32::MAX)) << self.random.below(32),
+            _ => SHORTEST_NS + u64::from(self.random.below((period - SHORTEST_NS) as u32 / 4 + 1)),
+        };
+        let deadline = match self.random.below(4) {
+            0 => budget + u64::from(self.random.below((period - period.min(budget)) as u32 + 1)),
+            1 if self.chance(8) => period + 1,
+            _ => 0,
+        };
+        let cpus = match self.random.below(4) {
+            0 => u64::from(self.random.below(256)) as u8,
+            _ => 1,
+        };
+        let policies = if self.chance(6) { 5 } else { 1 };
+        let overrun = u64::from(self.random.below(policies));
+        let message = wire::spec([budget, period, deadline], overrun, cpus);
+        // Without memory for it, it is left out.
+        let _user_data = self.hands.call(of, method, &message, Errand::Time);
+    }
+
+    /// Carves CPU time out of some that it has, or out of all there is.
+    fn reserve(&mut self) {
+        let of = self.some(|what| what == What::Time).filter(|_| !self.chance(3));
+        let of = of.map_or(self.hands.tools.time, |time| time.id);
+        self.make_time(of, RESERVE);
+    }
+
+    /// Calls a method of some CPU time that it has; seldom of the one that makes others, or without room for the answer.
+    fn use_time(&mut self, method: u16) {
+        let time = self.some(|what| what == What::Time).map(|time| time.id);
+        let time = if self.chance(20) {
+            Some(self.hands.tools.time)
+        } else {
+            time
+        };
+        let (Some(time), Some(slot)) = (time, self.hands.free_slot()) else {
+            return;
+        };
+        let bytes = self.hands.write(slot, &wire::numbers(&[]));
+        let result_len = if self.chance(8) {
+            self.random.below(400)
+        } else {
+            HALF as u32
+        };
+        let sqe = Sqe {
+            result_len,
+            ..self.hands.call_sqe(time, method, slot, bytes)
+        };
+        self.hands.submit(sqe, Some(slot), Errand::Other);
+    }
+
     fn park(&mut self) {
         let word = self.hands.large();
         let sqe = Sqe {
@@ -352,11 +430,18 @@ impl Life<'_> {
         } = landed;
         let bytes = u64::try_from(cqe.result).ok();
         match (errand, bytes) {
-            (Errand::Other | Errand::Receive(_) | Errand::Pipe, None) | (Errand::Other, _) => {}
+            (Errand::Other | Errand::Receive(_) | Errand::Pipe | Errand::Time, None) | (Errand::Other, _) => {
+            }
             (Errand::Pipe, Some(bytes)) => {
                 let ids = [0, 1].map(|index| read_u64(result + bytes + index * RECORD_BYTES as u64) as u32);
                 for (id, what) in ids.into_iter().zip([What::Reader, What::Writer]) {
                     self.hands.possessions.push(Possession { id, what });
+                }
+            }
+            (Errand::Time, Some(bytes)) => {
+                if cqe.cap_count == 1 {
+                    let id = read_u64(result + bytes) as u32;
+                    self.hands.have(Possession { id, what: What::Time });
                 }
             }
             (Errand::Receive(owner), Some(_)) => self.received(owner, cqe.call_id, result, cqe.cap_count),
