@@ -54,6 +54,8 @@ pub struct Budget {
     outline: Outline,
     /// It has been used up since there was something.
     is_overrun: bool,
+    /// And it was not used, but taken away or owed.
+    is_taken: bool,
     /// For a time of demotion; not here while its thread waits in one.
     pub(crate) comeback: Option<Box<Comeback>>,
 }
@@ -77,6 +79,7 @@ impl Budget {
             cpus: Affinity::Any,
             outline: Outline::EVERYWHERE,
             is_overrun: false,
+            is_taken: false,
             comeback: matches!(spec.overrun(), Overrun::Demote).then(Comeback::new),
         })
     }
@@ -180,9 +183,9 @@ impl Budget {
         self.misses
     }
 
-    /// Whether it has been used up since there was something.
-    pub(crate) const fn is_used_up(&self) -> bool {
-        self.is_overrun
+    /// Whether this thread has used it up, or does now. What others used up, and what was carved out or is owed, it has not.
+    pub(crate) fn is_overrun_by(&self, thread: ThreadId) -> bool {
+        !self.is_overrun || self.news.used_up.thread == thread && !self.is_taken
     }
 
     /// What may be used at `now`.
@@ -252,7 +255,19 @@ impl Budget {
     /// Somebody else's time was used for its owner: as much is there later, as if it had been used.
     pub fn owe(&mut self, amount: Nanos) {
         if !self.spec.is_everything() {
+            let now = self.served_to;
+            let had_some = !self.is_empty(now);
             self.spend(amount);
+            self.is_emptied(had_some, now);
+        }
+    }
+
+    /// It may have been emptied by other things than use, which is no overrun.
+    fn is_emptied(&mut self, had_some: bool, now: Instant) {
+        if had_some && self.is_empty(now) {
+            self.is_overrun = true;
+            self.is_taken = true;
+            self.refills.wait_for(LEAST_SERVICE);
         }
     }
 
@@ -284,6 +299,7 @@ impl Budget {
         self.refills.wait_for(LEAST_SERVICE);
         if !self.is_empty(now) {
             self.is_overrun = false;
+            self.is_taken = false;
         }
     }
 
@@ -300,6 +316,7 @@ impl Budget {
     pub(crate) fn settle_down(&mut self, now: Instant, thread: ThreadId) -> Standing {
         if !self.is_empty(now) {
             self.is_overrun = false;
+            self.is_taken = false;
         } else if !self.is_overrun {
             self.is_overrun = true;
             self.overruns += 1;
@@ -319,7 +336,10 @@ impl Budget {
             // What was used of that was never counted.
             self.refills.release(now);
         }
-        Some(self.refills.take(amount).max(now))
+        let had_some = !self.is_empty(now);
+        let from = self.refills.take(amount).max(now);
+        self.is_emptied(had_some, now);
+        Some(from)
     }
 
     /// From when on all of it is there, if nobody uses it: until then some of what it granted has been used. Whoever gets its capacity waits for

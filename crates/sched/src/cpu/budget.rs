@@ -105,13 +105,13 @@ impl<P> Cpu<P> {
             return Stands::GoesOn;
         };
         let stood = running.standing;
-        let was_used_up = budget.is_used_up();
+        let is_overrun = budget.is_overrun_by(running.id);
         budget.catch_up(stood, now);
         let stands = budget.settle_down(now, running.id);
         if let Standing::Spent(_) = stands {
             return match budget.spec().overrun() {
-                // Whoever was given a budget that others had used up has not overrun it.
-                Overrun::Fault if !was_used_up => Stands::Faults,
+                // Whoever was given a budget that others had used up has not overrun it. That others have looked at it since changes nothing.
+                Overrun::Fault if is_overrun => Stands::Faults,
                 Overrun::Fault | Overrun::Throttle | Overrun::Demote => Stands::MustWait,
             };
         }

@@ -186,6 +186,41 @@ fn e3_a_thread_that_agreed_to_it_ends_when_it_overruns() {
 }
 
 #[test]
+fn e3_whoever_overran_ends_whoever_has_looked_at_its_budget_since() {
+    let mut bench = Bench::new();
+    let spec = Spec::limit(Nanos(MS), Nanos(10 * MS), Overrun::Fault).unwrap();
+    let _ = bench.add(with(1, Budget::new(context(1), spec, Instant::BOOT)));
+    bench.dispatch();
+    let verdict = bench.cpu.change_running_budget(Instant(MS), |_| {});
+    assert_eq!(verdict, Verdict::Fault);
+    // Who looked does not act on that, and its CPU asks again.
+    assert_eq!(bench.cpu.reconsider(Instant(MS)), Verdict::Fault);
+}
+
+#[test]
+fn e3_what_is_carved_out_of_a_budget_in_use_or_owed_is_no_overrun() {
+    type Taking = fn(&mut Budget);
+    let ways: [Taking; 2] = [
+        |budget| {
+            let _ = budget.carve(Nanos(MS / 2), Instant(3 * MS / 4));
+        },
+        |budget| budget.owe(Nanos(MS / 2)),
+    ];
+    for take in ways {
+        let mut bench = Bench::new();
+        let spec = Spec::limit(Nanos(MS), Nanos(10 * MS), Overrun::Fault).unwrap();
+        let _ = bench.add(with(1, Budget::new(context(1), spec, Instant::BOOT)));
+        bench.dispatch();
+        let verdict = bench.cpu.change_running_budget(Instant(3 * MS / 4), |budget| {
+            take(budget.as_mut().unwrap());
+        });
+        assert_eq!(verdict, Verdict::Switch, "it waits");
+        let budget = bench.cpu.running_in().unwrap();
+        assert_eq!((budget.overruns(), budget.news().is_any()), (0, false));
+    }
+}
+
+#[test]
 fn e3_whoever_is_given_a_budget_that_others_have_used_up_waits_and_is_not_ended() {
     let mut bench = Bench::running_one();
     let spec = Spec::limit(Nanos(MS), Nanos(10 * MS), Overrun::Fault).unwrap();
