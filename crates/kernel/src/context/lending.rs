@@ -1,8 +1,8 @@
 //! CPU time that goes along with a call: while a caller with time of its own waits for the answer, the server thread that has none works
 //! with it (D to F). Rule E4.
 //!
-//! A loan has a ticket, and the ticket is in the operation by which the caller waits. So whatever ends that, an answer, an exception, a
-//! time-out, the end of either side, brings the time back before anybody learns of it. A server that calls on lends on: the loans of a
+//! A loan has a ticket, and the ticket is in the operation by which the caller waits. So whatever ends that, an answer, an exception,
+//! the end of either side, brings the time back before anybody learns of it. A server that calls on lends on: the loans of a
 //! context are a stack, and what ends one ends those above it. A caller that runs again although nothing was answered, because it waited for
 //! something else as well, takes its time back first: it never runs without.
 //!
