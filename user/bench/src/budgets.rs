@@ -4,12 +4,13 @@ use alloc::format;
 use alloc::string::String;
 
 use rt::context::Context;
+use rt::time::Timer;
 use rt::{Env, Error};
 use workloads::system::{Budget, Budgets, Kind};
 
 use crate::system::Sundial;
 
-/// Makes a context with this budget, to which no thread is bound.
+/// Makes a context with this budget, to which no thread is bound, and of which all is there: what a former one has used of its CPU comes first.
 pub(crate) fn make(env: &Env, budget: Budget) -> Result<Context, Error> {
     let time: Context = env.first()?;
     let made = match budget.kind {
@@ -20,7 +21,12 @@ pub(crate) fn make(env: &Env, budget: Budget) -> Result<Context, Error> {
             .every(budget.period_ns)
             .carve(&time)?,
     };
-    made.map_err(|refusal| refused(format!("no context: {refusal}")))
+    let context = made.map_err(|refusal| refused(format!("no context: {refusal}")))?;
+    let timer: Timer = env.first()?;
+    while context.usage(|usage| Ok(usage.get_remaining_ns()))? < budget.time_ns {
+        timer.sleep_ns(budget.period_ns / 8)?;
+    }
+    Ok(context)
 }
 
 /// Does something with the calling thread bound, which goes on without afterwards.
