@@ -72,13 +72,14 @@ impl Context {
         });
         // Time that is on its way from a thread that has ended comes to this one.
         if hand.is_none() && reached == Reached::Done {
-            thread.has_time(true);
+            thread.note_time();
             return Ok(());
         }
         // The thread ends, or works with somebody else's time.
         state.home = state.home.take().or(hand);
         state.bound = None;
         let place = thread.context.lock().take();
+        thread.note_time();
         drop(state);
         drop(place);
         Err(match reached {
@@ -155,7 +156,7 @@ impl Context {
     /// A thread is bound to it no more; the thread's own hold on it.
     fn let_go(&self, thread: &Thread) -> Option<Arc<Context>> {
         let place = thread.context.lock().take();
-        thread.has_time(thread.borrowed.lock().is_some());
+        thread.note_time();
         place
     }
 

@@ -12,6 +12,7 @@ use sched::{Budget, ContextId, CpuId, Instant, Nanos};
 
 use super::binding::Remains;
 use super::{Context, find};
+use crate::memory::account::{Short, refusable};
 use crate::run::wake::now;
 
 /// Whom the first process's context is in the ledger. No other has its number.
@@ -144,13 +145,16 @@ pub fn reserved(context: ContextId) -> Option<Reserved> {
 }
 
 /// Of each CPU, how much of every second may be reserved at all, and how much nobody has yet.
-pub fn capacities() -> Vec<(Nanos, Nanos)> {
+///
+/// # Errors
+/// When there is no memory for the list.
+pub fn capacities() -> Result<Vec<(Nanos, Nanos)>, Short> {
+    let mut list = Vec::new();
+    refusable(|| list.try_reserve_exact(cpus() as usize))?;
     let ledger = LEDGER.lock();
-    ledger
-        .iter()
-        .map(|capacity| {
-            let left = capacity.left(ROOT).map_or(Nanos::ZERO, |(left, _)| left);
-            (capacity.given(), left)
-        })
-        .collect()
+    list.extend(ledger.iter().map(|capacity| {
+        let left = capacity.left(ROOT).map_or(Nanos::ZERO, |(left, _)| left);
+        (capacity.given(), left)
+    }));
+    Ok(list)
 }

@@ -220,7 +220,8 @@ impl Parties for Threads {
             return false;
         }
         *borrowed = Some(context.clone());
-        thread.has_time(true);
+        drop((own, borrowed));
+        thread.note_time();
         true
     }
 
@@ -228,8 +229,7 @@ impl Parties for Threads {
         let borrowed = thread.borrowed.lock().take();
         // The context is held by whoever is in here.
         drop(borrowed);
-        let has_own = thread.context.lock().is_some();
-        thread.has_time(has_own);
+        thread.note_time();
     }
 
     fn lends(&mut self, thread: &Arc<Thread>) {

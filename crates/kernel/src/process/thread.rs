@@ -103,9 +103,11 @@ impl Thread {
         self.has_time.load(Relaxed)
     }
 
-    /// Notes whether it is bound to a context or was lent one's time.
-    pub fn has_time(&self, has_time: bool) {
-        self.has_time.store(has_time, Relaxed);
+    /// Notes whether it is bound to a context or was lent one's time, after either has changed. Of several who note it, the last is right.
+    pub fn note_time(&self) {
+        let own = self.context.lock();
+        let borrowed = self.borrowed.lock();
+        self.has_time.store(own.is_some() || borrowed.is_some(), Relaxed);
     }
 
     /// Its exit code, once it has ended.

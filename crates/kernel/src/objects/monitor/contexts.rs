@@ -23,7 +23,7 @@ pub(super) fn all(call: &Call<'_, '_>) -> Result<Vec<u8>, Trouble> {
             contexts.push(context.clone());
         }
     });
-    let capacities: Vec<(Nanos, Nanos)> = ledger::capacities();
+    let capacities: Vec<(Nanos, Nanos)> = ledger::capacities()?;
     let bytes = length(&contexts, capacities.len());
     let _room = require_fit(call, bytes)?;
     let mut answer = wire::builder_for(bytes);

@@ -123,8 +123,9 @@ pub fn exhausted(bench: &mut Bench<'_>) -> Outcome {
         ),
         "what is told"
     );
+    // One that a busy host lets come late by several budgets is paid for by as many periods.
     ensure!(
-        told.sequence >= 2 && told.coalesced_count == told.sequence - 1,
+        (told.sequence >= 2 || used > 4 * MILLISECOND) && told.coalesced_count == told.sequence - 1,
         "event {} comes with {} that nobody read",
         told.sequence,
         told.coalesced_count
