@@ -88,7 +88,7 @@ mod tests {
 
     const ONE: Crate = Crate {
         name: "caps",
-        near: "caps",
+        near: &["caps"],
         far: &[],
     };
 
