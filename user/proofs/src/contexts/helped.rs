@@ -145,20 +145,20 @@ pub(super) fn who_was_helped_owes(env: &Env) -> Result<(), Wrong> {
 /// Who waits behind time that is as good as its own helps when that is used up.
 pub(super) fn who_waits_helps_when_others_time_is_used_up(env: &Env) -> Result<(), Wrong> {
     let scene = Scene::set(env, limit(env, ms(90), ms(100))?)?;
-    let other = limit(env, ms(4), ms(40))?;
+    let other = limit(env, ms(9), ms(100))?;
     // It was used up before, and nobody has asked about that.
     let hog = Hog::start(env, Some(&other))?;
     let timer: Timer = env.first()?;
-    timer.sleep_ns(ms(30))?;
+    timer.sleep_ns(ms(80))?;
     granted(other.unbind()?, "unbinding a hog")?;
     hog.stop()?;
-    timer.sleep_ns(ms(40))?;
+    timer.sleep_ns(ms(100))?;
     let before = used(&other)?.0;
     let (_, first) = bound_client(env, &other, asks(&scene))?;
     let seen = scene.ask_too(env)?;
     let paid = used(&other)?.0 - before;
     ensure!(
-        paid >= ms(4) && paid < ms(5) && seen.paid_ns > seen.ran_ns - ms(6),
+        paid >= ms(9) && paid < ms(10) && seen.paid_ns > seen.ran_ns - ms(11),
         "who was first paid {paid} of {} ns itself, and who waited {}",
         seen.ran_ns,
         seen.paid_ns
