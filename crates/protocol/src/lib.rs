@@ -16,7 +16,8 @@
 //!
 //! Reading order: [`host`] what a host brings; [`step`] what can follow a step; [`mod@wake`] makes threads runnable, [`take`]
 //! gives them a CPU, [`leave`] takes it from them, [`mod@boundary`] says what a CPU asks before it runs its thread on; [`balance`]
-//! keeps CPUs level; [`mod@reach`] changes or ends a thread wherever it is, [`budget`] its CPU time, [`lending`] moves that along calls.
+//! keeps CPUs level; [`mod@reach`] changes or ends a thread wherever it is, [`budget`] its CPU time, [`lending`] moves that along calls,
+//! [`helping`] to whoever somebody waits for.
 #![no_std]
 #![forbid(unsafe_code)]
 

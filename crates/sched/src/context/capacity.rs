@@ -414,4 +414,4 @@ pub(super) fn taken(task: Task, period: Nanos) -> Nanos {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
